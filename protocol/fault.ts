@@ -1,0 +1,117 @@
+/**
+ * Faults: what went wrong, as plain data, one closed union for device, console and server.
+ *
+ * `rejected`    the input is bad: keep the last good state, report, do not retry.
+ * `unavailable` not now: retry by backoff.
+ * `broken`      our disk or an invariant: stop, the service manager restarts us.
+ *
+ * Every code has a sentence in `words/en.ts` and `words/ru.ts`; a test demands it.
+ */
+export type FaultKind = 'rejected' | 'unavailable' | 'broken';
+
+export const faultKinds = {
+  // shape of input
+  'too-large': 'rejected',
+  'not-json': 'rejected',
+  'bad-shape': 'rejected',
+  'unknown-version': 'rejected',
+  'unknown-critical': 'rejected',
+  'unknown-topic': 'rejected',
+  'not-found': 'rejected',
+  'method-not-allowed': 'rejected',
+  'bad-argument': 'rejected',
+  'already-exists': 'rejected',
+  'not-allowed': 'rejected',
+  // signed documents
+  'bad-signature': 'rejected',
+  'unknown-key': 'rejected',
+  'wrong-type': 'rejected',
+  'wrong-audience': 'rejected',
+  replayed: 'rejected',
+  'from-the-future': 'rejected',
+  'command-expired': 'rejected',
+  'would-strand': 'rejected',
+  'policy-stale': 'unavailable',
+  'documents-missing': 'unavailable',
+  // certificates
+  'certificate-unreadable': 'rejected',
+  'certificate-too-large': 'rejected',
+  'certificate-weak-key': 'rejected',
+  'certificate-weak-signature': 'rejected',
+  'certificate-wrong-kind': 'rejected',
+  'certificate-twice': 'rejected',
+  'too-many-certificates': 'rejected',
+  // trust decisions
+  expired: 'rejected',
+  'not-yet-valid': 'rejected',
+  'issuer-unknown': 'rejected',
+  'name-mismatch': 'rejected',
+  'ip-under-root': 'rejected',
+  'wrong-purpose': 'rejected',
+  revoked: 'rejected',
+  blocklisted: 'rejected',
+  'path-too-long': 'rejected',
+  'policy-constraint': 'rejected',
+  'name-constraint': 'rejected',
+  'crl-unavailable': 'rejected',
+  'path-invalid': 'rejected',
+  'not-pinned': 'rejected',
+  'server-certificate-expired': 'rejected',
+  'pin-expired': 'unavailable',
+  'clock-unknown': 'unavailable',
+  // link
+  'server-unreachable': 'unavailable',
+  'server-refused': 'unavailable',
+  'tls-failed': 'unavailable',
+  'timed-out': 'unavailable',
+  'server-answer': 'unavailable',
+  // registration and identity
+  'already-registered': 'rejected',
+  'not-registered': 'rejected',
+  'invitation-refused': 'rejected',
+  'fingerprint-mismatch': 'rejected',
+  'csr-refused': 'rejected',
+  'identity-unreadable': 'broken',
+  'key-mismatch': 'rejected',
+  'identity-refused': 'unavailable',
+  cloned: 'broken',
+  // codes
+  'code-typo': 'rejected',
+  'code-wrong': 'rejected',
+  'code-locked': 'rejected',
+  'code-not-asked': 'rejected',
+  'code-not-ours': 'rejected',
+  'code-ambiguous': 'rejected',
+  // server certificate change
+  'devices-not-ready': 'rejected',
+  'no-reserve': 'rejected',
+  'too-early': 'rejected',
+  // storage
+  'disk-full': 'unavailable',
+  'disk-failed': 'broken',
+  'generation-damaged': 'rejected',
+  'generation-newer': 'rejected',
+  'counters-damaged': 'rejected',
+  'events-dropped': 'unavailable',
+  // server at rest
+  'passphrase-wrong': 'rejected',
+  'backup-unreadable': 'rejected',
+  'master-key-missing': 'broken',
+  busy: 'unavailable',
+  'daemon-not-running': 'unavailable',
+  internal: 'broken',
+} as const satisfies Record<string, FaultKind>;
+
+export type FaultCode = keyof typeof faultKinds;
+export type Facts = { readonly [name: string]: string | number };
+export type Fault = { readonly code: FaultCode; readonly kind: FaultKind; readonly facts: Facts };
+
+/** Either a value or the fault that stands in its place; parsers and judges return it, they never throw. */
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault };
+
+export const fault = (code: FaultCode, facts: Facts = {}): Fault => ({ code, kind: faultKinds[code], facts });
+export const good = <T>(value: T): Result<T> => ({ ok: true, value });
+export const bad = (code: FaultCode, facts: Facts = {}): { ok: false; fault: Fault } => ({
+  ok: false,
+  fault: fault(code, facts),
+});

@@ -1,0 +1,9 @@
+/** Bounds on what is taken in, judged before anything is parsed. */
+export const maxDocumentBytes = 1024 * 1024;
+export const maxCertificates = 512;
+export const maxCertificateBytes = 16 * 1024;
+/** A report may carry two newer signed documents. */
+export const maxReportBytes = 3 * 1024 * 1024;
+export const maxEventBytes = 16 * 1024;
+/** Bodies of the agent's control API and of the server's own, where nothing else is said. */
+export const maxControlBytes = 64 * 1024;

@@ -1,0 +1,44 @@
+/** Bytes to checked plain data: size first, then JSON (RFC 8259), then the compiled schema. */
+import * as compiled from '../build/validators.js';
+import { bad, good, type Result } from './fault.ts';
+import type * as schema from './schema.ts';
+
+type Shapes = {
+  policy: schema.Policy;
+  deviceDocument: schema.DeviceDocument;
+  command: schema.Command;
+  keyStatement: schema.KeyStatement;
+  timeStatement: schema.TimeStatement;
+  registrationBundle: schema.RegistrationBundle;
+  report: schema.Report;
+  auditEvent: schema.AuditEvent;
+  presence: schema.Presence;
+  checkinRequest: schema.CheckinRequest;
+  checkinAnswer: schema.CheckinAnswer;
+  registerRequest: schema.RegisterRequest;
+  codeRequest: schema.CodeRequest;
+  status: schema.Status;
+};
+export type ShapeName = keyof Shapes;
+export type Shape<Name extends ShapeName> = Shapes[Name];
+
+/** Faults: `too-large`, `not-json`, and those of `check`. */
+export function read<Name extends ShapeName>(name: Name, bytes: Uint8Array, limit: number): Result<Shape<Name>> {
+  if (bytes.length > limit) return bad('too-large', { bytes: bytes.length, limit });
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return bad('not-json', { what: name });
+  }
+  return check(name, value);
+}
+
+/** Faults: `unknown-version` where only the `format` number is foreign, else `bad-shape` with the place. */
+export function check<Name extends ShapeName>(name: Name, value: unknown): Result<Shape<Name>> {
+  const validate = compiled[name];
+  if (validate(value)) return good(value as Shape<Name>);
+  const error = validate.errors?.[0];
+  if (error?.instancePath === '/format') return bad('unknown-version', { what: name });
+  return bad('bad-shape', { what: name, at: (error?.instancePath ?? '').slice(0, 200), rule: error?.keyword ?? '' });
+}
