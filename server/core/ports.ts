@@ -1,0 +1,48 @@
+/** What the server's edges offer each other: the seam between the fleet (database, decisions) and its carriers. */
+import type { Result } from '../../protocol/fault.ts';
+import type { CheckinAnswer, CheckinRequest, RegistrationBundle } from '../../protocol/schema.ts';
+import type { Instant } from '../../protocol/time.ts';
+
+/** What a TLS handshake proved: the client certificate, already verified against our client authority. */
+export type ClientProof = { readonly issuer: string; readonly serial: string; readonly fingerprint: string };
+
+export type Enrolment = { readonly invitation: string; readonly password: string; readonly csrDer: Uint8Array };
+
+/** What the device-facing carriers ask of the fleet. Every change is one transaction with its audit row. */
+export type Fleet = {
+  /** DER certificates for EST `cacerts` (RFC 7030 §4.1). */
+  readonly authorities: () => Promise<readonly Uint8Array[]>;
+  /** DER: leaf, then its chain. Same key and same invitation give the same certificate until the bundle is confirmed. */
+  readonly enrol: (request: Enrolment) => Promise<Result<readonly Uint8Array[]>>;
+  /** Which device a client certificate belongs to; `identity-refused` for removed, revoked or unknown ones. */
+  readonly deviceOf: (proof: ClientProof) => Promise<Result<string>>;
+  readonly bundle: (device: string) => Promise<Result<RegistrationBundle>>;
+  readonly confirm: (device: string) => Promise<Result<null>>;
+  readonly checkin: (device: string, request: CheckinRequest) => Promise<Result<CheckinAnswer>>;
+  /** Raw MQTT payloads from devices; a bad one is audited and answered with its fault. */
+  readonly receive: (
+    device: string,
+    leaf: 'report' | 'event' | 'presence',
+    payload: Uint8Array,
+  ) => Promise<Result<null>>;
+  /** The group whose policy a device may read, or null when it may connect no more. */
+  readonly groupOf: (device: string) => Promise<string | null>;
+};
+
+/** Key and chain (leaf first) in PEM, and the authorities whose client certificates are let in. */
+export type ListenerTls = { readonly key: string; readonly chain: string; readonly clientAuthorities: string };
+
+/** An MQTT broker, embedded or outside. All topics and payloads are made by the fleet. */
+export type Broker = {
+  readonly port: number;
+  /** QoS 1; resolves when the broker has it. An empty payload with `retain` clears the topic. */
+  readonly publish: (topic: string, payload: string | Uint8Array, retain: boolean) => Promise<void>;
+  /** A device moved, came or went: access follows at once; a device that lost its place is disconnected. */
+  readonly refresh: (devices: readonly { readonly id: string; readonly group: string | null }[]) => Promise<void>;
+  readonly disconnect: (device: string) => Promise<void>;
+  /** New connections are served with this certificate; the ones that stand stay. */
+  readonly setTls: (tls: ListenerTls) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+export type Clock = () => Instant;
