@@ -1,0 +1,107 @@
+/**
+ * What the device must not lose: the content of one generation, and the counters that never fall back.
+ * Certificates a policy brought are not repeated here: the signed policy itself is kept, and the store is derived from it.
+ */
+import type { PublicKey, RegistrationBundle, Source } from '../../protocol/schema.ts';
+import type { Instant } from '../../protocol/time.ts';
+
+/** Where a private key lies. `token` (TPM, PKCS#11) joins here. */
+export type KeyRef = { readonly kind: 'file'; readonly sha256: string };
+
+/** One exact server certificate, base64 of its DER. */
+export type Pin = { readonly der: string; readonly source: Source; readonly addedAt: Instant };
+export type ReservePin = Pin & { readonly activateAt: Instant };
+export type PreviousPin = Pin & { readonly until: Instant };
+export type PinSlots = {
+  readonly current: Pin;
+  readonly reserve: ReservePin | null;
+  readonly previous: PreviousPin | null;
+};
+
+/** What the person typed at registration. `fingerprint` is of the server certificate or of a CA it chains to. */
+export type Order = {
+  readonly address: string;
+  readonly fingerprint: string;
+  readonly invitation: string;
+  readonly password: string;
+};
+
+/** Key and certificate chain (base64 DER, leaf first). */
+export type Identity = { readonly key: KeyRef; readonly chain: readonly string[] };
+
+/** Resting places of registration; a power cut goes on from the last one. */
+export type Registration =
+  | { readonly at: 'unregistered' }
+  | { readonly at: 'ordered'; readonly order: Order; readonly key: KeyRef }
+  | { readonly at: 'enrolled'; readonly order: Order; readonly identity: Identity }
+  | {
+      readonly at: 'registered';
+      /** False until the server knows that the bundle is safe here. */
+      readonly confirmed: boolean;
+      /** Where the bundle was fetched, for its confirmation. */
+      readonly address: string;
+      readonly bundle: RegistrationBundle;
+      readonly identity: Identity;
+      readonly policyKeys: readonly PublicKey[];
+      readonly hardware: string;
+    };
+
+/** A pending request for an administrator's code. At most `maxRequests`, one per certificate. */
+export type CodeRequest = {
+  readonly action: 1 | 2 | 3;
+  readonly counter: number;
+  /** Base64 DER of the certificate the server presented; null for actions 2 and 3. */
+  readonly certificate: string | null;
+  /** Powered-on time. */
+  readonly askedAtMs: number;
+};
+
+/** A certificate a person accepted or the firmware brought, for the purposes `rdp`, `broker` and `log`. */
+export type LocalEntry = {
+  readonly purpose: 'rdp' | 'broker' | 'log';
+  readonly source: 'manual' | 'factory';
+  readonly file: string;
+  readonly der: string;
+  readonly addedAt: Instant;
+};
+
+export type Durable = {
+  readonly registration: Registration;
+  readonly pins: PinSlots | null;
+  /** Signed documents as they came (JWS compact). */
+  readonly policy: string | null;
+  readonly device: string | null;
+  /** A newer group policy or device document that waits for the other half of a group move. */
+  readonly waiting: string | null;
+  readonly local: readonly LocalEntry[];
+  readonly requests: readonly CodeRequest[];
+};
+
+/** Small, atomic, of their own file; they only rise. Times are powered-on milliseconds unless said otherwise. */
+export type Counters = {
+  readonly format: 1;
+  readonly uptimeMs: number;
+  /** Number shown in the last confirmation code, mod 10^5; null before the first. */
+  readonly codeCounter: number | null;
+  readonly tries: number;
+  /** How often in a row the codes have been locked. */
+  readonly locks: number;
+  readonly lockedUntilMs: number;
+  /** Highest revision accepted, per audience. */
+  readonly highest: { readonly [audience: string]: number };
+  readonly commandSeq: number;
+  readonly eventSeq: number;
+  /** Hard and soft clock floors, wall time. */
+  readonly hardFloor: Instant;
+  readonly softFloor: Instant;
+};
+
+export const emptyDurable: Durable = {
+  registration: { at: 'unregistered' },
+  pins: null,
+  policy: null,
+  device: null,
+  waiting: null,
+  local: [],
+  requests: [],
+};

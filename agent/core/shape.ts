@@ -1,0 +1,158 @@
+/**
+ * The one shape: `step(state, event) → { state, effects }`. Events say what happened, with the time and the randomness of
+ * that moment; effects say what to do. An edge performs one effect and answers with events. Effects run one after the
+ * other, and the events an effect gives are decided before anything from outside is.
+ */
+import type { Fault, Result } from '../../protocol/fault.ts';
+import type { AuditEvent, Source, Status } from '../../protocol/schema.ts';
+import type { Instant } from '../../protocol/time.ts';
+import type { Counters, Identity, KeyRef, Order } from './durable.ts';
+
+export type Now = {
+  /** What the system clock says. */
+  readonly wall: Instant;
+  /** Monotonic milliseconds since the daemon started. */
+  readonly uptimeMs: number;
+  /** The system clock is disciplined by NTP. */
+  readonly synced: boolean;
+  /** Uniform in [0, 1). */
+  readonly random: number;
+  /** 16 random bytes, hex. */
+  readonly nonce: string;
+};
+
+/** A file of a generation. Names are lower-case words with dots; all are mode 0600 inside a 0700 directory. */
+export type NamedObject = { readonly name: string; readonly bytes: Uint8Array };
+export type GenerationRead = { readonly number: number; readonly content: Result<readonly NamedObject[]> };
+export type DiskRead = {
+  /** Newest first: the one `current` names, then older ones. Damaged and newer-format ones are listed with their fault. */
+  readonly generations: readonly GenerationRead[];
+  /** Null when there is no counters file (a new device). */
+  readonly counters: Result<Uint8Array> | null;
+};
+
+export type Ask = { readonly do: 'register'; readonly order: Order } | { readonly do: 'code'; readonly code: string };
+
+export type Happening =
+  | {
+      readonly type: 'started';
+      readonly disk: DiskRead;
+      /** Build time of the software: the lowest clock floor. */
+      readonly built: Instant;
+      readonly hardware: string;
+      readonly versions: { readonly agent: string; readonly runtime: string };
+    }
+  | { readonly type: 'tick' }
+  | { readonly type: 'persisted'; readonly number: number }
+  | { readonly type: 'persist-failed'; readonly number: number; readonly fault: Fault }
+  | { readonly type: 'count-failed'; readonly fault: Fault }
+  | { readonly type: 'export-failed'; readonly fault: Fault }
+  | { readonly type: 'asked'; readonly request: number; readonly ask: Ask }
+  | { readonly type: 'key-made'; readonly key: KeyRef }
+  | { readonly type: 'key-failed'; readonly fault: Fault }
+  | { readonly type: 'enrolled'; readonly chain: readonly string[] }
+  | { readonly type: 'bundle-fetched'; readonly bytes: Uint8Array }
+  | { readonly type: 'bundle-confirmed' }
+  /** A registration step or a check-in did not work. */
+  | { readonly type: 'call-failed'; readonly call: Call; readonly fault: Fault }
+  /** The TLS handshake showed a certificate outside the accepted ones; not one byte was sent. Base64 DER of the leaf. */
+  | { readonly type: 'presented'; readonly der: string }
+  /** MQTT is up: CONNACK and all SUBACKs are there. `fingerprint` is of the certificate the server proved. */
+  | { readonly type: 'connected'; readonly connection: number; readonly fingerprint: string }
+  | { readonly type: 'closed'; readonly connection: number; readonly fault: Fault }
+  | {
+      readonly type: 'message';
+      readonly connection: number;
+      /** Names this delivery; the PUBACK waits for `acknowledge`. */
+      readonly ticket: number;
+      readonly topic: string;
+      readonly payload: Uint8Array;
+    }
+  /** The broker has acknowledged a publish that carried this token. */
+  | { readonly type: 'published'; readonly connection: number; readonly token: number }
+  | { readonly type: 'checked-in'; readonly fingerprint: string; readonly bytes: Uint8Array }
+  /** Spooled events that wait for the server, oldest first; answer to `read-events`. */
+  | { readonly type: 'events-read'; readonly events: readonly AuditEvent[] }
+  | { readonly type: 'stopping' };
+
+export type Event = Happening & { readonly now: Now };
+
+export type Call = 'enrol' | 'fetch-bundle' | 'confirm-bundle' | 'checkin';
+
+/** One certificate for consumers, below `<runtime>/trust/<purpose>/`. */
+export type Exported = {
+  readonly purpose: 'ksc' | 'rdp' | 'broker' | 'log';
+  readonly source: Source;
+  readonly fingerprint: string;
+  readonly der: string;
+};
+
+export type Effect =
+  /** A new generation, durable when `persisted` comes. `keys` are the key objects it refers to. */
+  | {
+      readonly do: 'persist';
+      readonly number: number;
+      readonly objects: readonly NamedObject[];
+      readonly keys: readonly KeyRef[];
+    }
+  /** Replaces the counters file atomically and durably; silent when it worked. */
+  | { readonly do: 'count'; readonly counters: Counters }
+  | { readonly do: 'export'; readonly certificates: readonly Exported[] }
+  | { readonly do: 'make-key' }
+  | { readonly do: 'enrol'; readonly order: Order; readonly key: KeyRef; readonly subject: string }
+  | {
+      readonly do: 'fetch-bundle' | 'confirm-bundle';
+      readonly address: string;
+      readonly identity: Identity;
+      /** SHA-256 of server certificates (or, before the bundle, a CA of the served chain) that may be talked to. */
+      readonly accept: readonly string[];
+    }
+  | {
+      readonly do: 'checkin';
+      readonly address: string;
+      readonly identity: Identity;
+      readonly accept: readonly string[];
+      readonly body: string;
+    }
+  /** Opens TLS, compares the proved certificate with `accept` before the first MQTT byte, connects, subscribes. */
+  | {
+      readonly do: 'connect';
+      readonly connection: number;
+      readonly address: string;
+      readonly device: string;
+      readonly identity: Identity;
+      readonly accept: readonly string[];
+      readonly topics: readonly string[];
+    }
+  | { readonly do: 'disconnect'; readonly connection: number }
+  | { readonly do: 'acknowledge'; readonly connection: number; readonly ticket: number }
+  | {
+      readonly do: 'publish';
+      readonly connection: number;
+      readonly topic: string;
+      readonly payload: string;
+      readonly retain: boolean;
+      readonly token: number;
+    }
+  /** Appends an audit event to the spool, durably. */
+  | { readonly do: 'spool'; readonly event: AuditEvent }
+  /** Gives at most 256 events above `above`. */
+  | { readonly do: 'read-events'; readonly above: number }
+  | { readonly do: 'drop-events'; readonly upTo: number }
+  /** Answers a request of the control API. */
+  | { readonly do: 'answer'; readonly request: number; readonly result: Result<null> }
+  /** The picture the control API serves; sent only when it changed. */
+  | { readonly do: 'show'; readonly status: Status }
+  | { readonly do: 'notify'; readonly ready: boolean; readonly status: string }
+  | {
+      readonly do: 'log';
+      readonly level: 'info' | 'warning' | 'error';
+      readonly text: string;
+      readonly fault: Fault | null;
+    }
+  /** Give a `tick` after this long at the latest; replaces the wake before. */
+  | { readonly do: 'wake'; readonly inMs: number }
+  /** An invariant or our disk is broken: leave, the service manager starts us again. */
+  | { readonly do: 'stop'; readonly fault: Fault };
+
+export type Step<State> = { readonly state: State; readonly effects: readonly Effect[] };
