@@ -4,15 +4,36 @@
  */
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { findProgram } from './programs.ts';
 
 export { assert };
 
 const tests = suite(process.argv[1]?.split('/').slice(-2).join('/') ?? 'tests');
 const names = new Set<string>();
-let scheduled = false;
+let skipped = false;
+let running = false;
 
-/** One named case. Names are unique in a file. */
+process.on('exit', () => {
+  if (names.size > 0 || skipped) return;
+  process.stderr.write('this file registers no test\n');
+  process.exitCode = 1;
+});
+
+/**
+ * Stands at the top of a file that cannot run without these programs (or `root`, `node20`: see `findProgram`). Where one
+ * is missing, the file ends here: skipped by name on a developer's machine, failed where CI=true.
+ */
+export function needs(programs: readonly string[]): void {
+  const missing = programs.filter((name) => findProgram(name) === null);
+  if (missing.length === 0) return;
+  skipped = true;
+  process.stderr.write(`\u0000missing\t${missing.join(' ')}\n`);
+  process.exit(process.env['CI'] === 'true' ? 1 : 0);
+}
+
+/** One named case. Names are unique in a file; all are registered before the first of them runs. */
 export function test(name: string, run: () => void | Promise<void>): void {
+  if (running) throw new Error(`"${name}" is registered too late: no top-level await between tests`);
   if (names.has(name)) throw new Error(`two tests are named "${name}"`);
   names.add(name);
   tests(name, async () => {
@@ -21,9 +42,11 @@ export function test(name: string, run: () => void | Promise<void>): void {
     if (process.env['THINTRUST_TEST_TIMES'])
       process.stderr.write(`\u0000time\t${name}\t${performance.now() - started}\n`);
   });
-  if (scheduled) return;
-  scheduled = true;
-  setImmediate(() => tests.run());
+  if (names.size > 1) return;
+  setImmediate(() => {
+    running = true;
+    tests.run();
+  });
 }
 
 /** A table of cases, each `{ name, … }`. Refuses an empty table and two rows of one name. */

@@ -1,0 +1,27 @@
+/** Programs a test needs beyond Node: peers from the distribution, and the second Node the flow tests run on. */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Brought by `make deps` into a package of its own, since one tree cannot hold two versions of it. */
+const node20 = fileURLToPath(new URL(`node20/node_modules/node-linux-${process.arch}/bin/node`, import.meta.url));
+const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].filter(Boolean);
+
+/**
+ * Where a program is, or null. `node20` is the Node 20 of `make deps`; `root` is no program but is asked for in the same
+ * way by tests that mount file systems, and is found when the tests run as root.
+ */
+export function findProgram(name: string): string | null {
+  if (name === 'root') return process.getuid?.() === 0 ? '/' : null;
+  if (name === 'node20') return isExecutable(node20) ? node20 : null;
+  return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
