@@ -1,5 +1,5 @@
 /** What the server's edges offer each other: the seam between the fleet (database, decisions) and its carriers. */
-import type { Result } from '../../protocol/fault.ts';
+import type { Facts, Result } from '../../protocol/fault.ts';
 import type { CheckinAnswer, CheckinRequest, RegistrationBundle } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 
@@ -46,3 +46,5 @@ export type Broker = {
 };
 
 export type Clock = () => Instant;
+
+export type Log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, facts?: Facts) => void;

@@ -1,0 +1,58 @@
+/**
+ * What makes the content of a group policy acceptable, as device and server both judge it: the server before it signs, the
+ * device before it applies. One bad certificate refuses the whole revision, with a fault for each. Dates are never
+ * judged: time makes a certificate unusable, not unacceptable.
+ */
+import { type Certificate, checkAcceptable, fromBase64, parseCertificate } from './certificate.ts';
+import { bad, type Fault, fault, good, type Result } from './fault.ts';
+import { maxCertificates } from './limits.ts';
+import type { ClientPurpose, Policy, ServerPins } from './schema.ts';
+
+export type PolicyEntry = Policy['certificates']['entries'][number];
+export type JudgedEntry = { readonly purpose: ClientPurpose; readonly file: string; readonly certificate: Certificate };
+export type Judged = { readonly entries: readonly JudgedEntry[]; readonly faults: readonly Fault[] };
+
+/**
+ * Every certificate of a policy: readable, of a kind and strength we take, and once per purpose.
+ * Faults: `too-many-certificates`, `certificate-twice`, and those of `parseCertificate` and `checkAcceptable`, each with the
+ * `file` it came in.
+ */
+export function judgeEntries(entries: readonly PolicyEntry[]): Judged {
+  if (entries.length > maxCertificates)
+    return { entries: [], faults: [fault('too-many-certificates', { count: entries.length, limit: maxCertificates })] };
+  const seen = new Set<string>();
+  const judged: JudgedEntry[] = [];
+  const faults: Fault[] = [];
+  for (const { purpose, file, certificate } of entries) {
+    const read = judgeEntry(certificate);
+    const name = read.ok ? `${purpose} ${read.value.fingerprint}` : '';
+    const found = read.ok && seen.has(name) ? bad('certificate-twice', { owner: read.value.owner }) : read;
+    if (found.ok) judged.push({ purpose, file, certificate: found.value });
+    else faults.push(fault(found.fault.code, { ...found.fault.facts, file }));
+    seen.add(name);
+  }
+  return { entries: judged, faults };
+}
+
+/** The certificate of the server and the one that follows it must be usable as such. Faults: as for entries. */
+export function judgePins(pins: ServerPins): readonly Fault[] {
+  const served = pins.reserve ? [pins.main, pins.reserve.certificate] : [pins.main];
+  return served.flatMap((der) => {
+    const read = judgeEntry(der);
+    return read.ok ? [] : [read.fault];
+  });
+}
+
+/**
+ * Whether a blocklist would leave a device without its server: the certificate the server has now is on it, and no reserve
+ * that is not. Fingerprints are 64 lower-case hex digits.
+ */
+export const wouldStrand = (blocklist: readonly string[], current: string, reserve: string | null): boolean =>
+  blocklist.includes(current) && (reserve === null || blocklist.includes(reserve));
+
+function judgeEntry(base64: string): Result<Certificate> {
+  const read = parseCertificate(fromBase64(base64));
+  if (!read.ok) return read;
+  const acceptable = checkAcceptable(read.value, 'trust-anchor-or-server');
+  return acceptable.ok ? good(read.value) : acceptable;
+}

@@ -1,0 +1,126 @@
+/**
+ * Composition of group policies. The administrator edits settings block by block on each group of a tree; a device gets
+ * one flat policy. The rule of flattening, from the root of the tree to the group:
+ *
+ * - certificates: the union along the path, one entry for each purpose and certificate (the one nearest to the root wins
+ *   its file name). Below a group that locks the block (`enforced`), entries of its child groups do not count.
+ * - contacts: those of the group itself, else of its nearest parent that has some. A group that locks the block with
+ *   contacts in it wins over everything below.
+ * - blocklist: always the union. What a parent blocked, a child cannot unblock.
+ * - `enforced` of a block in the flat policy: locked by any group on the path; the device then takes no local settings.
+ */
+import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
+import { type Fault, fault } from '../../protocol/fault.ts';
+import { maxDocumentBytes } from '../../protocol/limits.ts';
+import { judgeEntries, judgePins, wouldStrand } from '../../protocol/policy.ts';
+import type { Addresses, ClientPurpose, Contacts, Policy, ServerPins } from '../../protocol/schema.ts';
+
+export type Entry = {
+  readonly purpose: ClientPurpose;
+  readonly file: string;
+  /** Base64 DER. */
+  readonly certificate: string;
+  readonly fingerprint: string;
+};
+export type Settings = {
+  readonly certificates: { readonly enforced: boolean; readonly entries: readonly Entry[] };
+  readonly contacts: { readonly enforced: boolean; readonly value: Contacts | null };
+  readonly blocklist: readonly string[];
+};
+export type Group = { readonly id: string; readonly name: string; readonly parent: string | null };
+export type Block = 'certificates' | 'contacts';
+export type PolicyBody = Omit<Policy, 'aud' | 'rev' | 'iat' | 'refreshBefore' | 'critical'>;
+export type Composition = {
+  readonly group: { readonly id: string; readonly name: string };
+  readonly settings: Settings;
+  readonly server: ServerPins;
+  readonly addresses: Addresses;
+};
+
+/** Room for the signature, the dates and base64 in what is left of `maxDocumentBytes`. */
+const maxBodyBytes = maxDocumentBytes - 4096;
+const maxBlocked = 4096;
+const maxDepth = 64;
+
+export const emptySettings: Settings = {
+  certificates: { enforced: false, entries: [] },
+  contacts: { enforced: false, value: null },
+  blocklist: [],
+};
+
+/** Groups from the root of the tree down to `id`. Empty for an unknown group; a cycle ends at `maxDepth`. */
+export function pathTo(groups: ReadonlyMap<string, Group>, id: string): readonly Group[] {
+  const path: Group[] = [];
+  for (
+    let at = groups.get(id);
+    at && path.length < maxDepth;
+    at = at.parent === null ? undefined : groups.get(at.parent)
+  )
+    path.unshift(at);
+  return path;
+}
+
+/** `id` and every group below it. */
+export function familyOf(groups: ReadonlyMap<string, Group>, id: string): readonly string[] {
+  return [...groups.keys()].filter((each) => pathTo(groups, each).some((group) => group.id === id));
+}
+
+/** The first group above the last of `path` that locks a block, or null. */
+export const lockedBy = (path: readonly (Group & { readonly settings: Settings })[], block: Block): Group | null =>
+  path.slice(0, -1).find(({ settings }) => settings[block].enforced) ?? null;
+
+/** `path` runs from the root to the group itself. */
+export function flatten(path: readonly Settings[]): Settings {
+  const lock = path.findIndex(({ certificates }) => certificates.enforced);
+  const counting = lock < 0 ? path : path.slice(0, lock + 1);
+  const entries = new Map<string, Entry>();
+  for (const entry of counting.flatMap(({ certificates }) => certificates.entries)) {
+    const name = `${entry.purpose} ${entry.fingerprint}`;
+    if (!entries.has(name)) entries.set(name, entry);
+  }
+  const locked = path.find(({ contacts }) => contacts.enforced && contacts.value !== null);
+  const nearest = path.findLast(({ contacts }) => contacts.value !== null);
+  return {
+    certificates: { enforced: lock >= 0, entries: [...entries.values()] },
+    contacts: {
+      enforced: path.some(({ contacts }) => contacts.enforced),
+      value: (locked ?? nearest)?.contacts.value ?? null,
+    },
+    blocklist: [...new Set(path.flatMap(({ blocklist }) => blocklist))],
+  };
+}
+
+export const composePolicy = ({ group, settings, server, addresses }: Composition): PolicyBody => ({
+  format: 1,
+  group: { id: group.id, name: group.name },
+  server,
+  addresses,
+  certificates: {
+    enforced: settings.certificates.enforced,
+    entries: settings.certificates.entries.map(({ purpose, file, certificate }) => ({ purpose, file, certificate })),
+  },
+  contacts: settings.contacts,
+  blocklist: [...settings.blocklist],
+});
+
+/**
+ * What a device would refuse, before it is signed. Faults: those of `judgeEntries`, `would-strand`, `too-large`.
+ * An empty list means good.
+ */
+export function checkPolicy(body: PolicyBody): readonly Fault[] {
+  const bytes = new TextEncoder().encode(JSON.stringify(body)).length;
+  if (bytes > maxBodyBytes) return [fault('too-large', { bytes, limit: maxBodyBytes })];
+  if (body.blocklist.length > maxBlocked)
+    return [fault('too-large', { count: body.blocklist.length, limit: maxBlocked })];
+  const { main, reserve } = body.server;
+  const stranded = wouldStrand(
+    body.blocklist,
+    fingerprintOf(fromBase64(main)),
+    reserve ? fingerprintOf(fromBase64(reserve.certificate)) : null,
+  );
+  return [
+    ...judgeEntries(body.certificates.entries).faults,
+    ...judgePins(body.server),
+    ...(stranded ? [fault('would-strand')] : []),
+  ];
+}

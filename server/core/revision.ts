@@ -1,0 +1,24 @@
+/** Revisions of signed documents: they only rise, one counter for each audience. */
+import { dayMs, type Instant, secondMs, toNumericDate } from '../../protocol/time.ts';
+
+export type Dates = { readonly iat: number; readonly refreshBefore: number };
+
+/** Documents are signed again when they are this old, long before a device calls them stale. */
+export const resignAfterMs = 7 * dayMs;
+const refreshAfterMs = 14 * dayMs;
+
+/** The next revision: the time of signing in Unix milliseconds, or one more than the last where the clock fell back. */
+export const nextRevision = (last: number, now: Instant): number => Math.max(last + 1, now);
+
+/** The counter after somebody showed a document of ours with a higher revision than we know (a restored backup). */
+export const raisedRevision = (last: number, shown: number): number => Math.max(last, shown);
+
+/** NumericDates (RFC 7519) of a document signed now. */
+export const datesAt = (now: Instant): Dates => ({
+  iat: toNumericDate(now),
+  refreshBefore: toNumericDate(now) + refreshAfterMs / secondMs,
+});
+
+/** A clock that fell back makes a document look signed in the future: it is due at once, so that its dates become true. */
+export const isResignDue = (signedAt: Instant, now: Instant): boolean =>
+  now - signedAt >= resignAfterMs || signedAt - now > dayMs;
