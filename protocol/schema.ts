@@ -296,6 +296,88 @@ export const status = Type.Object(
   closed,
 );
 
+// --- files of the agent ------------------------------------------------------------------------------------------------
+
+const keyRef = Type.Object({ kind: Type.Literal('file'), sha256 }, closed);
+const identity = Type.Object({ key: keyRef, chain: Type.Array(der, { minItems: 1, maxItems: 16 }) }, closed);
+const order = Type.Object({ ...registerRequest.properties }, closed);
+const pin = { der, source, addedAt: millis };
+
+/** `state.json` of a generation: everything but the signed documents, which are objects of their own. */
+export const agentState = Type.Object(
+  {
+    registration: Type.Union([
+      Type.Object({ at: Type.Literal('unregistered') }, closed),
+      Type.Object({ at: Type.Literal('ordered'), order, key: keyRef }, closed),
+      Type.Object({ at: Type.Literal('enrolled'), order, identity }, closed),
+      Type.Object(
+        {
+          at: Type.Literal('registered'),
+          confirmed: Type.Boolean(),
+          address,
+          bundle: registrationBundle,
+          identity,
+          policyKeys: Type.Array(publicKey, { minItems: 1, maxItems: 8 }),
+          hardware: text(200),
+        },
+        closed,
+      ),
+    ]),
+    pins: nullable(
+      Type.Object(
+        {
+          current: Type.Object(pin, closed),
+          reserve: nullable(Type.Object({ ...pin, activateAt: millis }, closed)),
+          previous: nullable(Type.Object({ ...pin, until: millis }, closed)),
+        },
+        closed,
+      ),
+    ),
+    local: Type.Array(
+      Type.Object(
+        {
+          purpose: clientPurpose,
+          source: Type.Union([Type.Literal('manual'), Type.Literal('factory')]),
+          file: text(255),
+          der,
+          addedAt: millis,
+        },
+        closed,
+      ),
+      { maxItems: maxCertificates },
+    ),
+    requests: Type.Array(
+      Type.Object(
+        {
+          action: Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(3)]),
+          counter: Type.Integer({ minimum: 0, maximum: 99999 }),
+          certificate: nullable(der),
+          askedAtMs: Type.Number({ minimum: 0 }),
+        },
+        closed,
+      ),
+      { maxItems: 8 },
+    ),
+  },
+  closed,
+);
+
+export const agentCounters = Type.Object(
+  {
+    format: Type.Literal(1),
+    uptimeMs: Type.Number({ minimum: 0 }),
+    codeCounter: nullable(Type.Integer({ minimum: 0, maximum: 99999 })),
+    tries: count,
+    lockedUntilMs: Type.Number({ minimum: 0 }),
+    highest: Type.Record(text(200), count),
+    commandSeq: count,
+    eventSeq: count,
+    hardFloor: millis,
+    softFloor: millis,
+  },
+  closed,
+);
+
 export type Purpose = Static<typeof purpose>;
 export type ClientPurpose = Static<typeof clientPurpose>;
 export type Source = Static<typeof source>;
@@ -318,3 +400,5 @@ export type RegisterRequest = Static<typeof registerRequest>;
 export type CodeRequest = Static<typeof codeRequest>;
 export type CertificateView = Static<typeof certificateView>;
 export type Status = Static<typeof status>;
+export type AgentState = Static<typeof agentState>;
+export type AgentCounters = Static<typeof agentCounters>;

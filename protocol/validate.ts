@@ -18,6 +18,8 @@ type Shapes = {
   registerRequest: schema.RegisterRequest;
   codeRequest: schema.CodeRequest;
   status: schema.Status;
+  agentState: schema.AgentState;
+  agentCounters: schema.AgentCounters;
 };
 export type ShapeName = keyof Shapes;
 export type Shape<Name extends ShapeName> = Shapes[Name];

@@ -84,8 +84,6 @@ export type Counters = {
   /** Number shown in the last confirmation code, mod 10^5; null before the first. */
   readonly codeCounter: number | null;
   readonly tries: number;
-  /** How often in a row the codes have been locked. */
-  readonly locks: number;
   readonly lockedUntilMs: number;
   /** Highest revision accepted, per audience. */
   readonly highest: { readonly [audience: string]: number };

@@ -37,6 +37,8 @@ export type Happening =
   | {
       readonly type: 'started';
       readonly disk: DiskRead;
+      /** Highest number in the audit spool, 0 when it is empty. */
+      readonly lastEvent: number;
       /** Build time of the software: the lowest clock floor. */
       readonly built: Instant;
       readonly hardware: string;

@@ -1,0 +1,63 @@
+/**
+ * Clock confidence. A thin client may wake up in 1970; nothing is judged by such a clock, and nothing is deleted for it.
+ *
+ * The hard floor rises with the build time and with the `iat` of every verified signed document. The soft floor is the
+ * last time an authenticated server contact or NTP confirmed. Below a floor the clock is `unknown` and the floor is the
+ * time used, unless the server signed our nonce since we started: then its time, carried on by the monotonic clock, is.
+ */
+import { type Instant, instant, minuteMs } from '../../protocol/time.ts';
+import type { Counters } from './durable.ts';
+import type { Now } from './shape.ts';
+
+/** Two clocks that are both right may differ by this much (F6). */
+export const skewMs = 10 * minuteMs;
+
+/** A time the server signed over our nonce, and the monotonic moment it came. */
+export type TimeAnchor = { readonly at: Instant; readonly uptimeMs: number };
+
+export type ClockView = { readonly at: 'known' | 'unknown'; readonly now: Instant; readonly floor: Instant };
+
+export function judgeClock(
+  now: Pick<Now, 'wall' | 'uptimeMs'>,
+  floors: Pick<Counters, 'hardFloor' | 'softFloor'>,
+  anchor: TimeAnchor | null,
+): ClockView {
+  const floor = instant(Math.max(floors.hardFloor, floors.softFloor));
+  if (anchor) return { at: 'known', now: instant(anchor.at + now.uptimeMs - anchor.uptimeMs), floor };
+  if (now.wall >= floor - skewMs) return { at: 'known', now: now.wall, floor };
+  return { at: 'unknown', now: floor, floor };
+}
+
+/** A verified signed document proves that its time has passed. Never lowers. */
+export const raiseHardFloor = (counters: Counters, proved: Instant): Counters =>
+  proved > counters.hardFloor ? { ...counters, hardFloor: proved } : counters;
+
+/** After an authenticated server contact, or under NTP, with a clock that is known. Never lowers. */
+export const recordGoodTime = (counters: Counters, clock: ClockView): Counters =>
+  clock.at === 'known' && clock.now > counters.softFloor ? { ...counters, softFloor: clock.now } : counters;
+
+/**
+ * The server's own time, signed by the policy key over a nonce of ours: lowers both floors where they are ahead of it
+ * (F5), and is the time used from now on where the system clock disagrees.
+ */
+export function takeSignedTime(
+  counters: Counters,
+  now: Pick<Now, 'wall' | 'uptimeMs'>,
+  time: Instant,
+): { readonly counters: Counters; readonly anchor: TimeAnchor | null } {
+  const agrees = Math.abs(now.wall - time) <= skewMs;
+  return {
+    counters: {
+      ...counters,
+      hardFloor: instant(Math.min(counters.hardFloor, time)),
+      softFloor: instant(Math.min(counters.softFloor, time)),
+    },
+    anchor: agrees ? null : { at: time, uptimeMs: now.uptimeMs },
+  };
+}
+
+/** Set by a person: may go below the soft floor, never below the hard one. Null when it does. */
+export function setByHand(counters: Counters, time: Instant): Counters | null {
+  if (time < counters.hardFloor - skewMs) return null;
+  return { ...counters, softFloor: instant(Math.min(counters.softFloor, time)) };
+}

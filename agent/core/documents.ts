@@ -1,0 +1,175 @@
+/**
+ * Signed documents from the server: opened, checked whole, and admitted or refused. The carrier (MQTT, check-in, a file)
+ * is never trusted; only the signature by a policy key, the audience and a rising revision count.
+ */
+import { type Certificate, checkAcceptable, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { type DocumentType, openJws } from '../../protocol/jws.ts';
+import { maxDocumentBytes } from '../../protocol/limits.ts';
+import type { Command, DeviceDocument, Policy, PublicKey, TimeStatement } from '../../protocol/schema.ts';
+import { dayMs, fromNumericDate, type Instant } from '../../protocol/time.ts';
+import { read, type Shape, type ShapeName } from '../../protocol/validate.ts';
+import { type ClockView, skewMs } from './clock.ts';
+
+/** Whose documents this device takes. */
+export type Audience = { readonly serverId: string; readonly deviceId: string; readonly keys: readonly PublicKey[] };
+
+/** A policy that passed every check of its content. */
+export type OpenPolicy = {
+  readonly jws: string;
+  readonly policy: Policy;
+  /** In the order of `policy.certificates.entries`. */
+  readonly certificates: readonly Certificate[];
+};
+export type OpenDevice = { readonly jws: string; readonly device: DeviceDocument };
+
+export type Held = { readonly policy: OpenPolicy | null; readonly device: OpenDevice | null };
+
+/** What a document leads to. */
+export type Admission =
+  | { readonly at: 'apply'; readonly held: Held }
+  /** The device moves to another group, whose policy must come first. */
+  | { readonly at: 'wait'; readonly device: OpenDevice }
+  | { readonly at: 'replay'; readonly newer: string | null };
+
+const farFutureMs = dayMs;
+
+/** One audience one counter: revisions rise for each. */
+export const policyAudience = (serverId: string, group: string): string => `${serverId}/group/${group}`;
+export const deviceAudience = (serverId: string, device: string): string => `${serverId}/device/${device}`;
+
+export function openPolicy(jws: string, audience: Audience, clock: ClockView | null): Result<OpenPolicy> {
+  const opened = open(jws, 'policy', 'policy', audience.keys, clock);
+  if (!opened.ok) return opened;
+  const policy = opened.value;
+  if (policy.aud !== policyAudience(audience.serverId, policy.group.id)) return bad('wrong-audience');
+  const checked = checkContent(policy);
+  return checked.ok ? good({ jws, policy, certificates: checked.value }) : checked;
+}
+
+export function openDevice(jws: string, audience: Audience, clock: ClockView | null): Result<OpenDevice> {
+  const opened = open(jws, 'device', 'deviceDocument', audience.keys, clock);
+  if (!opened.ok) return opened;
+  if (opened.value.aud !== deviceAudience(audience.serverId, audience.deviceId)) return bad('wrong-audience');
+  return good({ jws, device: opened.value });
+}
+
+export function openCommand(jws: string, audience: Audience, clock: ClockView): Result<Command> {
+  const opened = open(jws, 'command', 'command', audience.keys, clock);
+  if (!opened.ok) return opened;
+  if (opened.value.aud !== deviceAudience(audience.serverId, audience.deviceId)) return bad('wrong-audience');
+  return opened;
+}
+
+/** The server's time over a nonce of ours. Its `iat` proves nothing before the nonce does. */
+export function openTime(jws: string, audience: Audience, nonce: string): Result<TimeStatement> {
+  const opened = open(jws, 'time', 'timeStatement', audience.keys, null);
+  if (!opened.ok) return opened;
+  const statement = opened.value;
+  if (statement.aud !== deviceAudience(audience.serverId, audience.deviceId)) return bad('wrong-audience');
+  return statement.nonce === nonce ? opened : bad('replayed', { what: 'time' });
+}
+
+export type Situation = {
+  readonly held: Held;
+  readonly waiting: OpenDevice | null;
+  readonly highest: { readonly [audience: string]: number };
+  /** Group of the registration bundle, until a device document names one. */
+  readonly group: string;
+};
+
+/** Fault: `wrong-audience` for a policy of a group that is neither ours nor the one we move to. */
+export function admitPolicy(situation: Situation, incoming: OpenPolicy): Result<Admission> {
+  const { held, waiting } = situation;
+  const { aud, rev, group } = incoming.policy;
+  const current = held.device?.device.group ?? situation.group;
+  if (group.id !== current && group.id !== waiting?.device.group) return bad('wrong-audience');
+  const ours = held.policy?.policy.aud === aud ? held.policy : null;
+  if (isReplay(rev, situation.highest[aud], ours?.policy.rev)) return replay(rev, ours);
+  if (waiting && group.id === waiting.device.group) {
+    if (rev < waiting.device.groupRev) return good({ at: 'wait', device: waiting });
+    return good({ at: 'apply', held: { policy: incoming, device: waiting } });
+  }
+  return good({ at: 'apply', held: { ...held, policy: incoming } });
+}
+
+export function admitDevice(situation: Situation, incoming: OpenDevice): Result<Admission> {
+  const { held, waiting } = situation;
+  const { aud, rev, group, groupRev } = incoming.device;
+  const ours = waiting ?? held.device;
+  if (isReplay(rev, situation.highest[aud], ours?.device.rev)) return replay(rev, ours);
+  const current = held.device?.device.group ?? situation.group;
+  if (group === current) return good({ at: 'apply', held: { ...held, device: incoming } });
+  const policy = held.policy?.policy;
+  if (policy?.group.id === group && policy.rev >= groupRev)
+    return good({ at: 'apply', held: { ...held, device: incoming } });
+  return good({ at: 'wait', device: incoming });
+}
+
+/**
+ * Every certificate of a policy, or why the whole revision is refused: the first fault, with how many there are. Dates
+ * are not judged; time makes a certificate unusable, not a policy unacceptable. The server runs the same check.
+ */
+export function checkContent(policy: Policy): Result<readonly Certificate[]> {
+  const faults = [pinFault(policy.server.main), policy.server.reserve && pinFault(policy.server.reserve.certificate)];
+  const found: Certificate[] = [];
+  const seen = new Set<string>();
+  for (const entry of policy.certificates.entries) {
+    const parsed = parseCertificate(fromBase64(entry.certificate));
+    const checked = parsed.ok ? checkAcceptable(parsed.value, 'trust-anchor-or-server') : parsed;
+    if (!checked.ok) {
+      faults.push(fault(checked.fault.code, { ...checked.fault.facts, file: entry.file }));
+      continue;
+    }
+    const name = `${entry.purpose} ${checked.value.fingerprint}`;
+    if (seen.has(name)) faults.push(fault('certificate-twice', { file: entry.file }));
+    seen.add(name);
+    found.push(checked.value);
+  }
+  const real = faults.filter((each): each is Fault => each !== null);
+  const [first] = real;
+  return first ? bad(first.code, { ...first.facts, faults: real.length }) : good(found);
+}
+
+function open<Name extends ShapeName>(
+  jws: string,
+  type: DocumentType,
+  shape: Name & ('policy' | 'deviceDocument' | 'command' | 'timeStatement'),
+  keys: readonly PublicKey[],
+  clock: ClockView | null,
+): Result<Shape<Name>> {
+  const opened = openJws(jws, type, keys);
+  if (!opened.ok) return opened;
+  const document = read<Name>(shape, opened.value.payload, maxDocumentBytes);
+  if (!document.ok) return document;
+  const { critical, iat } = document.value as { critical?: readonly string[]; iat: number };
+  const [unknown] = critical ?? [];
+  if (unknown !== undefined) return bad('unknown-critical', { what: unknown });
+  if (clock?.at === 'known' && fromNumericDate(iat) > clock.now + farFutureMs + skewMs)
+    return bad('from-the-future', { iat });
+  return document;
+}
+
+/** A revision we already hold, or below one we have held. One we have held and lost (fallback generation) is taken again. */
+const isReplay = (rev: number, highest: number | undefined, held: number | undefined): boolean =>
+  rev < (highest ?? -1) || rev <= (held ?? -1);
+
+/** The evidence a restored server needs is sent only when it is really behind. */
+const replay = (rev: number, ours: { readonly jws: string } | null): Result<Admission> =>
+  good({ at: 'replay', newer: ours && rev < revisionOf(ours) ? ours.jws : null });
+
+const revisionOf = (ours: { readonly jws: string } & Partial<OpenPolicy> & Partial<OpenDevice>): number =>
+  ours.policy?.rev ?? ours.device?.rev ?? 0;
+
+function pinFault(der: string): Fault | null {
+  const parsed = parseCertificate(fromBase64(der));
+  if (!parsed.ok) return parsed.fault;
+  const checked = checkAcceptable(parsed.value, 'server');
+  return checked.ok ? null : checked.fault;
+}
+
+/** When a document was signed. */
+export const signedAt = (document: { readonly iat: number }): Instant => fromNumericDate(document.iat);
+/** 14 days after signing it wants to be renewed (policy-stale). */
+export const isStale = (document: { readonly refreshBefore: number }, clock: ClockView): boolean =>
+  clock.at === 'known' && clock.now > fromNumericDate(document.refreshBefore);

@@ -1,0 +1,118 @@
+/**
+ * A generation as files, and back: `state.json` plus the signed documents byte for byte. Which generation a start goes on
+ * from is decided here; reading and writing them is the disk's work.
+ */
+import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { type Instant, instant } from '../../protocol/time.ts';
+import { read } from '../../protocol/validate.ts';
+import type { Counters, Durable, KeyRef } from './durable.ts';
+import { emptyDurable } from './durable.ts';
+import type { DiskRead, NamedObject } from './shape.ts';
+
+export type Restored = {
+  readonly number: number;
+  readonly durable: Durable;
+  readonly counters: Counters;
+  /** What was found wrong on the way; empty after a clean stop. */
+  readonly faults: readonly Fault[];
+};
+
+const documents = ['policy', 'device', 'waiting'] as const;
+const stateFile = 'state.json';
+const maxStateBytes = 32 * 1024 * 1024;
+
+export function toObjects(durable: Durable): readonly NamedObject[] {
+  const { policy, device, waiting, ...state } = durable;
+  const objects: NamedObject[] = [{ name: stateFile, bytes: Buffer.from(JSON.stringify(state)) }];
+  for (const [name, jws] of Object.entries({ policy, device, waiting }))
+    if (jws !== null) objects.push({ name: `${name}.jws`, bytes: Buffer.from(jws, 'latin1') });
+  return objects;
+}
+
+/** Faults: those of `read` over `state.json`, `bad-shape` for anything the format does not know. */
+export function fromObjects(objects: readonly NamedObject[]): Result<Durable> {
+  const state = objects.find((object) => object.name === stateFile);
+  if (!state) return bad('bad-shape', { what: stateFile });
+  const checked = read('agentState', state.bytes, maxStateBytes);
+  if (!checked.ok) return checked;
+  const signed = {
+    policy: textOf(objects, 'policy'),
+    device: textOf(objects, 'device'),
+    waiting: textOf(objects, 'waiting'),
+  };
+  const known = new Set([stateFile, ...documents.map((name) => `${name}.jws`)]);
+  if (objects.some((object) => !known.has(object.name))) return bad('bad-shape', { what: 'generation' });
+  // The schema says the same as the type; `millis` and `Instant` differ by their brand alone.
+  return good({ ...(checked.value as unknown as Durable), ...signed });
+}
+
+/** Key objects a generation needs, so that the disk keeps them. */
+export function keysOf(durable: Durable): readonly KeyRef[] {
+  const { registration } = durable;
+  if (registration.at === 'unregistered') return [];
+  return [registration.at === 'ordered' ? registration.key : registration.identity.key];
+}
+
+/**
+ * The newest generation that can be read, and the counters. After a fallback nothing a person accepted by hand counts,
+ * since a newer policy may have removed it. Nothing readable although something was there: `identity-unreadable`, never a
+ * silent new start (F13).
+ */
+export function restore(disk: DiskRead, built: Instant): Result<Restored> {
+  const faults: Fault[] = [];
+  const counters = restoreCounters(disk, built, faults);
+  for (const generation of disk.generations) {
+    const decoded = generation.content.ok ? fromObjects(generation.content.value) : generation.content;
+    if (!decoded.ok) {
+      faults.push(fault(generationFault(decoded.fault), { generation: generation.number, cause: decoded.fault.code }));
+      continue;
+    }
+    const newest = disk.generations[0]?.number ?? generation.number;
+    const fellBack = generation.number < newest;
+    const local = fellBack ? decoded.value.local.filter((entry) => entry.source !== 'manual') : decoded.value.local;
+    return good({ number: newest, durable: { ...decoded.value, local }, counters, faults });
+  }
+  const lost = disk.generations.length > 0 || Object.keys(counters.highest).length > 0;
+  return lost
+    ? bad('identity-unreadable', { generations: disk.generations.length })
+    : good({ number: 0, durable: emptyDurable, counters, faults });
+}
+
+export const freshCounters = (built: Instant): Counters => ({
+  format: 1,
+  uptimeMs: 0,
+  codeCounter: null,
+  tries: 0,
+  lockedUntilMs: 0,
+  highest: {},
+  commandSeq: 0,
+  eventSeq: 0,
+  hardFloor: built,
+  softFloor: instant(0),
+});
+
+const damagedLockMs = 15 * 60 * 1000;
+
+/** Damaged counters cannot be told from a tampered lock-out, so the codes start locked. */
+function restoreCounters(disk: DiskRead, built: Instant, faults: Fault[]): Counters {
+  const fresh = freshCounters(built);
+  if (disk.counters === null) return fresh;
+  const parsed = disk.counters.ok ? parseCounters(disk.counters.value) : disk.counters;
+  if (parsed.ok) {
+    const counters = parsed.value as unknown as Counters;
+    return { ...counters, hardFloor: instant(Math.max(counters.hardFloor, built)) };
+  }
+  faults.push(fault('counters-damaged', { cause: parsed.fault.code }));
+  return { ...fresh, tries: 5, lockedUntilMs: damagedLockMs };
+}
+
+const maxCountersBytes = 1024 * 1024;
+const parseCounters = (bytes: Uint8Array) => read('agentCounters', bytes, maxCountersBytes);
+
+const generationFault = (cause: Fault) =>
+  cause.code === 'generation-newer' ? 'generation-newer' : 'generation-damaged';
+
+function textOf(objects: readonly NamedObject[], name: (typeof documents)[number]): string | null {
+  const object = objects.find((each) => each.name === `${name}.jws`);
+  return object ? Buffer.from(object.bytes).toString('latin1') : null;
+}

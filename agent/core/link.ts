@@ -1,0 +1,88 @@
+/**
+ * When to talk to the server, and by which carrier. MQTT first; when it does not come about, every second attempt is a
+ * check-in over HTTPS with the same documents. Full jitter, capped, for ever (F2, F20).
+ */
+import type { Fault } from '../../protocol/fault.ts';
+import { type Instant, minuteMs, secondMs } from '../../protocol/time.ts';
+import type { Now } from './shape.ts';
+
+export type Link =
+  | { readonly at: 'idle'; readonly since: Instant }
+  | {
+      readonly at: 'waiting';
+      readonly since: Instant;
+      readonly untilMs: number;
+      readonly attempt: number;
+      readonly fault: Fault | null;
+    }
+  | { readonly at: 'connecting'; readonly since: Instant; readonly attempt: number; readonly connection: number }
+  | { readonly at: 'checking-in'; readonly since: Instant; readonly attempt: number; readonly nonce: string }
+  | {
+      readonly at: 'connected';
+      readonly since: Instant;
+      readonly connection: number;
+      /** When silence about our documents becomes a fault; null once one has come. */
+      readonly silentUntilMs: number | null;
+    };
+
+export type Carrier = 'mqtt' | 'checkin';
+
+const firstDelayMs = secondMs;
+const longestDelayMs = 5 * minuteMs;
+const silenceMs = 30 * secondMs;
+/** Failures of MQTT in a row before check-in takes turns with it. */
+const patience = 2;
+const pollMs = minuteMs;
+
+export const idle = (now: Now): Link => ({ at: 'idle', since: now.wall });
+
+/** At start and after a change that may help: soon, yet not in step with ten thousand others. */
+export const soon = (now: Now): Link => ({
+  at: 'waiting',
+  since: now.wall,
+  untilMs: now.uptimeMs + now.random * firstDelayMs,
+  attempt: 0,
+  fault: null,
+});
+
+/** "Full jitter": anything between nothing and the capped exponential delay. */
+export function afterFailure(link: Link, now: Now, why: Fault): Link {
+  const failures = 'attempt' in link ? link.attempt + 1 : 1;
+  const attempt = why.code === 'documents-missing' ? patience + 1 : failures;
+  const delayMs = now.random * Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 20));
+  return { at: 'waiting', since: now.wall, untilMs: now.uptimeMs + delayMs, attempt, fault: why };
+}
+
+/** A check-in worked although MQTT did not: poll, and go on trying MQTT in between. */
+export const afterCheckin = (link: Link, now: Now): Link => ({
+  at: 'waiting',
+  since: now.wall,
+  untilMs: now.uptimeMs + pollMs * (0.5 + now.random / 2),
+  attempt: 'attempt' in link ? Math.max(link.attempt, patience) + 1 : patience + 1,
+  fault: null,
+});
+
+export const afterConnect = (connection: number, now: Now): Link => ({
+  at: 'connected',
+  since: now.wall,
+  connection,
+  silentUntilMs: now.uptimeMs + silenceMs,
+});
+
+export const heard = (link: Link): Link =>
+  link.at === 'connected' && link.silentUntilMs !== null ? { ...link, silentUntilMs: null } : link;
+
+export const isDue = (link: Link, now: Now): boolean => link.at === 'waiting' && now.uptimeMs >= link.untilMs;
+
+/** A denied subscription answers with silence (design: 30 s). */
+export const isSilent = (link: Link, now: Now): boolean =>
+  link.at === 'connected' && link.silentUntilMs !== null && now.uptimeMs >= link.silentUntilMs;
+
+export const carrierOf = (attempt: number): Carrier =>
+  attempt > patience && (attempt - patience) % 2 === 1 ? 'checkin' : 'mqtt';
+
+/** Milliseconds until the link wants a tick, or null. */
+export function nextTickMs(link: Link, now: Now): number | null {
+  const at = link.at === 'waiting' ? link.untilMs : link.at === 'connected' ? link.silentUntilMs : null;
+  return at === null ? null : Math.max(0, at - now.uptimeMs);
+}

@@ -1,0 +1,139 @@
+/**
+ * The server's own certificate: three slots of exact certificates. What is proved in a handshake is compared byte for
+ * byte; no authority, no name. Slots move only when a handshake with the reserve completes at or after its activation,
+ * or after the current one expired.
+ */
+import { type Certificate, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import type { ServerPins } from '../../protocol/schema.ts';
+import { dayMs, type Instant, instant } from '../../protocol/time.ts';
+import type { ClockView } from './clock.ts';
+import type { Pin, PinSlots } from './durable.ts';
+
+export type Slot = 'current' | 'reserve' | 'previous';
+export type Held = { readonly slot: Slot; readonly pin: Pin; readonly certificate: Certificate };
+export type Accepted = { readonly slot: Slot };
+
+const previousStaysMs = 7 * dayMs;
+
+/** The certificates in the slots, parsed. A slot that cannot be parsed is left out; it can never match anything. */
+export function heldPins(slots: PinSlots): readonly Held[] {
+  const found: Held[] = [];
+  for (const slot of ['current', 'reserve', 'previous'] as const) {
+    const pin = slots[slot];
+    const parsed = pin && parseCertificate(fromBase64(pin.der));
+    if (pin && parsed?.ok) found.push({ slot, pin, certificate: parsed.value });
+  }
+  return found;
+}
+
+/** Fingerprints a connection may be made to now. */
+export const acceptedPins = (slots: PinSlots, clock: ClockView, blocklist: readonly string[]): readonly string[] =>
+  heldPins(slots)
+    .filter((held) => judgeHeld(slots, held, clock, blocklist) === null)
+    .map((held) => held.certificate.fingerprint);
+
+/**
+ * What a presented certificate means.
+ * Faults: `blocklisted`, `expired`/`not-yet-valid` of what we hold as `pin-expired`/`not-yet-valid`,
+ * `certificate-unreadable`, `server-certificate-expired` (a stranger that is itself out of date), `clock-unknown` (a
+ * stranger while we cannot tell the time), and `not-pinned`: the one that leads to a code.
+ */
+export function judgePresented(
+  slots: PinSlots,
+  der: string,
+  clock: ClockView,
+  blocklist: readonly string[],
+): Result<Accepted> {
+  const parsed = parseCertificate(fromBase64(der));
+  if (!parsed.ok) return parsed;
+  const certificate = parsed.value;
+  const held = heldPins(slots).find((candidate) => candidate.certificate.fingerprint === certificate.fingerprint);
+  if (held) {
+    const refused = judgeHeld(slots, held, clock, blocklist);
+    return refused ? { ok: false, fault: refused } : good({ slot: held.slot });
+  }
+  const facts = { fingerprint: certificate.fingerprint };
+  if (blocklist.includes(certificate.fingerprint)) return bad('blocklisted', facts);
+  if (clock.at === 'unknown') return bad('clock-unknown', facts);
+  if (clock.now > certificate.notAfter) return bad('server-certificate-expired', facts);
+  if (clock.now < certificate.notBefore) return bad('not-yet-valid', facts);
+  return bad('not-pinned', facts);
+}
+
+/** The slots after a completed handshake; the same object when nothing moves. */
+export function afterHandshake(slots: PinSlots, fingerprint: string, clock: ClockView): PinSlots {
+  const kept = forgetPrevious(slots, clock);
+  const { reserve } = kept;
+  if (!reserve) return kept;
+  const held = heldPins(kept);
+  const proved = held.find((candidate) => candidate.slot === 'reserve');
+  if (proved?.certificate.fingerprint !== fingerprint) return kept;
+  const current = held.find((candidate) => candidate.slot === 'current');
+  const currentExpired = clock.at === 'known' && current !== undefined && clock.now > current.certificate.notAfter;
+  if (clock.now < reserve.activateAt && !currentExpired) return kept;
+  return {
+    current: { der: reserve.der, source: reserve.source, addedAt: reserve.addedAt },
+    reserve: null,
+    previous: { ...kept.current, until: instant(clock.now + previousStaysMs) },
+  };
+}
+
+/**
+ * The slots after a signed policy. A main certificate that is not our current one has been activated by the server
+ * already, so it takes the reserve slot, active at once, until a handshake proves it. `current` never moves here.
+ */
+export function afterPolicy(slots: PinSlots, wanted: ServerPins, signedAt: Instant): PinSlots {
+  if (wanted.main !== slots.current.der) {
+    const known = slots.reserve?.der === wanted.main ? slots.reserve : null;
+    const addedAt = known?.addedAt ?? signedAt;
+    const activateAt = instant(Math.min(known?.activateAt ?? signedAt, signedAt));
+    if (known && known.activateAt === activateAt) return slots;
+    return { ...slots, reserve: { der: wanted.main, source: 'policy', addedAt, activateAt } };
+  }
+  const next = wanted.reserve;
+  if (!next) return slots.reserve ? { ...slots, reserve: null } : slots;
+  if (slots.reserve?.der === next.certificate && slots.reserve.activateAt === next.activateAt) return slots;
+  const addedAt = slots.reserve?.der === next.certificate ? slots.reserve.addedAt : signedAt;
+  const reserve = { der: next.certificate, source: 'policy' as const, addedAt, activateAt: instant(next.activateAt) };
+  return { ...slots, reserve };
+}
+
+/** The slots after a right replacement code: the answered certificate alone is trusted. */
+export const afterCode = (der: string, at: Instant): PinSlots => ({
+  current: { der, source: 'replacement', addedAt: at },
+  reserve: null,
+  previous: null,
+});
+
+/** The pins of the registration bundle take the place of what the device was told. */
+export const fromBundle = (pins: ServerPins, at: Instant): PinSlots =>
+  afterPolicy({ current: { der: pins.main, source: 'policy', addedAt: at }, reserve: null, previous: null }, pins, at);
+
+/** A blocklist that takes the last certificate we could reach the server by. */
+export function wouldStrand(slots: PinSlots, blocklist: readonly string[], clock: ClockView): boolean {
+  const current = heldPins(slots).find((held) => held.slot === 'current');
+  if (!current || !blocklist.includes(current.certificate.fingerprint)) return false;
+  const reserve = heldPins(slots).find((held) => held.slot === 'reserve');
+  return !reserve || judgeHeld(slots, reserve, clock, blocklist) !== null;
+}
+
+export const encodeDer = (der: Uint8Array): string => toBase64(der);
+
+/**
+ * While the clock is unknown the floor is only a lower bound of the time, so it may call an exact pin expired but never
+ * "not valid yet": otherwise a device without a clock battery could never reach its server again.
+ */
+function judgeHeld(slots: PinSlots, held: Held, clock: ClockView, blocklist: readonly string[]): Fault | null {
+  const { certificate, slot } = held;
+  const facts = { fingerprint: certificate.fingerprint, slot };
+  if (blocklist.includes(certificate.fingerprint)) return fault('blocklisted', facts);
+  if (clock.now > certificate.notAfter) return fault('pin-expired', facts);
+  if (clock.at === 'known' && clock.now < certificate.notBefore) return fault('not-yet-valid', facts);
+  if (slot === 'previous' && clock.at === 'known' && clock.now > (slots.previous?.until ?? 0))
+    return fault('not-pinned', facts);
+  return null;
+}
+
+const forgetPrevious = (slots: PinSlots, clock: ClockView): PinSlots =>
+  slots.previous && clock.at === 'known' && clock.now > slots.previous.until ? { ...slots, previous: null } : slots;
