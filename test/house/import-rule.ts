@@ -1,0 +1,58 @@
+/** Imports go one way: `main → loop, edge → core → protocol`; agent, ui and server meet on the wire only. */
+import { posix } from 'node:path';
+import { importsOf, type Source } from './sources.ts';
+
+const anywhere = 'anywhere';
+
+/**
+ * What each zone may import besides itself. A zone is a path up to a `/`, or one file; the longest that fits holds.
+ * Anyone may import `words`.
+ */
+const zones: Readonly<Record<string, readonly string[] | typeof anywhere>> = {
+  'protocol/': ['build/'],
+  'words/': ['protocol/'],
+  'native/': ['protocol/'],
+  'agent/core/': ['protocol/'],
+  'agent/edge/': ['agent/core/', 'protocol/', 'native/'],
+  'agent/cli/': ['agent/', 'agent/core/', 'agent/edge/', 'protocol/'],
+  'agent/': ['agent/core/', 'protocol/'],
+  'agent/main.ts': ['agent/', 'agent/core/', 'agent/edge/', 'protocol/', 'native/'],
+  'ui/': ['protocol/'],
+  'server/core/': ['protocol/'],
+  'server/edge/': ['server/core/', 'protocol/', 'native/'],
+  'server/web/': ['protocol/'],
+  'server/cli/': ['server/', 'server/core/', 'server/edge/', 'protocol/'],
+  'server/': ['server/core/', 'protocol/'],
+  'server/main.ts': ['server/', 'server/core/', 'server/edge/', 'server/cli/', 'protocol/', 'native/'],
+  'scripts/': anywhere,
+  'bench/': anywhere,
+  'test/': anywhere,
+};
+const schema = 'protocol/schema.ts';
+/** TypeBox and the ajv compiler stay off the device. */
+const schemaLoaders = ['server/', 'scripts/', 'test/', 'bench/'];
+const compilers = /^(@sinclair\/typebox|ajv)(\/|$)/;
+
+/** One line for each import that breaks the rule. */
+export function checkImports({ path, text }: Source): readonly string[] {
+  const zone = zoneOf(path);
+  const allowed = zone === null ? [] : (zones[zone] ?? []);
+  return importsOf(text).flatMap(({ from, typeOnly }) => {
+    const loadsSchemas = schemaLoaders.some((loader) => path.startsWith(loader));
+    if (!from.startsWith('.'))
+      return compilers.test(from) && !typeOnly && !loadsSchemas && path !== schema ? [`${path} loads ${from}`] : [];
+    const target = posix.normalize(posix.join(posix.dirname(path), from));
+    if (target === schema && !typeOnly && !loadsSchemas) return [`${path} loads ${schema}: import its types only`];
+    if (target.startsWith('build/') && allowed !== anywhere && path !== 'protocol/validate.ts')
+      return [`${path} imports ${target}: go through protocol/validate.ts`];
+    const to = zoneOf(target);
+    if (zone === null) return [`${path} lies in no zone`];
+    if (to === zone || to === 'words/' || allowed === anywhere) return [];
+    return to !== null && allowed.includes(to) ? [] : [`${path} imports ${target}`];
+  });
+}
+
+function zoneOf(path: string): string | null {
+  const fitting = [...Object.keys(zones), 'build/'].filter((zone) => path.startsWith(zone));
+  return fitting.sort((a, b) => b.length - a.length)[0] ?? null;
+}
