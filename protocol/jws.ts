@@ -11,7 +11,12 @@ export type DocumentType = 'policy' | 'device' | 'command' | 'rotation' | 'key' 
 export type Opened = { readonly kid: string; readonly payload: Uint8Array };
 
 const base64url = /^[A-Za-z0-9_-]+$/;
+/** 32 bytes. */
+const coordinate = /^[A-Za-z0-9_-]{43}$/;
 const longestHeader = 512;
+const signatureLength = 86;
+const longestBody = Math.ceil((maxDocumentBytes * 4) / 3);
+const longestToken = longestHeader + 1 + longestBody + 1 + signatureLength;
 
 /** RFC 7638: the members in lexicographic order, no white space, SHA-256, base64url. */
 export const thumbprint = (key: PublicKey): string =>
@@ -29,14 +34,16 @@ export const joinSignature = (input: string, signature: Uint8Array): string =>
   `${input}.${Buffer.from(signature).toString('base64url')}`;
 
 /**
- * Opens a document of the wanted type with one of `keys`. Size is judged before anything is decoded.
+ * Opens a document of the wanted type with one of `keys`. Size is judged before anything is decoded; the payload comes
+ * back unread. An ECDSA signature has a twin that holds as well, so a token's bytes or hash never name a document.
  * Faults: `too-large`, `bad-shape`, `wrong-type`, `unknown-critical` (RFC 7515 §4.1.11), `unknown-key`, `bad-signature`.
  */
 export function openJws(token: string, type: DocumentType, keys: readonly PublicKey[]): Result<Opened> {
-  if (token.length > (maxDocumentBytes / 3) * 4 + 1024) return bad('too-large', { limit: maxDocumentBytes });
+  if (token.length > longestToken) return bad('too-large', { limit: maxDocumentBytes });
   const parts = token.split('.', 4);
   const [head, body, tail] = parts;
   if (parts.length !== 3 || !head || !body || !tail) return bad('bad-shape', { what: 'jws' });
+  if (body.length > longestBody) return bad('too-large', { limit: maxDocumentBytes });
   if (head.length > longestHeader || !canonical(head) || !canonical(body) || !canonical(tail))
     return bad('bad-shape', { what: 'jws' });
   const header = readHeader(head);
@@ -58,7 +65,9 @@ function canonical(part: string): boolean {
 
 function readHeader(part: string): Record<string, unknown> | null {
   try {
-    const header: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    const header: unknown = JSON.parse(
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(part, 'base64url')),
+    );
     return header !== null && typeof header === 'object' && !Array.isArray(header)
       ? (header as Record<string, unknown>)
       : null;
@@ -67,7 +76,9 @@ function readHeader(part: string): Record<string, unknown> | null {
   }
 }
 
+/** Node reads coordinates of any spelling; one key must not go by two thumbprints. A point off the curve is refused. */
 function signatureHolds(key: PublicKey, input: string, signature: Uint8Array): boolean {
+  if (![key.x, key.y].every((part) => coordinate.test(part) && canonical(part))) return false;
   try {
     const publicKey = createPublicKey({ key: { ...key }, format: 'jwk' });
     return verify('sha256', Buffer.from(input), { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature);
