@@ -282,6 +282,8 @@ test('a made replacement code reads back and matches, and no neighbour of it doe
       assert.ok(replacementMatches(digits, answered));
       const other = String((Number(digits.slice(0, 10)) + step) % 10_000_000_000).padStart(10, '0');
       assert.not(replacementMatches(withCheckDigits(other), answered));
+      assert.not(replacementMatches(`${digits}0`, answered));
+      assert.not(replacementMatches(digits.slice(0, -1), answered));
     }),
     runs,
   );
