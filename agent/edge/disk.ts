@@ -1,0 +1,322 @@
+/**
+ * The state directory (mode 0700), which a power cut at any moment leaves whole:
+ *
+ *     objects/<sha256>           content, immutable, 0600
+ *     keys/<sha256>              private keys (PKCS#8), immutable, 0600
+ *     generations/<number>.json  manifest: names objects and keys, see `manifest.ts`
+ *     current                    symbolic link to the manifest in force
+ *     counters.json              counters, replaced as a whole
+ *
+ * `current` is a link, not a file: its content is made and moved by the same atomic rename, with nothing to sync before.
+ * A generation counts once `current` has named it. Objects, then the manifest, are durable before that; what a cut leaves
+ * behind earlier is named by nothing and swept later. The last three generations stay, those of a newer format beside
+ * them, and every object and key that their manifests mention. A manifest that cannot be read at all stops sweeping
+ * until it is older than the last three: nothing is wiped for being unreadable.
+ *
+ * A private key is safe from sweeping until two generations were persisted after it was written, so that one that was on
+ * its way already does not cost a registration its key. Keys found at start count as written then.
+ *
+ * Calls run one after the other. Sweeping goes on after `persist` has answered, before the next call.
+ */
+import { dirname, join } from 'node:path';
+import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
+import type { Counters, KeyRef } from '../core/durable.ts';
+import type { DiskRead, GenerationRead, NamedObject } from '../core/shape.ts';
+import { diskFault, errnoOf, type FileFacts, type Files, type OpenFile } from './files.ts';
+import {
+  currentNumber,
+  type Found,
+  findGenerations,
+  isOurs,
+  manifestLink,
+  manifestPath,
+  type Place,
+  placeOf,
+  readGeneration,
+  readSound,
+  type Sound,
+} from './generations.ts';
+import { digestOf, type Manifest, manifestFormat, seal, unseal } from './manifest.ts';
+
+export type Disk = {
+  /**
+   * The kept generations, each verified against its manifest. Repairs nothing and removes nothing. Where the directory
+   * itself cannot be read, that fault stands as the only generation, with number 0.
+   */
+  readonly read: () => Promise<DiskRead>;
+  /** Durable when it answers; after a fault the generation before is in force. Numbers only rise. */
+  readonly persist: (number: number, objects: readonly NamedObject[], keys: readonly KeyRef[]) => Promise<Result<null>>;
+  readonly count: (counters: Counters) => Promise<Result<null>>;
+  /** Written, synced, read back and compared before anyone may use it. */
+  readonly writeKey: (pkcs8: Uint8Array) => Promise<Result<KeyRef>>;
+  /** Fault `identity-unreadable` for a key that is missing, damaged or open to others. */
+  readonly readKey: (ref: KeyRef) => Promise<Result<Uint8Array>>;
+};
+
+/** What is known to be durable and right, so that it is neither read nor written again. */
+type Known = {
+  /** The number in force; 0 before the first generation, null before anyone has looked. */
+  current: number | null;
+  /** Generations persisted since start. */
+  flips: number;
+  readonly objects: Map<string, FileFacts>;
+  /** Keys on disk, and `flips` when they were written. */
+  readonly keys: Map<string, number>;
+};
+type Store = { readonly at: Place; readonly files: Files; readonly known: Known };
+type Next = { readonly number: number; readonly objects: readonly NamedObject[]; readonly keys: readonly KeyRef[] };
+
+const fileMode = 0o600;
+const maxKeyBytes = 64 * 1024;
+const maxCountersBytes = 1024 * 1024;
+const temporary = '.new';
+
+/**
+ * Makes what is missing, removes what a cut left half-made, and makes sure that the generation in force cannot fall back
+ * any more. A directory that cannot be made or written is no fault here: `read` and the first write say what is wrong.
+ */
+export async function openDisk(directory: string, files: Files): Promise<Disk> {
+  const store: Store = {
+    at: placeOf(directory),
+    files,
+    known: { current: null, flips: 0, objects: new Map(), keys: new Map() },
+  };
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
+    const turn = last.then(run);
+    last = turn.catch(() => null);
+    return turn;
+  };
+  /** Nothing is written over a state that cannot be read. */
+  const writing = <T>(what: string, write: () => Promise<T>): Promise<Result<T>> =>
+    inTurn(async () => {
+      try {
+        if (store.known.current === null) await look(store);
+        return good(await write());
+      } catch (error) {
+        return { ok: false, fault: diskFault(error, what) };
+      }
+    });
+
+  await settle(store);
+  return {
+    read: () => inTurn(() => readAll(store)),
+    persist: (number, objects, keys) => {
+      const done = writing(`generation ${number}`, () => persist(store, { number, objects, keys }));
+      inTurn(() => quietly(() => sweep(store)));
+      return done;
+    },
+    count: (counters) => writing('counters', () => replaceCounters(store, counters)),
+    writeKey: (pkcs8) => writing('key', () => writeKey(store, pkcs8)),
+    readKey: (ref) => inTurn(() => readKey(store, ref)),
+  };
+}
+
+async function settle({ at, files }: Store): Promise<void> {
+  for (const folder of [at.root, at.objects, at.keys, at.generations])
+    await quietly(() => files.makeDirectory(folder, 0o700));
+  await quietly(async () => {
+    for (const name of await files.list(at.root)) if (name.endsWith(temporary)) await files.unlink(join(at.root, name));
+  });
+  await quietly(() => files.syncDirectory(dirname(at.root)));
+  await quietly(() => files.syncDirectory(at.root));
+}
+
+async function look({ at, files, known }: Store): Promise<Found> {
+  const found = await findGenerations(at, files);
+  for (const key of await files.list(at.keys)) if (!known.keys.has(key)) known.keys.set(key, known.flips);
+  known.current = found.current;
+  return found;
+}
+
+async function readAll(store: Store): Promise<DiskRead> {
+  const { at, files, known } = store;
+  const counters = await readCounters(store);
+  try {
+    const { kept, named } = await look(store);
+    const objects = new Map<string, Promise<Sound>>();
+    const generations: GenerationRead[] = [];
+    for (const one of kept) generations.push(await readGeneration(at, files, one, objects));
+    known.objects.clear();
+    if (!named) return { generations, counters };
+    for (const [sha256, reading] of objects) {
+      const object = await reading;
+      if (!('wrong' in object) && object.facts.mode === fileMode && isOurs(object.facts))
+        known.objects.set(sha256, object.facts);
+    }
+    return { generations, counters };
+  } catch (error) {
+    const content = { ok: false, fault: diskFault(error, 'state') } as const;
+    return { generations: [{ number: 0, content }], counters };
+  }
+}
+
+async function persist({ at, files, known }: Store, { number, objects, keys }: Next): Promise<null> {
+  const before = known.current ?? 0;
+  if (!Number.isSafeInteger(number) || number <= before) throw new RangeError('generation numbers rise');
+  if (new Set(objects.map(({ name }) => name)).size < objects.length) throw new RangeError('two objects of one name');
+  const named = objects.map(({ name, bytes }) => ({ name, bytes, sha256: digestOf(bytes) }));
+  const fresh = new Map(
+    named.flatMap(({ sha256, bytes }) => (known.objects.has(sha256) ? [] : [[sha256, bytes] as const])),
+  );
+  // Together: the file system makes one transaction of them. All have ended before a fault is handled.
+  const written = await Promise.allSettled(
+    [...fresh].map(
+      async ([sha256, bytes]) => [sha256, await keepImmutable(files, join(at.objects, sha256), bytes, sha256)] as const,
+    ),
+  );
+  const facts = new Map(known.objects);
+  for (const one of written) {
+    if (one.status === 'rejected') throw one.reason;
+    facts.set(...one.value);
+  }
+  if (fresh.size > 0) await files.syncDirectory(at.objects);
+
+  const manifest: Manifest = {
+    format: manifestFormat,
+    number,
+    objects: named.flatMap(({ name, sha256 }) => {
+      const found = facts.get(sha256);
+      return found ? [{ name, sha256, size: found.size, mode: found.mode, uid: found.uid, gid: found.gid }] : [];
+    }),
+    keys: keys.map(({ sha256 }) => sha256),
+  };
+  await replace(files, manifestPath(at, number), seal(JSON.stringify(manifest)));
+  await files.syncDirectory(at.generations);
+
+  await pointTo({ at, files }, number);
+  try {
+    await files.syncDirectory(at.root);
+  } catch (error) {
+    await quietly(() => (before === 0 ? files.unlink(at.current) : pointTo({ at, files }, before)));
+    throw error;
+  }
+  known.current = number;
+  known.flips += 1;
+  for (const [sha256, found] of facts) known.objects.set(sha256, found);
+  return null;
+}
+
+async function pointTo({ at, files }: Pick<Store, 'at' | 'files'>, number: number): Promise<void> {
+  const next = `${at.current}${temporary}`;
+  await quietly(() => files.unlink(next));
+  await files.link(manifestLink(number), next);
+  await files.rename(next, at.current);
+}
+
+/** Removes what no kept generation mentions. Where `current` is not what we think, nothing is removed. */
+async function sweep({ at, files, known }: Store): Promise<void> {
+  if (known.current === null || (await currentNumber(at, files)) !== known.current) return;
+  const { kept, numbers } = await findGenerations(at, files);
+  const stay = new Set(kept.map(({ number }) => number));
+  for (const number of numbers) if (!stay.has(number)) await files.unlink(manifestPath(at, number));
+  if (kept.some(({ manifest }) => !manifest.ok && manifest.fault.code === 'generation-damaged')) return;
+  const mentioned = new Set(kept.flatMap(({ mentions }) => mentions));
+  for (const name of await files.list(at.objects)) {
+    if (mentioned.has(name)) continue;
+    known.objects.delete(name);
+    await files.unlink(join(at.objects, name));
+  }
+  for (const [name, flips] of known.keys) {
+    if (mentioned.has(name) || known.flips < flips + 2) continue;
+    await files.unlink(join(at.keys, name));
+    known.keys.delete(name);
+  }
+}
+
+async function replaceCounters({ at, files }: Store, counters: Counters): Promise<null> {
+  const next = `${at.counters}${temporary}`;
+  await replace(files, next, seal(JSON.stringify(counters)));
+  await files.rename(next, at.counters);
+  await files.syncDirectory(at.root);
+  return null;
+}
+
+async function readCounters({ at, files }: Store): Promise<DiskRead['counters']> {
+  try {
+    const found = await readSound(files, at.counters, maxCountersBytes);
+    if ('wrong' in found) return found.wrong === 'ENOENT' ? null : bad('counters-damaged', { wrong: found.wrong });
+    const body = unseal(found.bytes);
+    return body === null ? bad('counters-damaged', { wrong: 'digest' }) : good(Buffer.from(body, 'utf8'));
+  } catch (error) {
+    return { ok: false, fault: diskFault(error, 'counters') };
+  }
+}
+
+async function writeKey({ at, files, known }: Store, pkcs8: Uint8Array): Promise<KeyRef> {
+  const sha256 = digestOf(pkcs8);
+  const path = join(at.keys, sha256);
+  await keepImmutable(files, path, pkcs8, sha256);
+  const found = await readSound(files, path, maxKeyBytes, sha256);
+  if ('wrong' in found) throw Object.assign(new Error('the key read back is another'), { code: 'EIO' });
+  await files.syncDirectory(at.keys);
+  known.keys.set(sha256, known.flips);
+  return { kind: 'file', sha256 };
+}
+
+async function readKey({ at, files }: Store, { sha256 }: KeyRef): Promise<Result<Uint8Array>> {
+  const broken = (wrong: string): { ok: false; fault: Fault } => bad('identity-unreadable', { what: 'key', wrong });
+  try {
+    const found = await readSound(files, join(at.keys, sha256), maxKeyBytes, sha256);
+    if ('wrong' in found) return broken(found.wrong);
+    if (found.facts.mode !== fileMode) return broken('mode');
+    return isOurs(found.facts) ? good(found.bytes) : broken('owner');
+  } catch (error) {
+    return { ok: false, fault: diskFault(error, 'key') };
+  }
+}
+
+/**
+ * A file whose content never changes. One that is there already and right may be all that an older generation has, so it is
+ * not rewritten; whether it was ever synced nobody knows.
+ */
+async function keepImmutable(files: Files, path: string, bytes: Uint8Array, sha256: string): Promise<FileFacts> {
+  try {
+    return await writeWhole(files, await files.open(path, 'create', fileMode), path, bytes);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+  const found = await readSound(files, path, bytes.length, sha256);
+  if ('wrong' in found || found.facts.mode !== fileMode || !isOurs(found.facts)) return replace(files, path, bytes);
+  const file = await files.open(path, 'append', fileMode);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return found.facts;
+}
+
+/** For a name that nothing durable refers to. */
+async function replace(files: Files, path: string, bytes: Uint8Array): Promise<FileFacts> {
+  try {
+    return await writeWhole(files, await files.open(path, 'create', fileMode), path, bytes);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+  await files.unlink(path);
+  return writeWhole(files, await files.open(path, 'create', fileMode), path, bytes);
+}
+
+/** Content and size are durable when it answers, the name is not. Leaves nothing half-written where it fails. */
+async function writeWhole(files: Files, file: OpenFile, path: string, bytes: Uint8Array): Promise<FileFacts> {
+  try {
+    await file.write(bytes);
+    await file.sync();
+    return await file.facts();
+  } catch (error) {
+    await quietly(() => files.unlink(path));
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+/** For what the next start, or the next sweep, does again. Only the system's errors are forgiven. */
+async function quietly(run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+  }
+}

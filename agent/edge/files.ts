@@ -1,0 +1,108 @@
+/**
+ * The few file operations that storage is made of, so that a test can stand a disk behind them that loses what was not
+ * synced. Paths are absolute. Everything rejects with Node's errors, whose `code` is the errno; `diskFault` names them.
+ */
+import { constants, type Stats } from 'node:fs';
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  unlink,
+} from 'node:fs/promises';
+import { type Fault, fault } from '../../protocol/fault.ts';
+
+export type FileFacts = {
+  readonly kind: 'file' | 'directory' | 'link';
+  readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+};
+
+export type OpenFile = {
+  /** All of it, behind what was written before. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  /** fsync: content, size and existence of this file; its name is the directory's matter. */
+  readonly sync: () => Promise<void>;
+  readonly facts: () => Promise<FileFacts>;
+  readonly close: () => Promise<void>;
+};
+
+export type Files = {
+  /** `create` refuses (`EEXIST`) what is there already; `append` makes the file where it is missing. Links are not followed. */
+  readonly open: (path: string, how: 'create' | 'append', mode: number) => Promise<OpenFile>;
+  readonly read: (path: string) => Promise<Uint8Array>;
+  /** Of the path itself, links not followed. */
+  readonly stat: (path: string) => Promise<FileFacts>;
+  readonly list: (directory: string) => Promise<readonly string[]>;
+  readonly makeDirectory: (path: string, mode: number) => Promise<void>;
+  readonly link: (target: string, path: string) => Promise<void>;
+  readonly readLink: (path: string) => Promise<string>;
+  /** Atomic: `to` is the old or the new one at every moment. */
+  readonly rename: (from: string, to: string) => Promise<void>;
+  /** Removes a file or a link. */
+  readonly unlink: (path: string) => Promise<void>;
+  /** Removes a directory with all that is in it. */
+  readonly removeDirectory: (path: string) => Promise<void>;
+  /** fsync of a directory: its names as they are now. */
+  readonly syncDirectory: (path: string) => Promise<void>;
+};
+
+export const realFiles: Files = {
+  open: async (path, how, mode) => openFile(await open(path, how === 'create' ? 'wx' : appendFlags, mode)),
+  read: (path) => readFile(path),
+  stat: async (path) => factsOf(await lstat(path)),
+  list: (directory) => readdir(directory),
+  makeDirectory: (path, mode) => mkdir(path, { mode }),
+  link: (target, path) => symlink(target, path),
+  readLink: (path) => readlink(path),
+  rename: (from, to) => rename(from, to),
+  unlink: (path) => unlink(path),
+  removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+  syncDirectory: async (path) => {
+    const handle = await open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+};
+
+/** The storage has no room: `disk-full`. Everything else is `disk-failed`. An error that is not the system's is thrown on. */
+export function diskFault(error: unknown, what: string): Fault {
+  const errno = errnoOf(error);
+  if (errno === null) throw error;
+  return fault(errno === 'ENOSPC' || errno === 'EDQUOT' ? 'disk-full' : 'disk-failed', { errno, what });
+}
+
+/** `ENOENT` and the like, or null for what did not come from a system call. */
+export function errnoOf(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null;
+  return /^E[A-Z0-9]+$/.test(error.code) ? error.code : null;
+}
+
+const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+
+const openFile = (handle: FileHandle): OpenFile => ({
+  write: (bytes) => handle.writeFile(bytes),
+  sync: () => handle.sync(),
+  facts: async () => factsOf(await handle.stat()),
+  close: () => handle.close(),
+});
+
+const factsOf = (stats: Stats): FileFacts => ({
+  kind: stats.isSymbolicLink() ? 'link' : stats.isDirectory() ? 'directory' : 'file',
+  size: stats.size,
+  mode: stats.mode & 0o7777,
+  uid: stats.uid,
+  gid: stats.gid,
+});
