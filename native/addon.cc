@@ -1,0 +1,11 @@
+#include "addon.h"
+
+NAPI_MODULE_INIT() {
+  const napi_property_descriptor functions[] = {
+      {"verifyPath", nullptr, VerifyPath, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"notify", nullptr, Notify, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+  };
+  if (napi_define_properties(env, exports, sizeof functions / sizeof functions[0], functions) != napi_ok)
+    napi_throw_error(env, nullptr, "the addon could not export its functions");
+  return exports;
+}
