@@ -6,6 +6,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import forge, { type Asn1 } from 'node-forge/lib/asn1.js';
 import { bad, good, type Result } from './fault.ts';
 import { maxCertificateBytes } from './limits.ts';
+import { readPem } from './pem.ts';
 import type { CertificateView } from './schema.ts';
 import { type Instant, instant } from './time.ts';
 
@@ -118,14 +119,11 @@ export function readCertificateFile(bytes: Uint8Array): Result<readonly Certific
   if (bytes.length > maxPemBytes) return bad('too-large', { limit: maxPemBytes });
   const content = Buffer.from(bytes).toString('latin1');
   if (!content.includes('-----BEGIN')) return one(bytes);
-  const blocks = [...content.matchAll(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]*)-----END/g)];
-  if (blocks.length === 0) return bad('certificate-unreadable', { block: 1 });
+  const blocks = readPem(content, 'CERTIFICATE');
+  if (!blocks.ok) return blocks;
   const found: Certificate[] = [];
-  for (const [index, block] of blocks.entries()) {
-    const body = (block[1] ?? '').replace(/[\s\0]/g, '');
-    const read = /^[A-Za-z0-9+/]+={0,2}$/.test(body)
-      ? parseCertificate(fromBase64(body))
-      : bad('certificate-unreadable');
+  for (const [index, block] of blocks.value.entries()) {
+    const read = parseCertificate(block);
     if (!read.ok) return bad(read.fault.code, { ...read.fault.facts, block: index + 1 });
     found.push(read.value);
   }

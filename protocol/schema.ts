@@ -6,7 +6,7 @@
  * Signed documents tolerate unknown fields (see `critical`); everything local is closed.
  */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { maxCertificates } from './limits.ts';
+import { maxBatchLineBytes, maxCertificates, maxCrls, maxIntermediates } from './limits.ts';
 
 const open = { additionalProperties: true };
 const closed = { additionalProperties: false };
@@ -378,6 +378,43 @@ export const agentCounters = Type.Object(
   closed,
 );
 
+// --- thintrust decide --batch -----------------------------------------------------------------------------------------
+
+/** PEM, RFC 7468; how many bytes of DER are too many is judged after decoding. */
+const pem = text(maxBatchLineBytes);
+const oid = Type.String({ pattern: '^[0-2](\\.[0-9]{1,40}){1,32}$', maxLength: 200 });
+
+/** One line in. Closed: a misspelt `host` must not turn the name check off. Null is the same as left out. */
+export const decideLine = Type.Object(
+  {
+    id: Type.Union([text(200), Type.Number()]),
+    purpose: Type.Union([Type.Literal('server'), Type.Literal('client'), ...purpose.anyOf]),
+    host: Type.Optional(nullable(text(1000))),
+    ip: Type.Optional(nullable(text(60))),
+    /** RFC 3339, UTC. */
+    at: text(40),
+    anchors: Type.Array(pem, { maxItems: maxCertificates }),
+    intermediates: Type.Array(pem, { maxItems: maxIntermediates }),
+    leaf: pem,
+    /** Without CRLs revocation is not checked. */
+    crls: Type.Optional(nullable(Type.Array(pem, { maxItems: maxCrls }))),
+    policy: Type.Optional(
+      nullable(
+        Type.Object(
+          {
+            initial: Type.Array(oid, { maxItems: 64 }),
+            explicit: Type.Boolean(),
+            inhibitMapping: Type.Boolean(),
+            inhibitAny: Type.Boolean(),
+          },
+          closed,
+        ),
+      ),
+    ),
+  },
+  closed,
+);
+
 export type Purpose = Static<typeof purpose>;
 export type ClientPurpose = Static<typeof clientPurpose>;
 export type Source = Static<typeof source>;
@@ -400,5 +437,6 @@ export type RegisterRequest = Static<typeof registerRequest>;
 export type CodeRequest = Static<typeof codeRequest>;
 export type CertificateView = Static<typeof certificateView>;
 export type Status = Static<typeof status>;
+export type DecideLine = Static<typeof decideLine>;
 export type AgentState = Static<typeof agentState>;
 export type AgentCounters = Static<typeof agentCounters>;

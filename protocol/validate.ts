@@ -18,6 +18,7 @@ type Shapes = {
   registerRequest: schema.RegisterRequest;
   codeRequest: schema.CodeRequest;
   status: schema.Status;
+  decideLine: schema.DecideLine;
   agentState: schema.AgentState;
   agentCounters: schema.AgentCounters;
 };
