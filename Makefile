@@ -1,0 +1,104 @@
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# npm runs with the Node of the machine: `npm ci` removes the one in node_modules while it works.
+system_path := $(subst $(CURDIR)/node_modules/.bin:,,$(PATH))
+export PATH := $(CURDIR)/node_modules/.bin:$(system_path)
+npm_ci := PATH='$(system_path)' npm ci --no-audit --no-fund --loglevel=error
+
+packages := node_modules/.package-lock.json
+validators := build/validators.js
+addon := build/native/thintrust.node
+node20 := test/node20/node_modules/.package-lock.json
+sources := $(shell find agent protocol ui server native words -name '*.ts')
+checked := $(sources) $(shell find scripts test bench types -name '*.ts' -not -path '*/node_modules/*')
+programs := thintrustd thintrust thintrust-ui thintrust-server
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: build/.types dist/.built ## everything that is compiled; quick when little has changed
+
+.PHONY: lint
+lint: build/.types ## types, style, import cycles
+	@biome ci --log-level=warn .
+
+.PHONY: test
+test: build lint ## all tests; as root on Debian it first installs missing programs, unless DEPS=no
+	@if [ '$(DEPS)' != no ] && [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then $(MAKE) deps; fi
+	@node test/run.ts
+
+.PHONY: coverage
+coverage: build ## the same tests, measured; the report is coverage/index.html
+	@c8 --all --include='{agent,protocol,server,ui,words,native}/**/*.ts' --reporter=text-summary --reporter=html node test/run.ts
+
+.PHONY: deps
+deps: $(node20) ## programs the tests need: Debian packages (as root), and Node 20 beside Node 24
+	@scripts/deps.sh
+
+.PHONY: demo
+demo: build ## a server and a device on this machine, the screens in this terminal
+	@node scripts/demo.ts
+
+.PHONY: vectors
+vectors: ## makes the test vectors again
+	@test/vectors/make.sh
+
+.PHONY: states
+states: build ## writes docs/states.md from the tables of the core
+	@node scripts/states.ts
+
+.PHONY: bench
+bench: build ## measurements, each beside its floor
+	@node bench/run.ts
+
+.PHONY: bundle
+bundle: dist/.built ## the four programs as single files in dist/
+
+.PHONY: image deb layer-check hil hil-arm64
+image: ## not built yet: the Yocto image
+deb: ## not built yet: the Debian package
+layer-check: ## not built yet: yocto-check-layer over meta-thintrust
+hil: ## not built yet: the stories on a booted image, x86-64
+hil-arm64: ## not built yet: the stories on a booted image, arm64
+image deb layer-check hil hil-arm64:
+	@echo 'make $@ is not built yet' >&2; exit 1
+
+.PHONY: clean
+clean: ## removes what was built, the demo's state too; packages stay
+	rm -rf build dist coverage .demo
+
+$(packages): package-lock.json
+	@echo 'packages: npm ci …'
+	@$(npm_ci)
+	@touch $@
+
+$(node20): test/node20/package-lock.json
+	@echo 'Node 20 for the tests: npm ci …'
+	@$(npm_ci) --prefix test/node20
+	@touch $@
+
+$(validators): protocol/schema.ts protocol/limits.ts scripts/compile-schemas.ts $(packages)
+	@echo 'schemas …'
+	@node scripts/compile-schemas.ts
+
+$(addon): $(wildcard native/*.cc native/*.h) native/Makefile $(packages)
+	@echo 'native …'
+	@$(MAKE) -s -C native
+	@touch $@
+
+build/.types: $(validators) $(checked) tsconfig.json $(packages)
+	@echo 'types …'
+	@tsc -p .
+	@touch $@
+
+# npx finds the programs of this clone by the links.
+dist/.built: $(validators) $(sources) scripts/bundle.ts scripts/bundler.ts $(addon) $(packages)
+	@echo 'bundles …'
+	@node scripts/bundle.ts
+	@for program in $(programs); do ln -sf "../../dist/$$program.cjs" "node_modules/.bin/$$program"; done
+	@touch $@

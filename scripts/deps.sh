@@ -1,0 +1,30 @@
+#!/bin/sh
+# Installs the Debian packages whose programs the tests ask for. Quiet where all are there.
+set -eu
+
+PATH=$PATH:/usr/sbin:/sbin
+missing=
+while read -r program package; do
+  command -v "$program" >/dev/null || missing="$missing $package"
+done <<'END'
+mosquitto mosquitto
+mosquitto_pub mosquitto-clients
+tmux tmux
+openssl openssl
+mkfs.xfs xfsprogs
+mkfs.ext4 e2fsprogs
+losetup util-linux
+faketime faketime
+strace strace
+END
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+  echo "missing Debian packages:$missing (as root: make deps)" >&2
+  exit 1
+fi
+echo "installing Debian packages:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # a list of words
+apt-get install -qq -y --no-install-recommends $missing >/dev/null
