@@ -8,8 +8,8 @@
  *     counters.json              counters, replaced as a whole
  *
  * `current` is a link, not a file: its content is made and moved by the same atomic rename, with nothing to sync before.
- * A generation counts once `current` has named it. Objects, then the manifest, are durable before that; what a cut leaves
- * behind earlier is named by nothing and swept later. The last three generations stay, those of a newer format beside
+ * A generation counts once `current` has named it. Objects and manifest, and their names, are durable before that, in no
+ * order among themselves; what a cut leaves behind earlier is named by nothing and swept later. The last three generations stay, those of a newer format beside
  * them, and every object and key that their manifests mention. A manifest that cannot be read at all stops sweeping
  * until it is older than the last three: nothing is wiped for being unreadable.
  *
@@ -22,7 +22,7 @@ import { dirname, join } from 'node:path';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { Counters, KeyRef } from '../core/durable.ts';
 import type { DiskRead, GenerationRead, NamedObject } from '../core/shape.ts';
-import { diskFault, errnoOf, type FileFacts, type Files, type OpenFile } from './files.ts';
+import { diskFault, type FileFacts, type Files } from './files.ts';
 import {
   currentNumber,
   type Found,
@@ -37,6 +37,7 @@ import {
   type Sound,
 } from './generations.ts';
 import { digestOf, type Manifest, manifestFormat, seal, unseal } from './manifest.ts';
+import { fileMode, quietly, type Written, writeAnew, writeImmutable } from './whole-file.ts';
 
 export type Disk = {
   /**
@@ -66,7 +67,6 @@ type Known = {
 type Store = { readonly at: Place; readonly files: Files; readonly known: Known };
 type Next = { readonly number: number; readonly objects: readonly NamedObject[]; readonly keys: readonly KeyRef[] };
 
-const fileMode = 0o600;
 const maxKeyBytes = 64 * 1024;
 const maxCountersBytes = 1024 * 1024;
 const temporary = '.new';
@@ -159,30 +159,35 @@ async function persist({ at, files, known }: Store, { number, objects, keys }: N
   const fresh = new Map(
     named.flatMap(({ sha256, bytes }) => (known.objects.has(sha256) ? [] : [[sha256, bytes] as const])),
   );
-  // Together: the file system makes one transaction of them. All have ended before a fault is handled.
-  const written = await Promise.allSettled(
-    [...fresh].map(
-      async ([sha256, bytes]) => [sha256, await keepImmutable(files, join(at.objects, sha256), bytes, sha256)] as const,
-    ),
-  );
+  const written: Written[] = [];
   const facts = new Map(known.objects);
-  for (const one of written) {
-    if (one.status === 'rejected') throw one.reason;
-    facts.set(...one.value);
+  try {
+    for (const [sha256, bytes] of fresh) {
+      const object = await writeImmutable(files, join(at.objects, sha256), bytes, sha256);
+      written.push(object);
+      facts.set(sha256, object.facts);
+    }
+    const manifest: Manifest = {
+      format: manifestFormat,
+      number,
+      objects: named.flatMap(({ name, sha256 }) => {
+        const found = facts.get(sha256);
+        return found ? [{ name, sha256, size: found.size, mode: found.mode, uid: found.uid, gid: found.gid }] : [];
+      }),
+      keys: keys.map(({ sha256 }) => sha256),
+    };
+    written.push(await writeAnew(files, manifestPath(at, number), seal(JSON.stringify(manifest))));
+  } catch (error) {
+    for (const one of written) await one.abandon();
+    throw error;
   }
-  if (fresh.size > 0) await files.syncDirectory(at.objects);
-
-  const manifest: Manifest = {
-    format: manifestFormat,
-    number,
-    objects: named.flatMap(({ name, sha256 }) => {
-      const found = facts.get(sha256);
-      return found ? [{ name, sha256, size: found.size, mode: found.mode, uid: found.uid, gid: found.gid }] : [];
-    }),
-    keys: keys.map(({ sha256 }) => sha256),
-  };
-  await replace(files, manifestPath(at, number), seal(JSON.stringify(manifest)));
-  await files.syncDirectory(at.generations);
+  // Together, so that the file system makes one transaction of them. All have ended before a fault is handled.
+  const folders = fresh.size > 0 ? [at.objects, at.generations] : [at.generations];
+  const ended = await Promise.allSettled([
+    ...written.map((one) => one.finish()),
+    ...folders.map((folder) => files.syncDirectory(folder)),
+  ]);
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
 
   await pointTo({ at, files }, number);
   try {
@@ -226,7 +231,7 @@ async function sweep({ at, files, known }: Store): Promise<void> {
 
 async function replaceCounters({ at, files }: Store, counters: Counters): Promise<null> {
   const next = `${at.counters}${temporary}`;
-  await replace(files, next, seal(JSON.stringify(counters)));
+  await (await writeAnew(files, next, seal(JSON.stringify(counters)))).finish();
   await files.rename(next, at.counters);
   await files.syncDirectory(at.root);
   return null;
@@ -246,7 +251,7 @@ async function readCounters({ at, files }: Store): Promise<DiskRead['counters']>
 async function writeKey({ at, files, known }: Store, pkcs8: Uint8Array): Promise<KeyRef> {
   const sha256 = digestOf(pkcs8);
   const path = join(at.keys, sha256);
-  await keepImmutable(files, path, pkcs8, sha256);
+  await (await writeImmutable(files, path, pkcs8, sha256)).finish();
   const found = await readSound(files, path, maxKeyBytes, sha256);
   if ('wrong' in found) throw Object.assign(new Error('the key read back is another'), { code: 'EIO' });
   await files.syncDirectory(at.keys);
@@ -263,60 +268,5 @@ async function readKey({ at, files }: Store, { sha256 }: KeyRef): Promise<Result
     return isOurs(found.facts) ? good(found.bytes) : broken('owner');
   } catch (error) {
     return { ok: false, fault: diskFault(error, 'key') };
-  }
-}
-
-/**
- * A file whose content never changes. One that is there already and right may be all that an older generation has, so it is
- * not rewritten; whether it was ever synced nobody knows.
- */
-async function keepImmutable(files: Files, path: string, bytes: Uint8Array, sha256: string): Promise<FileFacts> {
-  try {
-    return await writeWhole(files, await files.open(path, 'create', fileMode), path, bytes);
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
-  }
-  const found = await readSound(files, path, bytes.length, sha256);
-  if ('wrong' in found || found.facts.mode !== fileMode || !isOurs(found.facts)) return replace(files, path, bytes);
-  const file = await files.open(path, 'append', fileMode);
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  return found.facts;
-}
-
-/** For a name that nothing durable refers to. */
-async function replace(files: Files, path: string, bytes: Uint8Array): Promise<FileFacts> {
-  try {
-    return await writeWhole(files, await files.open(path, 'create', fileMode), path, bytes);
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error;
-  }
-  await files.unlink(path);
-  return writeWhole(files, await files.open(path, 'create', fileMode), path, bytes);
-}
-
-/** Content and size are durable when it answers, the name is not. Leaves nothing half-written where it fails. */
-async function writeWhole(files: Files, file: OpenFile, path: string, bytes: Uint8Array): Promise<FileFacts> {
-  try {
-    await file.write(bytes);
-    await file.sync();
-    return await file.facts();
-  } catch (error) {
-    await quietly(() => files.unlink(path));
-    throw error;
-  } finally {
-    await file.close();
-  }
-}
-
-/** For what the next start, or the next sweep, does again. Only the system's errors are forgiven. */
-async function quietly(run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    if (errnoOf(error) === null) throw error;
   }
 }

@@ -2,20 +2,25 @@
  * The few file operations that storage is made of, so that a test can stand a disk behind them that loses what was not
  * synced. Paths are absolute. Everything rejects with Node's errors, whose `code` is the errno; `diskFault` names them.
  */
-import { constants, type Stats } from 'node:fs';
 import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  unlink,
-} from 'node:fs/promises';
+  closeSync,
+  constants,
+  fstatSync,
+  fsync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { promisify } from 'node:util';
 import { type Fault, fault } from '../../protocol/fault.ts';
 
 export type FileFacts = {
@@ -56,23 +61,30 @@ export type Files = {
   readonly syncDirectory: (path: string) => Promise<void>;
 };
 
+const sync = promisify(fsync);
+const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+
+/**
+ * What ends in the page cache is done at once: a turn through the thread pool costs more than the call. Only syncing waits
+ * for the disk, and so does not hold up the process.
+ */
 export const realFiles: Files = {
-  open: async (path, how, mode) => openFile(await open(path, how === 'create' ? 'wx' : appendFlags, mode)),
-  read: (path) => readFile(path),
-  stat: async (path) => factsOf(await lstat(path)),
-  list: (directory) => readdir(directory),
-  makeDirectory: (path, mode) => mkdir(path, { mode }),
-  link: (target, path) => symlink(target, path),
-  readLink: (path) => readlink(path),
-  rename: (from, to) => rename(from, to),
-  unlink: (path) => unlink(path),
-  removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+  open: async (path, how, mode) => openFile(openSync(path, how === 'create' ? 'wx' : appendFlags, mode)),
+  read: async (path) => readFileSync(path),
+  stat: async (path) => factsOf(lstatSync(path)),
+  list: async (directory) => readdirSync(directory),
+  makeDirectory: async (path, mode) => mkdirSync(path, { mode }),
+  link: async (target, path) => symlinkSync(target, path),
+  readLink: async (path) => readlinkSync(path),
+  rename: async (from, to) => renameSync(from, to),
+  unlink: async (path) => unlinkSync(path),
+  removeDirectory: async (path) => rmSync(path, { recursive: true, force: true }),
   syncDirectory: async (path) => {
-    const handle = await open(path, 'r');
+    const descriptor = openSync(path, 'r');
     try {
-      await handle.sync();
+      await sync(descriptor);
     } finally {
-      await handle.close();
+      closeSync(descriptor);
     }
   },
 };
@@ -90,13 +102,11 @@ export function errnoOf(error: unknown): string | null {
   return /^E[A-Z0-9]+$/.test(error.code) ? error.code : null;
 }
 
-const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-
-const openFile = (handle: FileHandle): OpenFile => ({
-  write: (bytes) => handle.writeFile(bytes),
-  sync: () => handle.sync(),
-  facts: async () => factsOf(await handle.stat()),
-  close: () => handle.close(),
+const openFile = (descriptor: number): OpenFile => ({
+  write: async (bytes) => writeFileSync(descriptor, bytes),
+  sync: () => sync(descriptor),
+  facts: async () => factsOf(fstatSync(descriptor)),
+  close: async () => closeSync(descriptor),
 });
 
 const factsOf = (stats: Stats): FileFacts => ({
