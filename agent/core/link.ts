@@ -4,7 +4,7 @@
  */
 import type { Fault } from '../../protocol/fault.ts';
 import { type Instant, minuteMs, secondMs } from '../../protocol/time.ts';
-import type { Now } from './shape.ts';
+import type { Call, Now } from './shape.ts';
 
 export type Link =
   | { readonly at: 'idle'; readonly since: Instant }
@@ -16,7 +16,8 @@ export type Link =
       readonly fault: Fault | null;
     }
   | { readonly at: 'connecting'; readonly since: Instant; readonly attempt: number; readonly connection: number }
-  | { readonly at: 'checking-in'; readonly since: Instant; readonly attempt: number; readonly nonce: string }
+  /** Under way over HTTPS: a step of the registration, or a check-in. */
+  | { readonly at: 'calling'; readonly since: Instant; readonly attempt: number; readonly call: Call }
   | {
       readonly at: 'connected';
       readonly since: Instant;

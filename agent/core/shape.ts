@@ -47,6 +47,7 @@ export type Happening =
   | { readonly type: 'tick' }
   | { readonly type: 'persisted'; readonly number: number }
   | { readonly type: 'persist-failed'; readonly number: number; readonly fault: Fault }
+  | { readonly type: 'counted' }
   | { readonly type: 'count-failed'; readonly fault: Fault }
   | { readonly type: 'export-failed'; readonly fault: Fault }
   | { readonly type: 'asked'; readonly request: number; readonly ask: Ask }
@@ -97,7 +98,7 @@ export type Effect =
       readonly objects: readonly NamedObject[];
       readonly keys: readonly KeyRef[];
     }
-  /** Replaces the counters file atomically and durably; silent when it worked. */
+  /** Replaces the counters file atomically and durably: `counted` or `count-failed`. */
   | { readonly do: 'count'; readonly counters: Counters }
   | { readonly do: 'export'; readonly certificates: readonly Exported[] }
   | { readonly do: 'make-key' }

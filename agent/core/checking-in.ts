@@ -1,0 +1,99 @@
+/** Check-in over HTTPS: the same documents without MQTT, the server's signed time, and the proof of a new certificate. */
+import { type Fault, fault } from '../../protocol/fault.ts';
+import { maxDocumentBytes } from '../../protocol/limits.ts';
+import type { AuditEvent } from '../../protocol/schema.ts';
+import { instant, minuteMs, secondMs } from '../../protocol/time.ts';
+import { read } from '../../protocol/validate.ts';
+import { takeSignedTime } from './clock.ts';
+import { forgetEvents } from './delivering.ts';
+import { openTime } from './documents.ts';
+import { afterCheckin, afterFailure } from './link.ts';
+import { proved } from './proving.ts';
+import type { Now } from './shape.ts';
+import { acceptOf, audienceOf, clockOf, type Of, rest, type State, type Step, then, withFault } from './state.ts';
+import { type Draft, draftOf, settle, take } from './syncing.ts';
+import { reportOf } from './views.ts';
+
+const maxAnswerBytes = 4 * maxDocumentBytes;
+const errandSpreadMs = 15 * secondMs;
+const errandAgainMs = 5 * minuteMs;
+
+/** Instead of MQTT: events go along, so the spool is asked first and `sendCheckin` follows. */
+export function checkin(state: State, attempt: number, now: Now): Step {
+  const link = { at: 'calling' as const, since: now.wall, attempt, call: 'checkin' as const };
+  const events = { ...state.events, reading: true };
+  return {
+    state: { ...state, link, nonce: now.nonce, events },
+    effects: [{ do: 'read-events', above: state.events.acknowledged }],
+  };
+}
+
+/** Beside a standing MQTT connection, which carries the events. */
+export const errand = (state: State, now: Now): Step =>
+  sendCheckin({ ...state, nonce: now.nonce, errandAtMs: now.uptimeMs + errandAgainMs }, [], now);
+
+export function sendCheckin(state: State, events: readonly AuditEvent[], now: Now): Step {
+  const { registration } = state.durable;
+  const { nonce } = state;
+  const report = reportOf(state, now);
+  if (registration.at !== 'registered' || !report || nonce === null) return rest(state);
+  const address = (state.held.policy?.policy.addresses ?? registration.bundle.addresses).https;
+  const body = JSON.stringify({ format: 1, nonce, report, events });
+  const { identity } = registration;
+  return {
+    state: { ...state, events: { ...state.events, reading: false } },
+    effects: [{ do: 'checkin', address, identity, accept: acceptOf(state, now), body }],
+  };
+}
+
+export function onCheckinFailed(state: State, why: Fault, now: Now): Step {
+  if (state.link.at !== 'calling') return rest({ ...state, nonce: null });
+  return rest({ ...withFault(state, 'link', why), nonce: null, link: afterFailure(state.link, now, why) });
+}
+
+export function onCheckedIn(state: State, event: Of<'checked-in'>): Step {
+  const { now } = event;
+  const { nonce } = state;
+  const audience = audienceOf(state.durable);
+  if (nonce === null || !audience) return rest(state);
+  const checked = read('checkinAnswer', event.bytes, maxAnswerBytes);
+  if (!checked.ok) return onCheckinFailed(state, fault('server-answer', { cause: checked.fault.code }), now);
+  const answer = checked.value;
+  const time = openTime(answer.time, audience, nonce);
+  const timed = time.ok ? takeSignedTime(state.counters, now, instant(time.value.time)) : state;
+  const told: State = {
+    ...withFault(withFault(state, 'link', null), 'identity', null),
+    nonce: null,
+    counters: timed.counters,
+    anchor: timed.anchor,
+    errandAtMs: null,
+    link: state.link.at === 'calling' ? afterCheckin(state.link, now) : state.link,
+  };
+  return then(forgetEvents(told, Math.min(answer.acknowledged, told.counters.eventSeq)), (next) => {
+    let draft = draftOf(next);
+    if (answer.device) draft = take(draft, next, 'device', answer.device, now);
+    if (answer.policy) draft = take(draft, next, 'policy', answer.policy, now);
+    for (const command of answer.commands) draft = take(draft, next, 'command', command, now);
+    return settle(next, withProof(draft, event.fingerprint, next, now), null, now);
+  });
+}
+
+/**
+ * A policy may name a main certificate that no handshake has shown us yet. It is proven by a check-in soon, spread over
+ * the fleet, so that the standing connection need not break. An unknown time is asked for in the same way.
+ */
+export function withErrand(state: State, now: Now): State {
+  if (state.link.at !== 'connected' || state.errandAtMs !== null) return state;
+  const clock = clockOf(state, now);
+  const reserve = state.durable.pins?.reserve;
+  const unproven = reserve && clock.now >= reserve.activateAt && state.held.policy?.policy.server.main === reserve.der;
+  return unproven || clock.at === 'unknown'
+    ? { ...state, errandAtMs: now.uptimeMs + now.random * errandSpreadMs }
+    : state;
+}
+
+function withProof(draft: Draft, fingerprint: string, state: State, now: Now): Draft {
+  const proof = proved(draft.durable, draft.held, fingerprint, clockOf(state, now));
+  if (proof.durable === draft.durable) return draft;
+  return { ...draft, durable: proof.durable, audit: [...draft.audit, ...proof.audit], changed: true };
+}

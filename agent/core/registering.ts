@@ -1,0 +1,160 @@
+/** Registration: order → key → certificate → bundle → confirmation. Every resting place is durable, every step repeats. */
+import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { maxDocumentBytes } from '../../protocol/limits.ts';
+import type { RegistrationBundle } from '../../protocol/schema.ts';
+import { read } from '../../protocol/validate.ts';
+import type { Order, Registration } from './durable.ts';
+import { afterFailure, idle, soon } from './link.ts';
+import { fromBundle, heldPins } from './pin.ts';
+import type { Call, Now } from './shape.ts';
+import {
+  acceptOf,
+  answer,
+  clockOf,
+  commit,
+  done,
+  type Of,
+  rest,
+  type State,
+  type Step,
+  then,
+  withFault,
+} from './state.ts';
+
+/** Starts a registration; the control API is answered once its first outcome is known. */
+export function onRegister(state: State, request: number, order: Order, now: Now): Step {
+  const { registration } = state.durable;
+  const refuse = (why: Fault): Step => ({ state, effects: answer(request, { ok: false, fault: why }) });
+  if (state.at !== 'running') return refuse(state.faults.identity ?? fault('internal'));
+  if (registration.at === 'registered') return refuse(fault('already-registered'));
+  if (state.registerRequest !== null || state.link.at === 'calling') return refuse(fault('busy'));
+  // No key, no CSR by a clock that may be in 1970 (F4).
+  if (clockOf(state, now).at === 'unknown') return refuse(fault('clock-unknown', { floor: clockOf(state, now).floor }));
+  const asked: State = { ...withFault(state, 'registration', null), registerRequest: request };
+  if (registration.at === 'unregistered')
+    return { state: { ...asked, pendingOrder: order }, effects: [{ do: 'make-key' }] };
+  const key = registration.at === 'ordered' ? registration.key : registration.identity.key;
+  return commit(asked, { durable: { ...state.durable, registration: { at: 'ordered', order, key } }, next: 'call' });
+}
+
+export function onKeyMade(state: State, event: Of<'key-made'>): Step {
+  const { pendingOrder: order } = state;
+  if (!order) return rest(state);
+  const registration: Registration = { at: 'ordered', order, key: event.key };
+  return commit({ ...state, pendingOrder: null }, { durable: { ...state.durable, registration }, next: 'call' });
+}
+
+export function onKeyFailed(state: State, event: Of<'key-failed'>): Step {
+  const next = { ...withFault(state, 'disk', event.fault), pendingOrder: null, registerRequest: null };
+  return { state: next, effects: answer(state.registerRequest, { ok: false, fault: event.fault }) };
+}
+
+/** The next step towards a registered device, as a call over HTTPS; nothing once it is confirmed. */
+export function call(state: State, now: Now): Step {
+  const { registration } = state.durable;
+  const calling = (what: Call): State => ({
+    ...state,
+    link: { at: 'calling', since: now.wall, attempt: 'attempt' in state.link ? state.link.attempt : 0, call: what },
+  });
+  switch (registration.at) {
+    case 'unregistered':
+      return rest({ ...state, link: idle(now) });
+    case 'ordered':
+      return {
+        state: calling('enrol'),
+        effects: [{ do: 'enrol', order: registration.order, key: registration.key, subject: state.hardware }],
+      };
+    case 'enrolled': {
+      const { order, identity } = registration;
+      const accept = [order.fingerprint];
+      return {
+        state: calling('fetch-bundle'),
+        effects: [{ do: 'fetch-bundle', address: order.address, identity, accept }],
+      };
+    }
+    case 'registered': {
+      const { address, identity } = registration;
+      return {
+        state: calling('confirm-bundle'),
+        effects: [{ do: 'confirm-bundle', address, identity, accept: acceptOf(state, now) }],
+      };
+    }
+  }
+}
+
+export function onEnrolled(state: State, event: Of<'enrolled'>): Step {
+  const { registration } = state.durable;
+  if (registration.at !== 'ordered') return rest(state);
+  const { order, key } = registration;
+  const enrolled: Registration = { at: 'enrolled', order, identity: { key, chain: event.chain } };
+  return commit(state, { durable: { ...state.durable, registration: enrolled }, next: 'call' });
+}
+
+export function onBundle(state: State, event: Of<'bundle-fetched'>): Step {
+  const { registration } = state.durable;
+  if (registration.at !== 'enrolled') return rest(state);
+  const checked = checkBundle(event.bytes, registration.identity.chain[0] ?? '');
+  if (!checked.ok)
+    return onCallFailed(state, { ...event, type: 'call-failed', call: 'fetch-bundle', fault: checked.fault });
+  const bundle = checked.value;
+  const registered: Registration = {
+    at: 'registered',
+    confirmed: false,
+    address: registration.order.address,
+    bundle,
+    identity: registration.identity,
+    policyKeys: bundle.policyKeys,
+    hardware: state.hardware,
+  };
+  const pins = fromBundle(bundle.pins, clockOf(state, event.now).now);
+  return commit(state, {
+    durable: { ...state.durable, registration: registered, pins },
+    audit: [{ event: 'registered', facts: { device: bundle.deviceId, server: bundle.serverId } }],
+    next: 'call',
+  });
+}
+
+export function onConfirmed(state: State, event: Of<'bundle-confirmed'>): Step {
+  const { registration } = state.durable;
+  if (registration.at !== 'registered') return rest(state);
+  const confirmed = { ...registration, confirmed: true };
+  const request = state.registerRequest;
+  return commit(
+    {
+      ...withFault(withFault(state, 'registration', null), 'link', null),
+      registerRequest: null,
+      link: soon(event.now),
+    },
+    {
+      durable: { ...state.durable, registration: confirmed },
+      answer: request === null ? null : { request, result: done },
+    },
+  );
+}
+
+/** A refusal ends the order; whatever may pass is tried again by backoff, whoever waits is told the first outcome. */
+export function onCallFailed(state: State, event: Of<'call-failed'>): Step {
+  const { now } = event;
+  const told: Step = {
+    state: { ...withFault(state, 'registration', event.fault), registerRequest: null },
+    effects: answer(state.registerRequest, { ok: false, fault: event.fault }),
+  };
+  if (event.call === 'enrol' && event.fault.kind === 'rejected')
+    return then(told, (next) =>
+      commit({ ...next, link: idle(now) }, { durable: { ...next.durable, registration: { at: 'unregistered' } } }),
+    );
+  return then(told, (next) => rest({ ...next, link: afterFailure(next.link, now, event.fault) }));
+}
+
+/** The bundle is for the identity we hold, and what it pins can be held. */
+function checkBundle(bytes: Uint8Array, leaf: string): Result<RegistrationBundle> {
+  const bundle = read('registrationBundle', bytes, maxDocumentBytes);
+  if (!bundle.ok) return bundle;
+  const own = parseCertificate(fromBase64(leaf));
+  if (!own.ok) return own;
+  if (own.value.owner !== bundle.value.deviceId) return bad('wrong-audience', { what: 'bundle' });
+  const slots = fromBundle(bundle.value.pins, own.value.notBefore);
+  const wanted = bundle.value.pins.reserve ? 2 : 1;
+  return heldPins(slots).length === wanted ? good(bundle.value) : bad('certificate-unreadable', { what: 'bundle' });
+}

@@ -1,0 +1,70 @@
+/** The replacement code: what the person types decides whether the presented certificate becomes the current one. */
+import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
+import { fault } from '../../protocol/fault.ts';
+import { answer as tryCode } from './codes.ts';
+import { afterCode } from './pin.ts';
+import type { Now } from './shape.ts';
+import {
+  answer,
+  audit,
+  clockOf,
+  commit,
+  done,
+  type Of,
+  poweredOf,
+  rest,
+  type State,
+  type Step,
+  then,
+  withFault,
+} from './state.ts';
+
+export function onCode(state: State, request: number, typed: string, now: Now): Step {
+  const { registration } = state.durable;
+  const refuse = (code: 'not-registered' | 'busy'): Step => ({
+    state,
+    effects: answer(request, { ok: false, fault: fault(code) }),
+  });
+  if (registration.at !== 'registered') return refuse('not-registered');
+  if (state.verdict !== null) return refuse('busy');
+  const { deviceId, secret } = registration.bundle;
+  const powered = poweredOf(state, now);
+  const tried = tryCode(typed, state.durable.requests, state.counters, { deviceId, secretHex: secret }, powered);
+  const { result } = tried;
+  if (result.ok) return replace(state, result.value.certificate ?? '', tried.counters, request, now);
+  if (tried.counters === state.counters) return { state, effects: answer(request, result) };
+  // Counted durably first, shown second (F38).
+  const counted: State = { ...state, counters: { ...tried.counters, uptimeMs: powered }, verdict: { request, result } };
+  return { state: counted, effects: [{ do: 'count', counters: counted.counters }] };
+}
+
+export function onCounted(state: State, event: Of<'counted'>): Step {
+  const { verdict } = state;
+  if (!verdict || verdict.result.ok) return rest(state);
+  const told: Step = { state: { ...state, verdict: null }, effects: answer(verdict.request, verdict.result) };
+  const { code } = verdict.result.fault;
+  return then(told, (next) =>
+    audit(next, event.now, { event: 'code-refused', facts: { code, tries: next.counters.tries } }),
+  );
+}
+
+/** A wrong code that could not be counted is not answered as one: guessing must not be free while the disk is full. */
+export function onCountFailed(state: State, event: Of<'count-failed'>): Step {
+  const { verdict } = state;
+  const next = withFault({ ...state, verdict: null }, 'disk', event.fault);
+  return { state: next, effects: verdict ? answer(verdict.request, { ok: false, fault: event.fault }) : [] };
+}
+
+function replace(state: State, certificate: string, counters: State['counters'], request: number, now: Now): Step {
+  const { now: at } = clockOf(state, now);
+  const fingerprint = fingerprintOf(fromBase64(certificate));
+  const pins = afterCode(certificate, at);
+  const requests = state.durable.requests.filter((each) => each.action !== 1);
+  return commit(state, {
+    durable: { ...state.durable, pins, requests },
+    counters: { ...counters, uptimeMs: poweredOf(state, now) },
+    audit: [{ event: 'server-certificate-replaced', facts: { fingerprint } }],
+    answer: { request, result: done },
+    next: 'connect',
+  });
+}

@@ -1,0 +1,170 @@
+/** All the agent knows while it runs, and the small moves every part of it makes. */
+import { type Fault, good, type Result } from '../../protocol/fault.ts';
+import type { CertificateView } from '../../protocol/schema.ts';
+import { instant } from '../../protocol/time.ts';
+import { type ClockView, judgeClock, type TimeAnchor } from './clock.ts';
+import type { Audience, Held, OpenDevice } from './documents.ts';
+import { type Counters, type Durable, emptyDurable, type Order } from './durable.ts';
+import { freshCounters, keysOf, toObjects } from './generation.ts';
+import { idle, type Link } from './link.ts';
+import { acceptedPins } from './pin.ts';
+import type { Effect, Event, Now, Step as ShapeStep } from './shape.ts';
+
+export type Step = ShapeStep<State>;
+
+/** Where a standing fault belongs; one stands for each. */
+export type Area = 'restore' | 'disk' | 'export' | 'document' | 'policy' | 'registration' | 'link' | 'identity';
+export type Faults = { readonly [area in Area]?: Fault };
+
+/** What a change of state is told the audit log. */
+export type AuditDraft = { readonly event: string; readonly facts: { readonly [name: string]: string | number } };
+
+export type Next = 'nothing' | 'call' | 'connect' | 'greet' | 'report';
+
+/** What is being made durable, and everything that follows once it is. */
+export type Pending = {
+  readonly number: number;
+  readonly durable: Durable;
+  readonly held: Held;
+  readonly waiting: OpenDevice | null;
+  readonly counters: Counters | null;
+  readonly audit: readonly AuditDraft[];
+  readonly delivery: { readonly connection: number; readonly ticket: number } | null;
+  readonly answer: { readonly request: number; readonly result: Result<null> } | null;
+  readonly next: Next;
+};
+
+export type State = {
+  readonly at: 'starting' | 'running' | 'broken';
+  readonly durable: Durable;
+  readonly counters: Counters;
+  /** Number of the last generation written or tried. */
+  readonly generation: number;
+  readonly held: Held;
+  readonly waiting: OpenDevice | null;
+  readonly pending: Pending | null;
+  /** A wrong code is answered only once it has been counted durably. */
+  readonly verdict: { readonly request: number; readonly result: Result<null> } | null;
+  readonly link: Link;
+  readonly anchor: TimeAnchor | null;
+  /** Nonce of the check-in under way. */
+  readonly nonce: string | null;
+  /** When a check-in beside a standing connection is due: to prove a new server certificate, or to ask the time. */
+  readonly errandAtMs: number | null;
+  readonly connections: number;
+  /** Powered-on time is `now.uptimeMs + poweredBaseMs`. */
+  readonly poweredBaseMs: number;
+  readonly savedAtMs: number;
+  readonly faults: Faults;
+  /** Signed documents newer than what the server offers. */
+  readonly newer: readonly string[];
+  /** Audit events on the way to the server, and up to where it has them. */
+  readonly events: { readonly sent: readonly number[]; readonly acknowledged: number; readonly reading: boolean };
+  /** The request of the control API that waits for the outcome of a registration. */
+  readonly registerRequest: number | null;
+  /** What the person typed, until its key exists. */
+  readonly pendingOrder: Order | null;
+  readonly views: readonly CertificateView[];
+  readonly hardware: string;
+  readonly versions: { readonly agent: string; readonly runtime: string };
+};
+
+const noTime: Now = { wall: instant(0), uptimeMs: 0, synced: false, random: 0, nonce: '' };
+
+export const initial: State = {
+  at: 'starting',
+  durable: emptyDurable,
+  counters: freshCounters(instant(0)),
+  generation: 0,
+  held: { policy: null, device: null },
+  waiting: null,
+  pending: null,
+  verdict: null,
+  link: idle(noTime),
+  anchor: null,
+  nonce: null,
+  errandAtMs: null,
+  connections: 0,
+  poweredBaseMs: 0,
+  savedAtMs: 0,
+  faults: {},
+  newer: [],
+  events: { sent: [], acknowledged: 0, reading: false },
+  registerRequest: null,
+  pendingOrder: null,
+  views: [],
+  hardware: '',
+  versions: { agent: '', runtime: '' },
+};
+
+export const rest = (state: State): Step => ({ state, effects: [] });
+
+/** Goes on from where `first` ended. */
+export function then(first: Step, next: (state: State) => Step): Step {
+  const second = next(first.state);
+  return { state: second.state, effects: [...first.effects, ...second.effects] };
+}
+
+export const clockOf = (state: State, now: Now): ClockView => judgeClock(now, state.counters, state.anchor);
+export const poweredOf = (state: State, now: Now): number => now.uptimeMs + state.poweredBaseMs;
+
+export const blocklistOf = (state: State): readonly string[] => state.held.policy?.policy.blocklist ?? [];
+
+/** Server certificates a connection may be made to now. */
+export const acceptOf = (state: State, now: Now): readonly string[] =>
+  state.durable.pins ? acceptedPins(state.durable.pins, clockOf(state, now), blocklistOf(state)) : [];
+
+/** Null until the device is registered. */
+export function audienceOf(durable: Durable): Audience | null {
+  const { registration } = durable;
+  if (registration.at !== 'registered') return null;
+  const { serverId, deviceId } = registration.bundle;
+  return { serverId, deviceId, keys: registration.policyKeys };
+}
+
+export const withFault = (state: State, area: Area, fault: Fault | null): State => {
+  const { [area]: _, ...others } = state.faults;
+  return { ...state, faults: fault ? { ...others, [area]: fault } : others };
+};
+
+/** Numbers an audit event and appends it to the spool; the server's own clock view goes with it. */
+export function audit(state: State, now: Now, draft: AuditDraft): Step {
+  const seq = state.counters.eventSeq + 1;
+  const clock = clockOf(state, now);
+  const event = { format: 1 as const, seq, at: clock.now, clock: clock.at, ...draft, facts: { ...draft.facts } };
+  return {
+    state: { ...state, counters: { ...state.counters, eventSeq: seq } },
+    effects: [{ do: 'spool', event }],
+  };
+}
+
+type Change = Partial<Omit<Pending, 'number'>>;
+
+/** Disk first, memory second: the new content takes effect when `persisted` comes. */
+export function commit(state: State, change: Change): Step {
+  const number = state.generation + 1;
+  const pending: Pending = {
+    number,
+    durable: state.durable,
+    held: state.held,
+    waiting: state.waiting,
+    counters: null,
+    audit: [],
+    delivery: null,
+    answer: null,
+    next: 'nothing',
+    ...change,
+  };
+  const { durable } = pending;
+  return {
+    state: { ...state, generation: number, pending },
+    effects: [{ do: 'persist', number, objects: toObjects(durable), keys: keysOf(durable) }],
+  };
+}
+
+export const answer = (request: number | null, result: Result<null>): readonly Effect[] =>
+  request === null ? [] : [{ do: 'answer', request, result }];
+
+export const done: Result<null> = good(null);
+
+export type Of<Type extends Event['type']> = Extract<Event, { type: Type }>;

@@ -1,0 +1,256 @@
+/** Documents from the server take effect: one draft, one generation, one audit trail. */
+import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import { type Fault, fault, type Result } from '../../protocol/fault.ts';
+import { maxDocumentBytes } from '../../protocol/limits.ts';
+import { fromNumericDate, instant } from '../../protocol/time.ts';
+import { parseTopic } from '../../protocol/topics.ts';
+import { raiseHardFloor } from './clock.ts';
+import { publishReport, trail } from './delivering.ts';
+import {
+  type Admission,
+  type Audience,
+  admitDevice,
+  admitPolicy,
+  openCommand,
+  openDevice,
+  openPolicy,
+  type Situation,
+  signedAt,
+} from './documents.ts';
+import type { Counters, Durable } from './durable.ts';
+import { heard } from './link.ts';
+import { afterPolicy, wouldStrand } from './pin.ts';
+import type { Effect, Now } from './shape.ts';
+import {
+  type AuditDraft,
+  audienceOf,
+  audit,
+  clockOf,
+  commit,
+  type Of,
+  type Pending,
+  rest,
+  type State,
+  type Step,
+  then,
+  withFault,
+} from './state.ts';
+import { isManaged } from './views.ts';
+
+type Delivery = Pending['delivery'];
+export type Kind = 'policy' | 'device' | 'command';
+
+/** What a batch of documents would change; nothing is in effect before it is durable. */
+export type Draft = {
+  readonly durable: Durable;
+  readonly held: State['held'];
+  readonly waiting: State['waiting'];
+  readonly counters: Counters;
+  readonly newer: readonly string[];
+  readonly audit: readonly AuditDraft[];
+  readonly fault: Fault | null;
+  /** A valid document came, even if we already had it. */
+  readonly heard: boolean;
+  readonly changed: boolean;
+};
+
+export const draftOf = (state: State): Draft => ({
+  durable: state.durable,
+  held: state.held,
+  waiting: state.waiting,
+  counters: state.counters,
+  newer: state.newer,
+  audit: [],
+  fault: null,
+  heard: false,
+  changed: false,
+});
+
+/** A document over MQTT. It is acknowledged when it is durable, rejected or replayed; never when the disk failed. */
+export function onMessage(state: State, event: Of<'message'>): Step {
+  const { link } = state;
+  if (link.at !== 'connected' || link.connection !== event.connection) return rest(state);
+  const { connection, ticket, now } = event;
+  const acknowledge: Step['effects'] = [{ do: 'acknowledge', connection, ticket }];
+  // An empty retained message clears a topic: nothing to apply.
+  if (event.payload.length === 0) return { state, effects: acknowledge };
+  const kind = kindOf(state, event.topic);
+  if (kind === null) {
+    const refused = refuse(state, now, fault('unknown-topic', { topic: event.topic.slice(0, 120) }));
+    return { state: refused.state, effects: [...refused.effects, ...acknowledge] };
+  }
+  const tooLarge = event.payload.length > (maxDocumentBytes / 3) * 4 + 1024;
+  const draft = tooLarge
+    ? { ...draftOf(state), fault: fault('too-large', { limit: maxDocumentBytes }) }
+    : take(draftOf(state), state, kind, Buffer.from(event.payload).toString('latin1'), now);
+  return settle(state, draft, { connection, ticket }, now);
+}
+
+/** One document into a draft. */
+export function take(draft: Draft, state: State, kind: Kind, jws: string, now: Now): Draft {
+  const audience = audienceOf(draft.durable);
+  if (!audience) return draft;
+  if (kind === 'command') return takeCommand(draft, state, audience, jws, now);
+  const admitted =
+    kind === 'policy' ? admit(draft, state, now, audience, jws) : admitOwn(draft, state, now, audience, jws);
+  if (!admitted.ok) return { ...draft, fault: admitted.fault };
+  const admission = admitted.value;
+  if (admission.at === 'replay') {
+    const newer =
+      admission.newer && !draft.newer.includes(admission.newer) ? [...draft.newer, admission.newer] : draft.newer;
+    return { ...draft, newer, heard: true };
+  }
+  if (admission.at === 'wait') {
+    const durable = { ...draft.durable, waiting: admission.device.jws };
+    return { ...draft, durable, waiting: admission.device, heard: true, changed: true };
+  }
+  return apply(draft, state, admission.held, now);
+}
+
+/** Makes a draft durable, or only says what was wrong with it. */
+export function settle(state: State, draft: Draft, delivery: Delivery, now: Now): Step {
+  const told: State = {
+    ...state,
+    newer: draft.newer,
+    link: draft.heard ? heard(state.link) : state.link,
+  };
+  const judged = draft.fault
+    ? refuse(told, now, draft.fault)
+    : rest(draft.changed ? withFault(told, 'document', null) : told);
+  if (!draft.changed) return then(judged, (next) => settleUnchanged(next, state, draft, delivery, now));
+  const moves = draft.waiting !== null && draft.waiting !== state.waiting;
+  return then(judged, (next) =>
+    commit(next, {
+      durable: draft.durable,
+      held: draft.held,
+      waiting: draft.waiting,
+      counters: { ...draft.counters, eventSeq: next.counters.eventSeq },
+      audit: draft.audit,
+      delivery,
+      next: moves ? 'connect' : 'report',
+    }),
+  );
+}
+
+/** Nothing for the store: a replay, a refusal, or a command, which only counts. */
+function settleUnchanged(next: State, before: State, draft: Draft, delivery: Delivery, now: Now): Step {
+  const counted = draft.counters.commandSeq !== before.counters.commandSeq;
+  const counters = { ...next.counters, commandSeq: draft.counters.commandSeq };
+  const trailed = trail({ ...next, counters }, draft.audit, now);
+  const effects: Effect[] = [];
+  if (counted) effects.push({ do: 'count', counters: trailed.state.counters });
+  if (delivery) effects.push({ do: 'acknowledge', ...delivery });
+  const behind = draft.newer.length > before.newer.length;
+  const told: Step = { state: trailed.state, effects: [...trailed.effects, ...effects] };
+  return counted || behind ? then(told, (last) => publishReport(last, now)) : told;
+}
+
+/** The audit log is told once of a fault that repeats. */
+export function refuse(state: State, now: Now, why: Fault): Step {
+  const standing = state.faults.document;
+  const next = withFault(state, 'document', why);
+  const log: Step = { state: next, effects: [{ do: 'log', level: 'warning', text: 'document refused', fault: why }] };
+  if (standing?.code === why.code) return log;
+  return then(log, (logged) =>
+    audit(logged, now, { event: 'document-refused', facts: { code: why.code, ...why.facts } }),
+  );
+}
+
+function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft {
+  const clock = clockOf(state, now);
+  const policy = held.policy?.policy;
+  const { pins } = draft.durable;
+  const changedPolicy = held.policy !== draft.held.policy;
+  const slots = pins && policy && changedPolicy ? afterPolicy(pins, policy.server, signedAt(policy)) : pins;
+  if (slots && policy && wouldStrand(slots, policy.blocklist, clock)) return { ...draft, fault: fault('would-strand') };
+  const documents = [policy, held.device?.device].filter((each) => each !== undefined);
+  const highest = { ...draft.counters.highest };
+  for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
+  const proved = Math.max(...documents.map((each) => fromNumericDate(each.iat)));
+  const assigns = (policy?.certificates.entries.length ?? 0) > 0;
+  const purge = isManaged(draft.durable, held) || assigns;
+  const local = purge ? draft.durable.local.filter((entry) => entry.source !== 'manual') : draft.durable.local;
+  const waiting = held.device === draft.waiting ? null : draft.waiting;
+  return {
+    ...draft,
+    durable: {
+      ...draft.durable,
+      pins: slots,
+      policy: held.policy?.jws ?? null,
+      device: held.device?.jws ?? null,
+      waiting: waiting?.jws ?? null,
+      local,
+    },
+    held,
+    waiting,
+    counters: raiseHardFloor({ ...draft.counters, highest }, instant(proved)),
+    newer: [],
+    audit: [...draft.audit, ...changesOf(draft, held, slots, local.length)],
+    heard: true,
+    changed: true,
+  };
+}
+
+function changesOf(draft: Draft, held: State['held'], slots: Durable['pins'], localLeft: number): AuditDraft[] {
+  const found: AuditDraft[] = [];
+  const before = new Set(draft.held.policy?.certificates.map((each) => each.fingerprint));
+  const after = new Set(held.policy?.certificates.map((each) => each.fingerprint));
+  const added = [...after].filter((each) => !before.has(each)).length;
+  const removed = [...before].filter((each) => !after.has(each)).length + draft.durable.local.length - localLeft;
+  const policy = held.policy?.policy;
+  if (policy && held.policy !== draft.held.policy)
+    found.push({ event: 'policy-applied', facts: { rev: policy.rev, group: policy.group.id, added, removed } });
+  if (held.device && held.device !== draft.held.device)
+    found.push({
+      event: 'device-document-applied',
+      facts: { rev: held.device.device.rev, group: held.device.device.group },
+    });
+  const reserve = slots?.reserve?.der;
+  if (reserve && reserve !== draft.durable.pins?.reserve?.der) {
+    const parsed = parseCertificate(fromBase64(reserve));
+    found.push({ event: 'reserve-received', facts: { fingerprint: parsed.ok ? parsed.value.fingerprint : '' } });
+  }
+  return found;
+}
+
+const situationOf = (draft: Draft): Situation => ({
+  held: draft.held,
+  waiting: draft.waiting,
+  highest: draft.counters.highest,
+  group: draft.durable.registration.at === 'registered' ? draft.durable.registration.bundle.group : '',
+});
+
+function admit(draft: Draft, state: State, now: Now, audience: Audience, jws: string): Result<Admission> {
+  const opened = openPolicy(jws, audience, clockOf(state, now));
+  return opened.ok ? admitPolicy(situationOf(draft), opened.value) : opened;
+}
+
+function admitOwn(draft: Draft, state: State, now: Now, audience: Audience, jws: string): Result<Admission> {
+  const opened = openDevice(jws, audience, clockOf(state, now));
+  return opened.ok ? admitDevice(situationOf(draft), opened.value) : opened;
+}
+
+/** Commands rise by number, expire, and are never run by a clock we do not trust. */
+function takeCommand(draft: Draft, state: State, audience: Audience, jws: string, now: Now): Draft {
+  const clock = clockOf(state, now);
+  const opened = openCommand(jws, audience, clock);
+  if (!opened.ok) return { ...draft, fault: opened.fault };
+  const { seq, expires, command } = opened.value;
+  if (seq <= draft.counters.commandSeq) return { ...draft, heard: true };
+  if (clock.at === 'unknown') return { ...draft, heard: true, fault: fault('clock-unknown', { command: command.do }) };
+  const counters = { ...draft.counters, commandSeq: seq };
+  if (clock.now > fromNumericDate(expires))
+    return { ...draft, counters, heard: true, fault: fault('command-expired', { command: command.do }) };
+  if (command.do !== 'report')
+    return { ...draft, counters, heard: true, fault: fault('bad-argument', { command: command.do }) };
+  return { ...draft, counters, heard: true, audit: [...draft.audit, { event: 'command', facts: { do: command.do } }] };
+}
+
+function kindOf(state: State, topic: string): Kind | null {
+  const parsed = parseTopic(topic);
+  const { registration } = state.durable;
+  if (!parsed || registration.at !== 'registered') return null;
+  if (parsed.of === 'group') return 'policy';
+  if (parsed.id !== registration.bundle.deviceId) return null;
+  return parsed.leaf === 'device' || parsed.leaf === 'command' ? parsed.leaf : null;
+}

@@ -1,0 +1,144 @@
+/** The connection to the server: when it is tried, what a strange certificate means, and what follows when it stands. */
+import { type Fault, fault } from '../../protocol/fault.ts';
+import { minuteMs } from '../../protocol/time.ts';
+import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import { checkin, errand, onCheckinFailed } from './checking-in.ts';
+import { recordGoodTime } from './clock.ts';
+import { request as requestCode } from './codes.ts';
+import { greet } from './delivering.ts';
+import { afterConnect, afterFailure, carrierOf, isDue, isSilent, soon } from './link.ts';
+import { judgePresented } from './pin.ts';
+import { proved } from './proving.ts';
+import { call, onCallFailed } from './registering.ts';
+import type { Effect, Now } from './shape.ts';
+import {
+  acceptOf,
+  audit,
+  blocklistOf,
+  clockOf,
+  commit,
+  type Of,
+  poweredOf,
+  rest,
+  type State,
+  type Step,
+  then,
+  withFault,
+} from './state.ts';
+
+const saveEveryMs = minuteMs;
+
+export function onTick(state: State, now: Now): Step {
+  const saved = now.uptimeMs - state.savedAtMs >= saveEveryMs ? saveCounters(state, now) : rest(state);
+  return then(saved, (next) => {
+    if (isDue(next.link, now)) return attempt(next, now);
+    if (isSilent(next.link, now)) return drop(next, now, fault('documents-missing'));
+    const wanted = next.link.at === 'connected' && next.errandAtMs !== null && now.uptimeMs >= next.errandAtMs;
+    return wanted ? errand(next, now) : rest(next);
+  });
+}
+
+/** Powered-on time and the last good time; a power cut loses a minute of them at most. */
+export function saveCounters(state: State, now: Now): Step {
+  const trusted = state.link.at === 'connected' || now.synced;
+  const timed = { ...state.counters, uptimeMs: poweredOf(state, now) };
+  const counters = trusted ? recordGoodTime(timed, clockOf(state, now)) : timed;
+  return { state: { ...state, counters, savedAtMs: now.uptimeMs }, effects: [{ do: 'count', counters }] };
+}
+
+/** One try: what registration still needs, else the server, by the carrier whose turn it is. */
+function attempt(state: State, now: Now): Step {
+  const { registration } = state.durable;
+  if (registration.at !== 'registered' || !registration.confirmed) return call(state, now);
+  const tries = state.link.at === 'waiting' ? state.link.attempt : 0;
+  if (carrierOf(tries) === 'checkin') return checkin(state, tries, now);
+  const connection = state.connections + 1;
+  const { deviceId: device, group } = registration.bundle;
+  const target = state.waiting?.device.group ?? state.held.device?.device.group ?? group;
+  const topics = [deviceLeafTopic(device, 'device'), deviceLeafTopic(device, 'command'), policyTopic(target)];
+  const address = (state.held.policy?.policy.addresses ?? registration.bundle.addresses).mqtt;
+  const { identity } = registration;
+  const accept = acceptOf(state, now);
+  const link = { at: 'connecting' as const, since: now.wall, attempt: tries, connection };
+  return {
+    state: { ...state, connections: connection, link },
+    effects: [{ do: 'connect', connection, address, device, identity, accept, topics }],
+  };
+}
+
+/** A certificate that is not accepted: what it means depends on the slots, the clock, and the blocklist. */
+export function onPresented(state: State, event: Of<'presented'>): Step {
+  const { now, der } = event;
+  const { pins, registration } = state.durable;
+  if (registration.at !== 'registered' || !registration.confirmed || !pins) {
+    const during = state.link.at === 'calling' ? state.link.call : 'enrol';
+    return onCallFailed(state, { type: 'call-failed', call: during, fault: fault('fingerprint-mismatch'), now });
+  }
+  const judged = judgePresented(pins, der, clockOf(state, now), blocklistOf(state));
+  if (judged.ok) return rest({ ...state, nonce: null, link: state.link.at === 'connected' ? state.link : soon(now) });
+  if (state.link.at === 'connected') return onCheckinFailed(state, judged.fault, now);
+  if (state.link.at !== 'connecting' && state.link.at !== 'calling') return rest(state);
+  const lost = failed(state, now, judged.fault);
+  return judged.fault.code === 'not-pinned' ? then(lost, (next) => askForCode(next, der, judged.fault, now)) : lost;
+}
+
+export function onConnected(state: State, event: Of<'connected'>): Step {
+  const { now, connection, fingerprint } = event;
+  if (state.link.at !== 'connecting' || state.link.connection !== connection)
+    return { state, effects: [{ do: 'disconnect', connection }] };
+  const clock = clockOf(state, now);
+  const up: State = {
+    ...withFault(withFault(state, 'link', null), 'identity', null),
+    link: afterConnect(connection, now),
+    events: { ...state.events, sent: [], reading: false },
+    counters: recordGoodTime(state.counters, clock),
+  };
+  return then(audit(up, now, { event: 'connected', facts: { fingerprint } }), (next) => {
+    const proof = proved(next.durable, next.held, fingerprint, clock);
+    if (proof.durable === next.durable) return greet(next, now);
+    return commit(next, { ...proof, next: 'greet' });
+  });
+}
+
+export function onClosed(state: State, event: Of<'closed'>): Step {
+  const { link } = state;
+  const ours = (link.at === 'connecting' || link.at === 'connected') && link.connection === event.connection;
+  if (!ours) return rest(state);
+  const lost = failed(state, event.now, event.fault);
+  if (link.at !== 'connected') return lost;
+  return then(lost, (next) => audit(next, event.now, { event: 'disconnected', facts: { code: event.fault.code } }));
+}
+
+/** Closes the connection ourselves, without acknowledging what is on the way. */
+export function drop(state: State, now: Now, why: Fault): Step {
+  const { link } = state;
+  const effects: Effect[] = link.at === 'connected' ? [{ do: 'disconnect', connection: link.connection }] : [];
+  return then({ state, effects }, (next) => failed(next, now, why));
+}
+
+/** Connects again soon, for instance to subscribe to another group or to use what a code has just opened. */
+export function reconnect(state: State, now: Now): Step {
+  const { link } = state;
+  const open = link.at === 'connected' || link.at === 'connecting';
+  const effects: Effect[] = open ? [{ do: 'disconnect', connection: link.connection }] : [];
+  return { state: { ...state, link: soon(now), nonce: null, errandAtMs: null }, effects };
+}
+
+function failed(state: State, now: Now, why: Fault): Step {
+  const events = { ...state.events, sent: [], reading: false };
+  const link = afterFailure(state.link, now, why);
+  return rest({ ...withFault(state, 'link', why), link, nonce: null, errandAtMs: null, events });
+}
+
+function askForCode(state: State, der: string, why: Fault, now: Now): Step {
+  const asked = requestCode(state.durable.requests, state.counters, der, poweredOf(state, now), now.random);
+  if (!asked.isNew) return rest(state);
+  const { counters, requests } = asked;
+  const counted: Step = { state: { ...state, counters }, effects: [{ do: 'count', counters }] };
+  return then(counted, (next) =>
+    commit(next, {
+      durable: { ...next.durable, requests },
+      audit: [{ event: 'replacement-required', facts: why.facts }],
+    }),
+  );
+}

@@ -1,0 +1,164 @@
+/** What the agent tells others about itself: the console's status, the server's report, the consumers' exports. */
+import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
+import { type Fault, fault } from '../../protocol/fault.ts';
+import type { CertificateView, Report, Status } from '../../protocol/schema.ts';
+import { instant } from '../../protocol/time.ts';
+import { confirmationOf, live, lockedForMs, triesLeft } from './codes.ts';
+import { type Held, isStale, signedAt } from './documents.ts';
+import type { Durable, LocalEntry } from './durable.ts';
+import { heldPins } from './pin.ts';
+import type { Exported, Now } from './shape.ts';
+import { clockOf, poweredOf, type State } from './state.ts';
+
+const accepts = ['policy/1', 'device/1', 'command/1', 'time/1'];
+const maxFaults = 64;
+
+/** The store: what is trusted for what, and where it came from. Derived, so it cannot disagree with the signed policy. */
+export function certificatesOf(durable: Durable, held: Held): readonly CertificateView[] {
+  const pins = durable.pins ? heldPins(durable.pins) : [];
+  const server = pins.map(({ slot, pin, certificate }) =>
+    viewCertificate(certificate, { purpose: 'ksc', source: pin.source, file: '', slot, addedAt: pin.addedAt }),
+  );
+  const policy = held.policy;
+  const pushed = (policy?.certificates ?? []).flatMap((certificate, index) => {
+    const entry = policy?.policy.certificates.entries[index];
+    if (!policy || !entry) return [];
+    const addedAt = signedAt(policy.policy);
+    const { purpose, file } = entry;
+    return [viewCertificate(certificate, { purpose, source: 'policy', file, slot: null, addedAt })];
+  });
+  return [...server, ...pushed, ...durable.local.flatMap(viewLocal)];
+}
+
+export const isManaged = (durable: Durable, held: Held): boolean =>
+  held.device?.device.managed ?? (durable.registration.at === 'registered' && durable.registration.bundle.managed);
+
+export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
+  const pins = durable.pins ? heldPins(durable.pins) : [];
+  const blocked = new Set(held.policy?.policy.blocklist ?? []);
+  const server = pins.map(({ pin, certificate }) => ({
+    purpose: 'ksc' as const,
+    source: pin.source,
+    fingerprint: certificate.fingerprint as string,
+    der: pin.der,
+  }));
+  const pushed = (held.policy?.certificates ?? []).flatMap((certificate, index) => {
+    const entry = held.policy?.policy.certificates.entries[index];
+    if (!entry) return [];
+    const { purpose, certificate: der } = entry;
+    return [{ purpose, source: 'policy' as const, fingerprint: certificate.fingerprint as string, der }];
+  });
+  const local = durable.local.flatMap((entry) => {
+    const parsed = parseCertificate(fromBase64(entry.der));
+    if (!parsed.ok) return [];
+    return [
+      { purpose: entry.purpose, source: entry.source, fingerprint: parsed.value.fingerprint as string, der: entry.der },
+    ];
+  });
+  return [...server, ...pushed, ...local].filter((each) => !blocked.has(each.fingerprint));
+}
+
+export function faultsOf(state: State, now: Now): Fault[] {
+  const clock = clockOf(state, now);
+  const policy = state.held.policy?.policy;
+  const standing = Object.values(state.faults);
+  if (clock.at === 'unknown') standing.push(fault('clock-unknown', { floor: clock.floor }));
+  if (policy && isStale(policy, clock)) standing.push(fault('policy-stale', { refreshBefore: policy.refreshBefore }));
+  return standing.slice(0, maxFaults);
+}
+
+export function reportOf(state: State, now: Now): Report | null {
+  const { registration, pins } = state.durable;
+  if (registration.at !== 'registered') return null;
+  const clock = clockOf(state, now);
+  const slots = new Map((pins ? heldPins(pins) : []).map((held) => [held.slot, held.certificate.fingerprint]));
+  const leaf = parseCertificate(fromBase64(registration.identity.chain[0] ?? ''));
+  const current = slots.get('current');
+  return {
+    format: 1,
+    device: registration.bundle.deviceId,
+    at: clock.now,
+    applied: {
+      group: state.held.policy?.policy.group.id ?? null,
+      policy: state.held.policy?.policy.rev ?? 0,
+      device: state.held.device?.device.rev ?? 0,
+      command: state.counters.commandSeq,
+    },
+    certificates: state.views.map(({ fingerprint, purpose, source }) => ({ fingerprint, purpose, source })),
+    pins: current ? { current, reserve: slots.get('reserve') ?? null, previous: slots.get('previous') ?? null } : null,
+    identity: leaf.ok ? { fingerprint: leaf.value.fingerprint, notAfter: leaf.value.notAfter } : null,
+    clock: { at: clock.at, floor: clock.floor },
+    codes: { tries: state.counters.tries, lockedForMs: Math.ceil(lockedForMs(state.counters, poweredOf(state, now))) },
+    faults: faultsOf(state, now),
+    versions: state.versions,
+    accepts,
+    newer: state.newer.slice(0, 2),
+  };
+}
+
+export function statusOf(state: State, now: Now): Status {
+  const { registration } = state.durable;
+  const clock = clockOf(state, now);
+  const policy = state.held.policy?.policy ?? null;
+  const bundle = registration.at === 'registered' ? registration.bundle : null;
+  const name = state.held.device?.device.name ?? bundle?.deviceName ?? '';
+  return {
+    version: state.versions.agent,
+    at: standing(state),
+    device: bundle && {
+      id: bundle.deviceId,
+      name,
+      group: policy?.group.name ?? '',
+      managed: isManaged(state.durable, state.held),
+    },
+    server: bundle && { ...(policy?.addresses ?? bundle.addresses) },
+    link: {
+      at: state.link.at === 'calling' ? 'connecting' : state.link.at,
+      since: state.link.since,
+      retryInMs: state.link.at === 'waiting' ? Math.max(0, Math.ceil(state.link.untilMs - now.uptimeMs)) : null,
+      fault: state.faults.link ?? null,
+    },
+    clock,
+    policy: policy && { rev: policy.rev, iat: signedAt(policy), stale: isStale(policy, clock) },
+    replacement: replacementOf(state, now),
+    contacts: policy?.contacts.value ?? bundle?.contacts ?? null,
+    certificates: [...state.views],
+    faults: faultsOf(state, now),
+  };
+}
+
+function replacementOf(state: State, now: Now): Status['replacement'] {
+  const { registration } = state.durable;
+  const powered = poweredOf(state, now);
+  const request = live(state.durable.requests, powered).findLast((each) => each.action === 1);
+  if (registration.at !== 'registered' || !request?.certificate) return null;
+  const presented = parseCertificate(fromBase64(request.certificate));
+  if (!presented.ok) return null;
+  const { deviceId, secret } = registration.bundle;
+  return {
+    confirmationCode: confirmationOf(request, { deviceId, secretHex: secret }),
+    presented: viewCertificate(presented.value, {
+      purpose: 'ksc',
+      source: 'replacement',
+      file: '',
+      slot: null,
+      addedAt: instant(0),
+    }),
+    lockedForMs: Math.ceil(lockedForMs(state.counters, powered)),
+    triesLeft: triesLeft(state.counters),
+  };
+}
+
+function standing(state: State): Status['at'] {
+  if (state.at === 'broken') return 'broken';
+  const { registration } = state.durable;
+  if (registration.at === 'unregistered') return 'unregistered';
+  return registration.at === 'registered' && registration.confirmed ? 'registered' : 'registering';
+}
+
+function viewLocal(entry: LocalEntry): readonly CertificateView[] {
+  const parsed = parseCertificate(fromBase64(entry.der));
+  if (!parsed.ok) return [];
+  const { purpose, source, file, addedAt } = entry;
+  return [viewCertificate(parsed.value, { purpose, source, file, slot: null, addedAt })];
+}
