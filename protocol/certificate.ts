@@ -1,11 +1,11 @@
 /**
- * X.509 certificates (RFC 5280) as plain data, and PEM/DER reading. Parsing is Node's own (OpenSSL); node-forge's DER
- * reader answers only what `X509Certificate` does not tell on every supported runtime. Nothing here judges trust.
+ * X.509 certificates (RFC 5280) as plain data, and PEM/DER reading. Parsing is Node's own (OpenSSL); our DER reader answers
+ * only what `X509Certificate` does not tell on every supported runtime. Nothing here judges trust.
  */
 import { createHash, X509Certificate } from 'node:crypto';
-import forge, { type Asn1 } from 'node-forge/lib/asn1.js';
+import { derChildren, derTag, oidOf, readDer, type Tlv } from './der.ts';
 import { bad, good, type Result } from './fault.ts';
-import { maxCertificateBytes } from './limits.ts';
+import { maxCertificateBytes, maxCertificates } from './limits.ts';
 import { readPem } from './pem.ts';
 import type { CertificateView } from './schema.ts';
 import { type Instant, instant } from './time.ts';
@@ -17,8 +17,9 @@ export type Fingerprint = string & { readonly [brand]: 'Fingerprint' };
 export type Certificate = {
   readonly der: Uint8Array;
   readonly fingerprint: Fingerprint;
-  /** Common name of the subject, else its organization, else the whole subject. */
+  /** For people: the common name of the subject, else its organization, else the whole subject. */
   readonly owner: string;
+  /** RFC 2253 escapes, parts joined by commas. Names never hold a control or format character: U+FFFD stands for it. */
   readonly subject: string;
   readonly issuer: string;
   /** Hex, upper case, as OpenSSL prints it. */
@@ -28,7 +29,7 @@ export type Certificate = {
   readonly isCa: boolean;
   /** For people: `EC P-256`, `RSA 2048`, `Ed25519`. */
   readonly key: string;
-  /** DNS names and IP addresses of the subject alternative name. */
+  /** DNS names and IP addresses of the subject alternative name; a name with odd characters stays quoted as in JSON. */
   readonly names: readonly string[];
 };
 
@@ -36,16 +37,16 @@ const maxPemBytes = 8 * 1024 * 1024;
 const maxKeyBits = 8192;
 const minRsaBits = 2048;
 const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
-/** md2, md4, md5 and SHA-1 with RSA; SHA-1 with ECDSA and DSA. */
-const weakSignatures: ReadonlySet<string> = new Set([
-  '1.2.840.113549.1.1.2',
-  '1.2.840.113549.1.1.3',
-  '1.2.840.113549.1.1.4',
-  '1.2.840.113549.1.1.5',
-  '1.2.840.10045.4.1',
-  '1.2.840.10040.4.3',
-  '1.3.14.3.2.29',
+/** RSA, ECDSA and EdDSA with SHA-2 or SHA-3 (RFC 8017, 5758, 8410, 8692); whatever is not here counts as weak. */
+const strongSignatures: ReadonlySet<string> = new Set([
+  ...[11, 12, 13, 14].map((last) => `1.2.840.113549.1.1.${last}`),
+  ...[1, 2, 3, 4].map((last) => `1.2.840.10045.4.3.${last}`),
+  ...[9, 10, 11, 12, 13, 14, 15, 16].map((last) => `2.16.840.1.101.3.4.3.${last}`),
+  '1.3.101.112',
 ]);
+const pssSignature = '1.2.840.113549.1.1.10';
+/** SHA-2 and SHA-3. */
+const strongHash = /^2\.16\.840\.1\.101\.3\.4\.2\.([1-9]|10)$/;
 
 export const fingerprintOf = (der: Uint8Array): Fingerprint =>
   createHash('sha256').update(der).digest('hex') as Fingerprint;
@@ -63,13 +64,13 @@ export const groupFingerprint = (fingerprint: string): string => fingerprint.rep
 export function parseCertificate(der: Uint8Array): Result<Certificate> {
   if (der.length > maxCertificateBytes)
     return bad('certificate-too-large', { bytes: der.length, limit: maxCertificateBytes });
-  if (derLength(der) !== der.length) return bad('certificate-unreadable');
+  if (!isWholeSequence(der)) return bad('certificate-unreadable');
   try {
     const parsed = new X509Certificate(der);
     if (!parsed.raw.equals(der)) return bad('certificate-unreadable');
-    const notBefore = Date.parse(parsed.validFrom);
-    const notAfter = Date.parse(parsed.validTo);
-    if (Number.isNaN(notBefore) || Number.isNaN(notAfter)) return bad('certificate-unreadable');
+    const notBefore = readTime(parsed.validFrom);
+    const notAfter = readTime(parsed.validTo);
+    if (notBefore === null || notAfter === null) return bad('certificate-unreadable');
     return good({
       der,
       fingerprint: fingerprintOf(der),
@@ -77,8 +78,8 @@ export function parseCertificate(der: Uint8Array): Result<Certificate> {
       subject: oneLine(parsed.subject ?? ''),
       issuer: oneLine(parsed.issuer ?? ''),
       serial: parsed.serialNumber,
-      notBefore: instant(notBefore),
-      notAfter: instant(notAfter),
+      notBefore: notBefore,
+      notAfter: notAfter,
       isCa: parsed.ca,
       key: describeKey(parsed),
       names: namesOf(parsed.subjectAltName ?? ''),
@@ -92,7 +93,8 @@ export type Use = 'trust-anchor-or-server' | 'server' | 'trust-anchor';
 
 /**
  * Whether a certificate may be kept for a use: key strong and of a kind we support, signature not broken, CA or
- * end-entity as wanted. Dates are never judged here: time makes a certificate unusable, not unacceptable.
+ * end-entity as wanted. A signature by the certificate's own key proves nothing and may be of any kind. Dates are never
+ * judged here: time makes a certificate unusable, not unacceptable.
  * Faults: `certificate-weak-key`, `certificate-weak-signature`, `certificate-wrong-kind`.
  */
 export function checkAcceptable(certificate: Certificate, use: Use): Result<Certificate> {
@@ -102,9 +104,8 @@ export function checkAcceptable(certificate: Certificate, use: Use): Result<Cert
   const strong = rsa ? bits >= minRsaBits && bits <= maxKeyBits : /^(EC P-(256|384|521)|Ed25519)$/.test(key);
   if (!strong) return bad('certificate-weak-key', { key, owner: certificate.owner });
   const algorithm = signatureAlgorithm(certificate.der);
-  const selfIssued = certificate.subject === certificate.issuer;
-  if (algorithm === null || (weakSignatures.has(algorithm) && !selfIssued))
-    return bad('certificate-weak-signature', { algorithm: algorithm ?? 'unreadable', owner: certificate.owner });
+  if (algorithm !== 'strong' && !selfSigned(certificate.der))
+    return bad('certificate-weak-signature', { algorithm, owner: certificate.owner });
   if (use === 'server' && certificate.isCa) return bad('certificate-wrong-kind', { owner: certificate.owner });
   if (use === 'trust-anchor' && !certificate.isCa) return bad('certificate-wrong-kind', { owner: certificate.owner });
   return good(certificate);
@@ -112,15 +113,18 @@ export function checkAcceptable(certificate: Certificate, use: Use): Result<Cert
 
 /**
  * Certificates of a file as people have them: DER, or PEM with any line ends, trailing blanks and text around the blocks
- * (RFC 7468 §5.2, read tolerantly). One unreadable block refuses the whole file.
- * Faults: `too-large`, `certificate-unreadable` (with the number of the block), and those of `parseCertificate`.
+ * (RFC 7468 §5.2, read tolerantly). Blocks of other kinds are passed over. One unreadable block refuses the whole file; so
+ * does OpenSSL's `TRUSTED CERTIFICATE` where its trust settings stand behind the certificate.
+ * Faults: `too-large`, `too-many-certificates`, and with the number of the block those of `parseCertificate`.
  */
 export function readCertificateFile(bytes: Uint8Array): Result<readonly Certificate[]> {
   if (bytes.length > maxPemBytes) return bad('too-large', { limit: maxPemBytes });
   const content = Buffer.from(bytes).toString('latin1');
-  if (!content.includes('-----BEGIN')) return one(bytes);
+  if (isWholeSequence(bytes) || !content.includes('-----BEGIN')) return one(bytes);
   const blocks = readPem(content, 'CERTIFICATE');
   if (!blocks.ok) return blocks;
+  const count = blocks.value.length;
+  if (count > maxCertificates) return bad('too-many-certificates', { count, limit: maxCertificates });
   const found: Certificate[] = [];
   for (const [index, block] of blocks.value.entries()) {
     const read = parseCertificate(block);
@@ -145,7 +149,7 @@ export const viewCertificate = (certificate: Certificate, facts: ViewFacts): Cer
   notBefore: certificate.notBefore,
   notAfter: certificate.notAfter,
   key: certificate.key,
-  names: [...certificate.names],
+  names: certificate.names.map((name) => name.slice(0, 300)),
   isCa: certificate.isCa,
   ...facts,
 });
@@ -155,48 +159,104 @@ function one(der: Uint8Array): Result<readonly Certificate[]> {
   return read.ok ? good([read.value]) : read;
 }
 
-/** Whole length the outermost SEQUENCE claims (X.690 §8.1.3), or -1. */
-function derLength(der: Uint8Array): number {
-  const [tag, first] = der;
-  if (tag !== 0x30 || first === undefined) return -1;
-  if (first < 0x80) return 2 + first;
-  const octets = first & 0x7f;
-  if (octets === 0 || octets > 3 || der.length < 2 + octets) return -1;
-  let length = 0;
-  for (let index = 0; index < octets; index++) length = length * 256 + (der[2 + index] ?? 0);
-  return 2 + octets + length;
+function isWholeSequence(bytes: Uint8Array): boolean {
+  const outer = readDer(bytes);
+  return outer?.tag === derTag.sequence && outer.whole.length === bytes.length;
 }
 
-function signatureAlgorithm(der: Uint8Array): string | null {
+/**
+ * Dates as OpenSSL prints them: `Jan  1 00:00:00 2020 GMT`. `Date.parse` would take a year below 100 for one of ours; fractions
+ * of a second and other time zones are not RFC 5280 (§4.1.2.5.2).
+ */
+function readTime(text: string): Instant | null {
+  const parts = /^([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d:\d\d:\d\d) (\d{1,4}) GMT$/.exec(text);
+  const month = 'JanFebMarAprMayJunJulAugSepOctNovDec'.indexOf(parts?.[1] ?? '-') / 3 + 1;
+  if (!parts || !Number.isInteger(month) || month < 1) return null;
+  const two = (part: number | string | undefined) => String(part).padStart(2, '0');
+  const at = Date.parse(`${parts[4]?.padStart(4, '0')}-${two(month)}-${two(parts[2])}T${parts[3]}Z`);
+  return Number.isNaN(at) ? null : instant(at);
+}
+
+/** `strong`, or what to tell people. The algorithm stands twice and must be the same (RFC 5280 §4.1.1.2). */
+function signatureAlgorithm(der: Uint8Array): string {
+  const [body, outer] = derChildren(readDer(der)?.value ?? der);
+  const inner = bodyOf(body)[1];
+  if (!outer || !inner || !Buffer.from(outer.whole).equals(inner.whole)) return 'unreadable';
+  const [name, parameters] = derChildren(outer.value);
+  const oid = oidOf(name);
+  if (oid === pssSignature) return strongPss(parameters) ? 'strong' : 'RSA-PSS, SHA-1';
+  return oid === null ? 'unreadable' : strongSignatures.has(oid) ? 'strong' : oid;
+}
+
+/** Fields of the to-be-signed part from the serial number on: serial, signature, issuer, validity, subject, key, … */
+function bodyOf(body: Tlv | undefined): readonly Tlv[] {
+  const fields = derChildren(body?.value ?? new Uint8Array());
+  return fields[0]?.tag === derTag.first ? fields.slice(1) : fields;
+}
+
+/** RFC 4055 §3.1: the hash is the first of the parameters, and SHA-1 where it is left out. */
+function strongPss(parameters: Tlv | undefined): boolean {
+  const [hash] = derChildren(parameters?.value ?? new Uint8Array());
+  if (hash?.tag !== derTag.first) return false;
+  return strongHash.test(oidOf(derChildren(readDer(hash.value)?.value ?? hash.value)[0]) ?? '');
+}
+
+function selfSigned(der: Uint8Array): boolean {
   try {
-    const outer = forge.fromDer(Buffer.from(der).toString('latin1'));
-    const algorithm = (outer.value as Asn1[])[1];
-    const oid = (algorithm?.value as Asn1[])[0];
-    return typeof oid?.value === 'string' ? forge.derToOid(oid.value) : null;
+    const parsed = new X509Certificate(der);
+    return parsed.verify(parsed.publicKey);
   } catch {
-    return null;
+    return false;
   }
 }
 
+/** A key that OpenSSL cannot read makes a weak certificate, not an unreadable one. */
 function describeKey(parsed: X509Certificate): string {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = parsed.publicKey;
-  if (type === 'ec') return `EC ${curves[details?.namedCurve ?? ''] ?? details?.namedCurve ?? '?'}`;
-  if (type === 'rsa' || type === 'rsa-pss') return `RSA ${details?.modulusLength ?? 0}`;
-  if (type === 'ed25519') return 'Ed25519';
-  return type ?? 'unknown';
+  try {
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = parsed.publicKey;
+    if (type === 'ec') return `EC ${namedCurve(parsed.raw) ? curveName(details?.namedCurve) : 'explicit parameters'}`;
+    if (type === 'ed25519') return 'Ed25519';
+    if (type !== 'rsa' && type !== 'rsa-pss') return type ?? 'unknown';
+    const exponent = details?.publicExponent ?? 0n;
+    const odd = exponent >= 3n && exponent % 2n === 1n;
+    return `RSA ${details?.modulusLength ?? 0}${odd ? '' : ', exponent unfit'}`;
+  } catch {
+    return 'unknown';
+  }
 }
 
-const oneLine = (name: string): string => name.split('\n').join(', ');
+const curveName = (name: string | undefined): string => curves[name ?? ''] ?? name ?? '?';
 
+/** RFC 5480 §2.1.1: the curve is named. Node names a curve spelled out in parameters too, OpenSSL's strict check refuses it. */
+function namedCurve(der: Uint8Array): boolean {
+  const [body] = derChildren(readDer(der)?.value ?? der);
+  const [algorithm] = derChildren(bodyOf(body)[5]?.value ?? new Uint8Array());
+  return oidOf(derChildren(algorithm?.value ?? new Uint8Array())[1]) !== null;
+}
+
+/** Control characters would drive a terminal, and format characters (bidirectional ones above all) would forge a name. */
+const printable = (name: string): string => name.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '\ufffd');
+
+const oneLine = (name: string): string => printable(name.split('\n').join(', '));
+
+/** OpenSSL escapes line ends and `+` inside values, so bare ones stand between parts (RFC 2253 §2.4). */
 function ownerOf(subject: string): string {
-  const lines = subject.split('\n');
-  const named = lines.find((line) => line.startsWith('CN=')) ?? lines.find((line) => line.startsWith('O='));
-  return named ? named.slice(named.indexOf('=') + 1) : oneLine(subject);
+  const parts = subject.split(/\n| \+ /);
+  const named = parts.find((part) => part.startsWith('CN=')) ?? parts.find((part) => part.startsWith('O='));
+  if (!named) return oneLine(subject);
+  return printable(named.slice(named.indexOf('=') + 1).replace(/\\([^0-9A-F])/g, '$1'));
 }
 
+/** Node writes names with odd characters as JSON strings, in which a comma is always escaped; all others hold none. */
 function namesOf(alternative: string): string[] {
   return alternative
     .split(', ')
-    .filter((name) => name.startsWith('DNS:') || name.startsWith('IP Address:'))
-    .map((name) => name.slice(name.indexOf(':') + 1));
+    .map((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? '')
+    .filter((name) => name !== '')
+    .map((name) => printable(name.includes(':') && !name.startsWith('"') ? shortAddress(name) : name));
+}
+
+/** RFC 5952 form of an IPv6 address. */
+function shortAddress(address: string): string {
+  return URL.canParse(`http://[${address}]`) ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
 }

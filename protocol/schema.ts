@@ -21,6 +21,8 @@ const jws = Type.String({ pattern: '^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-
 const text = (maxLength: number) => Type.String({ maxLength });
 const seconds = Type.Integer({ minimum: 0, maximum: 253402300799 });
 const millis = Type.Integer({ minimum: 0, maximum: 253402300799999 });
+/** Certificates may begin before 1970 (RFC 5280 §4.1.2.5). */
+const certificateTime = Type.Integer({ minimum: -62167219200000, maximum: 253402300799999 });
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** `host:port`; a literal IPv6 host stands in brackets. */
 const address = Type.String({ pattern: '^(\\[[0-9A-Fa-f:.]{2,45}\\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$' });
@@ -233,8 +235,8 @@ export const certificateView = Type.Object(
     subject: text(1000),
     issuer: text(1000),
     serial: text(80),
-    notBefore: millis,
-    notAfter: millis,
+    notBefore: certificateTime,
+    notAfter: certificateTime,
     key: text(60),
     names: Type.Array(text(300)),
     isCa: Type.Boolean(),
