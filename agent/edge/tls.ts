@@ -1,0 +1,179 @@
+/**
+ * TLS to the server, judged here: the certificate the server proves in the handshake is compared with what may be talked
+ * to before one application byte is sent. Node's own verification is off and no system authority takes part. No session
+ * resumption: a resumed session proves nothing about the certificate.
+ */
+import { isIP } from 'node:net';
+import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { fingerprintOf, fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
+import { type Fault, fault } from '../../protocol/fault.ts';
+import type { Instant } from '../../protocol/time.ts';
+
+export type Place = { readonly host: string; readonly port: number };
+/** Private key as PKCS#8 DER, certificates as base64 DER, leaf first. */
+export type Credentials = { readonly pkcs8: Uint8Array; readonly chain: readonly string[] };
+export type TlsOrder = {
+  /** `host:port`; a literal IPv6 host stands in brackets. */
+  readonly address: string;
+  readonly credentials: Credentials | null;
+  /** SHA-256, lower-case hex, of leaf certificates that may be talked to, or of an authority (see `authority`). */
+  readonly accept: readonly string[];
+  /**
+   * Before registration: `accept` may name a CA of the served chain. The path to it and the name are then verified at
+   * this time. Null: only leaf certificates count.
+   */
+  readonly authority: Instant | null;
+  readonly timeoutMs: number;
+};
+export type TlsAnswer =
+  | { readonly at: 'open'; readonly socket: TLSSocket; readonly fingerprint: string }
+  /** The server proved a certificate outside `accept`; base64 DER of the leaf. Not one byte was sent. */
+  | { readonly at: 'presented'; readonly der: string }
+  | { readonly at: 'failed'; readonly fault: Fault };
+
+const longestChain = 12;
+const unreachable: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EHOSTDOWN',
+  'EADDRNOTAVAIL',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EAI_FAIL',
+  'EAI_NODATA',
+]);
+/** Alerts of RFC 8446 §6.2 that speak of the certificate we sent, as OpenSSL spells them. */
+const aboutOurCertificate =
+  /ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_REVOKED|CERTIFICATE_EXPIRED|CERTIFICATE_UNKNOWN|UNKNOWN_CA|ACCESS_DENIED|CERTIFICATE_REQUIRED)/;
+
+/** Null for anything that is not `host:port` or `[ipv6]:port` with a port from 1 to 65535. */
+export function parseAddress(address: string): Place | null {
+  const match = /^(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253})):([0-9]{1,5})$/.exec(address);
+  const [, six, name, digits] = match ?? [];
+  const host = six ?? name;
+  const port = Number(digits);
+  if (!host || port < 1 || port > 65535 || (six !== undefined && isIP(six) !== 6)) return null;
+  return { host, port };
+}
+
+/**
+ * Connects and judges; the answer always comes, after `timeoutMs` at the latest. TLS 1.2 and 1.3.
+ * Faults: `bad-argument`, `server-unreachable`, `server-refused`, `tls-failed`, `timed-out`, `identity-refused`,
+ * `identity-unreadable` (our key and certificates cannot be used), and those of path validation under an authority.
+ */
+export async function openTls(order: TlsOrder): Promise<TlsAnswer> {
+  const place = parseAddress(order.address);
+  if (!place) return failed(fault('bad-argument', { what: 'address' }));
+  let socket: TLSSocket;
+  try {
+    socket = connect(optionsOf(order, place));
+  } catch {
+    return failed(fault('identity-unreadable'));
+  }
+  return handshake(order, place, socket);
+}
+
+/**
+ * What a socket error means, during the handshake and after it: with TLS 1.3 the server judges our certificate when the
+ * handshake is over for us, so its alert comes with the first read.
+ */
+export function faultOfSocket(error: Error, address: string, withIdentity: boolean): Fault {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (unreachable.has(code)) return fault('server-unreachable', { address, reason: code });
+  if (code === 'ETIMEDOUT') return fault('timed-out', { address });
+  const alert = aboutOurCertificate.exec(code);
+  if (alert && withIdentity)
+    return fault('identity-refused', { address, reason: (alert[1] ?? '').toLowerCase().replaceAll('_', ' ') });
+  if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS'))
+    return fault('tls-failed', {
+      address,
+      reason: code
+        .replace(/^ERR_(SSL|TLS)_/, '')
+        .toLowerCase()
+        .replaceAll('_', ' '),
+    });
+  if (code === 'EPROTO') return fault('tls-failed', { address, reason: 'protocol error' });
+  return fault('server-refused', { address, reason: code });
+}
+
+const failed = (reason: Fault): TlsAnswer => ({ at: 'failed', fault: reason });
+
+function optionsOf({ credentials }: TlsOrder, { host, port }: Place): ConnectionOptions {
+  return {
+    host,
+    port,
+    minVersion: 'TLSv1.2',
+    // Judged by `judge` instead; an empty list also keeps Node from reading its own list of authorities.
+    rejectUnauthorized: false,
+    ca: [],
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(credentials && {
+      key: toPem(credentials.pkcs8, 'PRIVATE KEY'),
+      cert: credentials.chain.map((der) => toPem(fromBase64(der))).join(''),
+    }),
+  };
+}
+
+function handshake(order: TlsOrder, place: Place, socket: TLSSocket): Promise<TlsAnswer> {
+  const { address, timeoutMs } = order;
+  return new Promise((resolve) => {
+    const finish = (answer: TlsAnswer): void => {
+      clearTimeout(timer);
+      socket.off('close', closed);
+      if (answer.at !== 'open') socket.destroy();
+      resolve(answer);
+    };
+    const closed = (): void => finish(failed(fault('tls-failed', { address, reason: 'connection closed' })));
+    const timer = setTimeout(() => finish(failed(fault('timed-out', { address }))), timeoutMs);
+    let secure = false;
+    // Stays on the socket: an error that nobody listens to would end the process.
+    socket.on('error', (error) => {
+      const found = faultOfSocket(error, address, order.credentials !== null);
+      const early = !secure && found.code === 'server-refused';
+      finish(failed(early ? fault('tls-failed', found.facts) : found));
+    });
+    socket.on('close', closed);
+    socket.once('secureConnect', () => {
+      secure = true;
+      judge(order, place, socket).then(finish, (error) => finish(failed(fault('internal', { what: String(error) }))));
+    });
+  });
+}
+
+async function judge(order: TlsOrder, place: Place, socket: TLSSocket): Promise<TlsAnswer> {
+  const [leaf, ...rest] = servedChain(socket);
+  if (!leaf || socket.isSessionReused()) return failed(fault('tls-failed', { address: order.address }));
+  const fingerprint = fingerprintOf(leaf);
+  if (order.accept.includes(fingerprint)) return { at: 'open', socket, fingerprint };
+  const anchor = order.authority !== null && rest.find((der) => order.accept.includes(fingerprintOf(der)));
+  if (!anchor || order.authority === null) return { at: 'presented', der: toBase64(leaf) };
+  // Only before registration, so the engine is not loaded for the life of the daemon.
+  const { openEngine } = await import('../../native/engine.ts');
+  const literal = isIP(place.host) !== 0;
+  const judged = openEngine().verifyPath({
+    leaf,
+    intermediates: rest.filter((der) => der !== anchor),
+    anchors: [anchor],
+    atSeconds: Math.floor(order.authority / 1000),
+    purpose: 'server',
+    host: literal ? null : place.host.replace(/\.$/, '').toLowerCase(),
+    ip: literal ? place.host : null,
+    crls: [],
+    policy: null,
+  });
+  return judged.trusted ? { at: 'open', socket, fingerprint } : failed(judged.fault);
+}
+
+/** DER of what the server sent, leaf first, as far as one issued the other. Asked once: Node uses its list up in doing so. */
+function servedChain(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let link: Partial<DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
+  while (link?.raw && chain.length < longestChain) {
+    chain.push(link.raw);
+    const issuer: DetailedPeerCertificate | undefined = link.issuerCertificate;
+    link = issuer === link ? undefined : issuer;
+  }
+  return chain;
+}
