@@ -1,0 +1,88 @@
+/**
+ * What every TLS listener for devices has in common: protocol versions and ciphers, no session resumption (each
+ * connection proves its certificate anew), bounds on half-open connections, and reading what the handshake proved.
+ */
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
+import { parseCertificate } from '../../protocol/certificate.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { Instant } from '../../protocol/time.ts';
+import type { ClientProof, ListenerTls, Log } from '../core/ports.ts';
+
+export type Bounds = {
+  /** Connections at a time; more are closed at once. */
+  readonly maxConnections: number;
+  /** Connections whose handshake is not over; beyond it the oldest of them gives way, so that a flood shuts nobody out. */
+  readonly maxHandshakes: number;
+};
+
+export const handshakeTimeoutMs = 10_000;
+export const defaultBounds: Bounds = { maxConnections: 20_000, maxHandshakes: 1000 };
+
+/** TLS 1.3, and of TLS 1.2 only what has forward secrecy and an AEAD (RFC 9325 §4.2). */
+const ciphers = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+/** For `createServer` and `setSecureContext` alike: the latter forgets what it is not told again. */
+export const contextOptions = ({ key, chain, clientAuthorities }: ListenerTls): SecureContextOptions => ({
+  key,
+  cert: chain,
+  ca: clientAuthorities,
+  minVersion: 'TLSv1.2',
+  ciphers,
+  honorCipherOrder: true,
+  secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+});
+
+/** Keeps the bounds of a listener, and its connections, so that `end` can close what `server.close` would wait for. */
+export function boundConnections(server: Server, bounds: Bounds, log: Log): { readonly end: () => void } {
+  const all = new Set<Socket>();
+  const pending = new Map<string, Socket>();
+  server.maxConnections = bounds.maxConnections;
+  server.on('drop', () => log('warn', 'connection dropped: too many', { limit: bounds.maxConnections }));
+  server.on('connection', (socket: Socket) => {
+    const name = endpoint(socket);
+    all.add(socket);
+    pending.set(name, socket);
+    socket.once('close', () => {
+      all.delete(socket);
+      if (pending.get(name) === socket) pending.delete(name);
+    });
+    const [oldest] = pending.values();
+    if (pending.size > bounds.maxHandshakes) oldest?.destroy();
+  });
+  server.on('secureConnection', (socket: TLSSocket) => pending.delete(endpoint(socket)));
+  return {
+    end: () => {
+      for (const socket of all) socket.destroy();
+    },
+  };
+}
+
+/**
+ * The client certificate of a connection, verified by OpenSSL against the client authorities for the client purpose, and
+ * in date now: a connection may outlive it. Faults: `identity-refused` (none, or not ours), `expired`.
+ */
+export function proofOf(socket: TLSSocket, now: Instant): Result<ClientProof> {
+  const peer = socket.getPeerX509Certificate();
+  if (!peer) return bad('identity-refused', { reason: 'no certificate' });
+  const read = parseCertificate(peer.raw);
+  if (!read.ok) return read;
+  const { issuer, serial, fingerprint, notAfter, owner } = read.value;
+  const refusal = socket.authorized ? '' : String(socket.authorizationError);
+  if (refusal === 'CERT_HAS_EXPIRED' || (refusal === '' && notAfter < now)) return bad('expired', { notAfter });
+  if (refusal !== '') return bad('identity-refused', { reason: refusal.slice(0, 100) });
+  return good({ issuer, serial, fingerprint, commonName: owner });
+}
+
+const endpoint = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;

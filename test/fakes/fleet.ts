@@ -1,0 +1,103 @@
+/** A fleet in memory, for tests of the carriers: it knows what it is told and remembers what came. */
+import { randomUUID } from 'node:crypto';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { CheckinAnswer, RegistrationBundle } from '../../protocol/schema.ts';
+import type { Enrolment, Fleet } from '../../server/core/ports.ts';
+import type { TestDevice } from './identities.ts';
+
+export type Received = { readonly device: string; readonly leaf: string; readonly payload: Uint8Array };
+export type FakeFleet = Fleet & {
+  readonly add: (device: TestDevice, group: string) => void;
+  readonly move: (device: string, group: string) => void;
+  readonly remove: (device: string) => void;
+  readonly received: Received[];
+  readonly confirmed: string[];
+  readonly enrolments: Enrolment[];
+  /** What `receive` answers; good until told otherwise. */
+  readonly answers: {
+    receive: Result<null>;
+    enrol: Result<readonly Uint8Array[]>;
+    checkin: (() => Promise<never>) | null;
+  };
+  /** Resolves when something that fits has been received. */
+  readonly arrival: (fits: (received: Received) => boolean) => Promise<Received>;
+};
+
+export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
+  const devices = new Map<string, { readonly id: string; readonly group: string }>();
+  const bySerial = new Map<string, string>();
+  const received: Received[] = [];
+  const waiting = new Set<(arrived: Received) => void>();
+  const confirmed: string[] = [];
+  const enrolments: Enrolment[] = [];
+  const answers: FakeFleet['answers'] = { receive: good(null), enrol: bad('invitation-refused'), checkin: null };
+  return {
+    received,
+    confirmed,
+    enrolments,
+    answers,
+    add: (device, group) => {
+      devices.set(device.id, { id: device.id, group });
+      bySerial.set(`${device.issuer} ${device.serial}`, device.id);
+    },
+    move: (id, group) => devices.set(id, { id, group }),
+    remove: (id) => devices.delete(id),
+    arrival: (fits) =>
+      new Promise((resolve) => {
+        const seen = received.find(fits);
+        if (seen) return resolve(seen);
+        const check = (arrived: Received) => {
+          if (!fits(arrived)) return;
+          waiting.delete(check);
+          resolve(arrived);
+        };
+        waiting.add(check);
+      }),
+    authorities: async () => authorities,
+    enrol: async (request) => {
+      enrolments.push(request);
+      return answers.enrol;
+    },
+    deviceOf: async (proof) => {
+      const id = bySerial.get(`${proof.issuer} ${proof.serial}`);
+      return id && devices.has(id) ? good(id) : bad('identity-refused');
+    },
+    bundle: async (device) => good(bundleOf(device)),
+    confirm: async (device) => {
+      confirmed.push(device);
+      return good(null);
+    },
+    checkin: async (_device, { events }) => {
+      if (answers.checkin) await answers.checkin();
+      return good({ ...nothing, acknowledged: events.at(-1)?.seq ?? 0 });
+    },
+    receive: async (device, leaf, payload) => {
+      const arrived = { device, leaf, payload: Buffer.from(payload) };
+      if (answers.receive.ok) received.push(arrived);
+      for (const check of [...waiting]) check(arrived);
+      return answers.receive;
+    },
+    groupOf: async (device) => devices.get(device)?.group ?? null,
+  };
+}
+
+const nothing: CheckinAnswer = { format: 1, policy: null, device: null, commands: [], time: 'a.b.c', acknowledged: 0 };
+
+function bundleOf(deviceId: string): RegistrationBundle {
+  const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' } as const;
+  return {
+    format: 1,
+    serverId: randomUUID(),
+    deviceId,
+    deviceName: 'thin client 1',
+    secret: '00'.repeat(32),
+    secretGeneration: 1,
+    policyKeys: [key],
+    recoveryKey: key,
+    group: randomUUID(),
+    managed: true,
+    pins: { main: 'MAo=', reserve: null },
+    addresses: { https: '127.0.0.1:1', mqtt: '127.0.0.1:2' },
+    contacts: null,
+  };
+}
