@@ -3,7 +3,7 @@
  * device before it applies. One bad certificate refuses the whole revision, with a fault for each. Dates are never
  * judged: time makes a certificate unusable, not unacceptable.
  */
-import { type Certificate, checkAcceptable, fromBase64, parseCertificate } from './certificate.ts';
+import { type Certificate, checkAcceptable, fromBase64, parseCertificate, type Use } from './certificate.ts';
 import { bad, type Fault, fault, good, type Result } from './fault.ts';
 import { maxCertificates } from './limits.ts';
 import type { ClientPurpose, Policy, ServerPins } from './schema.ts';
@@ -24,7 +24,7 @@ export function judgeEntries(entries: readonly PolicyEntry[]): Judged {
   const judged: JudgedEntry[] = [];
   const faults: Fault[] = [];
   for (const { purpose, file, certificate } of entries) {
-    const read = judgeEntry(certificate);
+    const read = judge(certificate, 'trust-anchor-or-server');
     const name = read.ok ? `${purpose} ${read.value.fingerprint}` : '';
     const found = read.ok && seen.has(name) ? bad('certificate-twice', { owner: read.value.owner }) : read;
     if (found.ok) judged.push({ purpose, file, certificate: found.value });
@@ -34,11 +34,11 @@ export function judgeEntries(entries: readonly PolicyEntry[]): Judged {
   return { entries: judged, faults };
 }
 
-/** The certificate of the server and the one that follows it must be usable as such. Faults: as for entries. */
+/** The certificate of the server and the one that follows it must be end-entity certificates. Faults: as for entries. */
 export function judgePins(pins: ServerPins): readonly Fault[] {
   const served = pins.reserve ? [pins.main, pins.reserve.certificate] : [pins.main];
   return served.flatMap((der) => {
-    const read = judgeEntry(der);
+    const read = judge(der, 'server');
     return read.ok ? [] : [read.fault];
   });
 }
@@ -50,9 +50,9 @@ export function judgePins(pins: ServerPins): readonly Fault[] {
 export const wouldStrand = (blocklist: readonly string[], current: string, reserve: string | null): boolean =>
   blocklist.includes(current) && (reserve === null || blocklist.includes(reserve));
 
-function judgeEntry(base64: string): Result<Certificate> {
+function judge(base64: string, use: Use): Result<Certificate> {
   const read = parseCertificate(fromBase64(base64));
   if (!read.ok) return read;
-  const acceptable = checkAcceptable(read.value, 'trust-anchor-or-server');
+  const acceptable = checkAcceptable(read.value, use);
   return acceptable.ok ? good(read.value) : acceptable;
 }

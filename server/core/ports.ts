@@ -4,7 +4,13 @@ import type { CheckinAnswer, CheckinRequest, RegistrationBundle } from '../../pr
 import type { Instant } from '../../protocol/time.ts';
 
 /** What a TLS handshake proved: the client certificate, already verified against our client authority. */
-export type ClientProof = { readonly issuer: string; readonly serial: string; readonly fingerprint: string };
+export type ClientProof = {
+  readonly issuer: string;
+  readonly serial: string;
+  readonly fingerprint: string;
+  /** Device id, where the certificate is a device identity. */
+  readonly commonName: string;
+};
 
 export type Enrolment = { readonly invitation: string; readonly password: string; readonly csrDer: Uint8Array };
 

@@ -1,0 +1,213 @@
+/**
+ * What a server learns back from its own signatures after it was restored from a backup or rebuilt from the recovery kit.
+ * Only documents our policy key verifies are believed; bare numbers never raise anything.
+ *
+ * - A higher revision raises our counter, and what we have is signed again above it.
+ * - An unknown device with a certificate of our authority is taken in (`adopt`) while adopting is on. It waits in the group
+ *   of recovered devices and nothing that moves it is published. It is asked for its documents (`questionsFor`); once it
+ *   shows them, its group is made again from them, under its own id, and the device is where it was.
+ */
+import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
+import { locatorOf } from '../../protocol/codes.ts';
+import { openJws } from '../../protocol/jws.ts';
+import { maxDocumentBytes } from '../../protocol/limits.ts';
+import type { DeviceDocument, Policy, Report } from '../../protocol/schema.ts';
+import { read } from '../../protocol/validate.ts';
+import { composePolicy, emptySettings } from '../core/policy.ts';
+import type { ClientProof } from '../core/ports.ts';
+import { datesAt } from '../core/revision.ts';
+import { addressesOf, audit, deviceAudience, groupAudience, readIdentity, type Server } from './context.ts';
+import { raiseRevision, readDocument, signDevice, signFamily } from './documents.ts';
+import { readPins } from './pins.ts';
+import { signDocument } from './sign.ts';
+import type { Database } from './tables.ts';
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** Signed documents that a device holds and we did not offer. What does not verify is audited and ignored. */
+export async function takeNewer(
+  server: Server,
+  trx: Database,
+  device: string,
+  newer: readonly string[],
+): Promise<void> {
+  const read = newer.map((token) => openOwn(server, token));
+  // The policy first: the device document may name a group that only the policy can make again.
+  for (const found of read) if (found?.type === 'policy') await takePolicy(server, trx, device, found.body);
+  for (const found of read) if (found?.type === 'device') await takeDevice(server, trx, device, found.body);
+  const unread = read.filter((found) => found === null).length;
+  if (unread > 0)
+    await audit(server, trx, { actor: device, action: 'newer-refused', subject: device, facts: { count: unread } });
+}
+
+/** The device id when it may come in, else null. `proof` was verified against our client authority by the handshake. */
+export async function adopt(server: Server, trx: Database, proof: ClientProof): Promise<string | null> {
+  const device = proof.commonName;
+  const identity = await readIdentity(trx);
+  if (!identity.adopting || identity.recovered === null || !uuid.test(device)) return null;
+  const now = server.clock();
+  const known = await trx.selectFrom('devices').select('removed_at').where('id', '=', device).executeTakeFirst();
+  if (known && known.removed_at !== null) return null;
+  if (!known)
+    await trx
+      .insertInto('devices')
+      .values({
+        id: device,
+        name: device,
+        hardware_id: '',
+        group_id: identity.recovered,
+        secret_generation: 1,
+        locator: locatorOf(device),
+        presence: 'offline',
+        last_seen: now,
+        confirmed_at: now,
+        adopted_at: now,
+        created_at: now,
+        removed_at: null,
+      })
+      .execute();
+  await trx
+    .insertInto('identities')
+    .values({
+      issuer: proof.issuer,
+      serial: proof.serial,
+      fingerprint: proof.fingerprint,
+      device_id: device,
+      chain: '[]',
+      not_after: 0,
+      issued_at: now,
+      revoked_at: null,
+    })
+    .execute();
+  await audit(server, trx, {
+    actor: 'server',
+    action: 'adopted',
+    subject: device,
+    facts: { fingerprint: proof.fingerprint },
+  });
+  return device;
+}
+
+/** The oldest revision there is: a device that holds any other ignores it and shows what it has instead. */
+const questionRevision = 1;
+
+/**
+ * Documents for a device that waits, which it must take for replays of what it holds. A device that holds nothing is asked
+ * nothing: it would believe them.
+ */
+export async function questionsFor(server: Server, trx: Database, device: string, report: Report): Promise<Questions> {
+  const none = { policy: null, device: null };
+  const row = await trx.selectFrom('devices').select('adopted_at').where('id', '=', device).executeTakeFirst();
+  if (!row || row.adopted_at === null) return none;
+  const identity = await readIdentity(trx);
+  const { group, policy, device: place } = report.applied;
+  const signed = { rev: questionRevision, ...datesAt(server.clock()) };
+  const { keyPkcs8, publicKey } = server.keys.policy;
+  const known = group === null ? undefined : await readDocument(trx, groupAudience(identity.serverId, group));
+  const askPolicy = group !== null && policy > questionRevision && !known;
+  const content = { settings: emptySettings, server: await readPins(trx), addresses: addressesOf(identity) };
+  const question = askPolicy && {
+    aud: groupAudience(identity.serverId, group),
+    ...signed,
+    ...composePolicy({ group: { id: group, name: group }, ...content }),
+  };
+  const where = { name: device, group: group ?? identity.unassigned, managed: false, groupRev: 0, secretGeneration: 1 };
+  const aud = deviceAudience(identity.serverId, device);
+  return {
+    policy: question ? signDocument('policy', keyPkcs8, publicKey, question) : (known?.jws ?? null),
+    device:
+      place > questionRevision
+        ? signDocument('device', keyPkcs8, publicKey, { aud, ...signed, format: 1, ...where })
+        : null,
+  };
+}
+
+type Questions = { readonly policy: string | null; readonly device: string | null };
+type Own =
+  | { readonly type: 'policy'; readonly body: Policy }
+  | { readonly type: 'device'; readonly body: DeviceDocument };
+
+function openOwn({ keys }: Server, token: string): Own | null {
+  const policy = openJws(token, 'policy', [keys.policy.publicKey]);
+  if (policy.ok) {
+    const body = read('policy', policy.value.payload, maxDocumentBytes);
+    return body.ok ? { type: 'policy', body: body.value } : null;
+  }
+  const device = openJws(token, 'device', [keys.policy.publicKey]);
+  if (!device.ok) return null;
+  const body = read('deviceDocument', device.value.payload, maxDocumentBytes);
+  return body.ok ? { type: 'device', body: body.value } : null;
+}
+
+async function takePolicy(server: Server, trx: Database, device: string, policy: Policy): Promise<void> {
+  const { serverId, adopting } = await readIdentity(trx);
+  if (policy.aud !== groupAudience(serverId, policy.group.id)) return;
+  const known = await trx.selectFrom('groups').select('id').where('id', '=', policy.group.id).executeTakeFirst();
+  const raised = await raiseRevision(trx, policy.aud, policy.rev);
+  if (known) {
+    if (!raised) return;
+    await noteRaised(server, trx, device, policy);
+    await signFamily(server, trx, policy.group.id);
+    return;
+  }
+  const waits = await trx.selectFrom('devices').select('adopted_at').where('id', '=', device).executeTakeFirst();
+  if (!adopting || !waits || waits.adopted_at === null) return;
+  await makeGroupAgain(server, trx, policy);
+  const facts = { name: policy.group.name, rev: policy.rev, certificates: policy.certificates.entries.length };
+  await audit(server, trx, { actor: device, action: 'group-recovered', subject: policy.group.id, facts });
+}
+
+async function takeDevice(server: Server, trx: Database, device: string, body: DeviceDocument): Promise<void> {
+  const { serverId } = await readIdentity(trx);
+  if (body.aud !== deviceAudience(serverId, device)) return;
+  const raised = await raiseRevision(trx, body.aud, body.rev);
+  const row = await trx.selectFrom('devices').select('adopted_at').where('id', '=', device).executeTakeFirstOrThrow();
+  if (row.adopted_at === null) {
+    if (!raised) return;
+    await noteRaised(server, trx, device, body);
+    await signDevice(server, trx, device);
+    return;
+  }
+  const group = await readDocument(trx, groupAudience(serverId, body.group));
+  if (!group) return;
+  await trx
+    .updateTable('devices')
+    .set({ name: body.name, group_id: body.group, secret_generation: body.secretGeneration, adopted_at: null })
+    .where('id', '=', device)
+    .execute();
+  await signDevice(server, trx, device);
+  await audit(server, trx, { actor: device, action: 'device-recovered', subject: device, facts: { name: body.name } });
+}
+
+/** The flat policy becomes the group's own settings: what parents gave can no longer be told apart. */
+async function makeGroupAgain(server: Server, trx: Database, policy: Policy): Promise<void> {
+  const now = server.clock();
+  const { id, name } = policy.group;
+  const taken = await trx.selectFrom('groups').select('id').where('name', '=', name).executeTakeFirst();
+  await trx
+    .insertInto('groups')
+    .values({
+      id,
+      name: taken ? `${name.slice(0, 100)} (${id.slice(0, 8)})` : name,
+      parent: null,
+      kind: 'ordinary',
+      certificates_enforced: policy.certificates.enforced ? 1 : 0,
+      contacts_enforced: policy.contacts.enforced ? 1 : 0,
+      contacts: policy.contacts.value ? JSON.stringify(policy.contacts.value) : null,
+      created_at: now,
+    })
+    .execute();
+  for (const { purpose, file, certificate } of policy.certificates.entries) {
+    const fingerprint = fingerprintOf(fromBase64(certificate));
+    await trx
+      .insertInto('policy_certificates')
+      .values({ group_id: id, purpose, fingerprint, file, certificate, added_at: now })
+      .execute();
+  }
+  for (const fingerprint of policy.blocklist)
+    await trx.insertInto('blocked_certificates').values({ group_id: id, fingerprint, added_at: now }).execute();
+  await signFamily(server, trx, id);
+}
+
+const noteRaised = (server: Server, trx: Database, device: string, { aud, rev }: { aud: string; rev: number }) =>
+  audit(server, trx, { actor: device, action: 'revision-raised', subject: aud, facts: { rev } });

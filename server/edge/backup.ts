@@ -1,0 +1,112 @@
+/** Backups, and the three ways a state directory comes back: from a backup, from the recovery kit, or not at all. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
+import { openDatabase, snapshot, transact } from './database.ts';
+import { signAllPolicies } from './documents.ts';
+import { moveDurable, writeDurable } from './files.ts';
+import { openKit } from './kit.ts';
+import { addOwnGroup } from './material.ts';
+import { openWithPassphrase, sealWithPassphrase } from './seal.ts';
+import {
+  build,
+  databaseFile,
+  isEmpty,
+  isInitialised,
+  openState,
+  readMasterKey,
+  type Surroundings,
+  writeMasterKey,
+} from './state.ts';
+
+type Backup = { readonly format: string; readonly master: string; readonly database: string };
+
+const format = 'thintrust-backup-1';
+
+/** Everything, keys included, sealed with the passphrase. Faults: `not-found`, `master-key-missing`. */
+export async function makeBackup(around: Surroundings, passphrase: string): Promise<Result<string>> {
+  const { directory } = around;
+  if (!isInitialised(directory)) return bad('not-found', { what: directory.slice(-200) });
+  const master = readMasterKey(around);
+  if (!master.ok) return master;
+  const temporary = join(directory, `backup-${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    snapshot(join(directory, databaseFile), temporary);
+    const backup: Backup = { format, master: toBase64(master.value), database: toBase64(readFileSync(temporary)) };
+    return good(await sealWithPassphrase(passphrase, Buffer.from(JSON.stringify(backup))));
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/**
+ * Into an empty directory. Everything is signed and queued again, and devices that enrolled after the backup are taken in.
+ * Faults: `already-exists`, `backup-unreadable`, `passphrase-wrong`, `unknown-version`.
+ */
+export async function restoreBackup(around: Surroundings, sealed: string, passphrase: string): Promise<Result<null>> {
+  const { directory } = around;
+  if (!isEmpty(directory)) return bad('already-exists', { what: directory.slice(-200) });
+  const opened = await openWithPassphrase(passphrase, sealed);
+  if (!opened.ok) return opened;
+  const backup = parse(opened.value);
+  if (!backup) return bad('backup-unreadable');
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const unfinished = join(directory, `${databaseFile}.new`);
+  writeDurable(unfinished, fromBase64(backup.database), 0o600);
+  const whole = await openDatabase(unfinished);
+  if (!whole.ok) return whole;
+  await whole.value.close();
+  writeMasterKey(directory, fromBase64(backup.master));
+  moveDurable(unfinished, join(directory, databaseFile));
+  return afterwards(around, 'restored');
+}
+
+/** A server from the kit alone, in an empty directory. Faults: `already-exists`, `backup-unreadable`, `passphrase-wrong`. */
+export async function recoverFromKit(around: Surroundings, kit: string, passphrase: string): Promise<Result<null>> {
+  if (!isEmpty(around.directory)) return bad('already-exists', { what: around.directory.slice(-200) });
+  const opened = await openKit(kit, passphrase);
+  if (!opened.ok) return opened;
+  const { identity } = opened.value;
+  const fresh = { ...identity, recovered: randomUUID(), adopting: true };
+  return build(around, { ...opened.value, identity: fresh }, 'recovered');
+}
+
+/** Whether unknown devices with a certificate of ours are taken in. Fault: `not-allowed` where nothing was recovered. */
+export const setAdopting = (server: Server, actor: string, adopting: boolean): Promise<Result<null>> =>
+  transact(server.db, async (trx) => {
+    const identity = await readIdentity(trx);
+    if (identity.recovered === null) return bad('not-allowed', { what: 'nothing was recovered' });
+    await writeIdentity(trx, { ...identity, adopting });
+    const facts = { adopting: adopting ? 'yes' : 'no' };
+    await audit(server, trx, { actor, action: 'adopting-set', subject: identity.serverId, facts });
+    return good(null);
+  });
+
+async function afterwards(around: Surroundings, action: 'restored'): Promise<Result<null>> {
+  const opened = await openState(around);
+  if (!opened.ok) return opened;
+  const { server, close } = opened.value;
+  const done = await transact(server.db, async (trx) => {
+    const identity = await readIdentity(trx);
+    const recovered = identity.recovered ?? randomUUID();
+    if (identity.recovered === null) await addOwnGroup(trx, recovered, 'Recovered', 'recovered', server.clock());
+    await writeIdentity(trx, { ...identity, recovered, adopting: true });
+    await audit(server, trx, { actor: 'server', action, subject: identity.serverId });
+    return signAllPolicies(server, trx);
+  });
+  await close();
+  return done;
+}
+
+function parse(bytes: Uint8Array): Backup | null {
+  try {
+    const backup = JSON.parse(Buffer.from(bytes).toString('utf8')) as Partial<Backup> | null;
+    const whole = typeof backup?.master === 'string' && typeof backup.database === 'string';
+    return backup?.format === format && whole ? (backup as Backup) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,95 @@
+/** What every operation of the fleet is given. */
+import type { Facts } from '../../protocol/fault.ts';
+import type { Addresses, PublicKey } from '../../protocol/schema.ts';
+import type { Clock, ListenerTls, Log } from '../core/ports.ts';
+import type { Authority } from './authority.ts';
+import type { SigningKey } from './sign.ts';
+import type { Database } from './tables.ts';
+
+/** Opened keys. They live in memory only; on disk they are sealed. */
+export type Keys = {
+  readonly master: Uint8Array;
+  readonly clientAuthority: Authority;
+  readonly serverAuthority: Authority;
+  readonly policy: SigningKey;
+  readonly codeMaster: Uint8Array;
+  /** X25519 public key (SPKI DER) that recovery kit updates are sealed to. */
+  readonly kitPublic: Uint8Array;
+  readonly recovery: PublicKey;
+};
+
+/** What was chosen at the first start and by the administrator. */
+export type Identity = {
+  readonly serverId: string;
+  /** DNS name or IP address that devices connect to. */
+  readonly name: string;
+  /** What the listeners bind to. */
+  readonly host: string;
+  readonly httpsPort: number;
+  readonly mqttPort: number;
+  /** Group ids. */
+  readonly unassigned: string;
+  readonly recovered: string | null;
+  /** Whether unknown devices with a certificate of ours are taken in (after a restore or a rebuild). */
+  readonly adopting: boolean;
+};
+
+export type Probe = { readonly listener: string; readonly fingerprint: string | null };
+
+/** The running listeners and broker, seen from the fleet. */
+export type Carriers = {
+  readonly publish: (topic: string, payload: string, retain: boolean) => Promise<void>;
+  readonly refresh: (devices: readonly { readonly id: string; readonly group: string | null }[]) => Promise<void>;
+  readonly disconnect: (device: string) => Promise<void>;
+  readonly setTls: (tls: ListenerTls) => Promise<void>;
+  /** Which certificate each listener serves now. */
+  readonly probe: () => Promise<readonly Probe[]>;
+};
+
+export type Server = {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keys: Keys;
+  readonly directory: string;
+  /** Null until the listeners run, and in the commands that work without them. */
+  readonly carriers: { current: Carriers | null };
+};
+
+/** Who did it: `administrator`, `server`, or a device id. */
+export type Actor = string;
+
+/** Writes the audit row of a change, in the transaction of the change. */
+export async function audit(
+  { clock }: Pick<Server, 'clock'>,
+  trx: Database,
+  row: { readonly actor: Actor; readonly action: string; readonly subject: string; readonly facts?: Facts },
+): Promise<void> {
+  const { actor, action, subject, facts = {} } = row;
+  await trx
+    .insertInto('audit')
+    .values({ at: clock(), actor, action, subject, facts: JSON.stringify(facts), device_seq: null })
+    .execute();
+}
+
+export async function readIdentity(db: Database): Promise<Identity> {
+  const row = await db.selectFrom('settings').select('value').where('name', '=', 'identity').executeTakeFirstOrThrow();
+  return JSON.parse(row.value) as Identity;
+}
+
+export async function writeIdentity(trx: Database, identity: Identity): Promise<void> {
+  const row = { name: 'identity', value: JSON.stringify(identity) };
+  await trx
+    .insertInto('settings')
+    .values(row)
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: row.value }))
+    .execute();
+}
+
+export function addressesOf({ name, httpsPort, mqttPort }: Identity): Addresses {
+  const host = name.includes(':') ? `[${name}]` : name;
+  return { https: `${host}:${httpsPort}`, mqtt: `${host}:${mqttPort}` };
+}
+
+export const groupAudience = (serverId: string, group: string): string => `${serverId}/group/${group}`;
+export const deviceAudience = (serverId: string, device: string): string => `${serverId}/device/${device}`;

@@ -1,0 +1,178 @@
+/** Signing documents: the revision is allocated, the document signed and queued in the transaction of the change. */
+import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
+import type { DocumentType } from '../../protocol/jws.ts';
+import type { DeviceDocument } from '../../protocol/schema.ts';
+import { instant } from '../../protocol/time.ts';
+import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import { checkPolicy, composePolicy, familyOf, flatten, type Group, pathTo, type Settings } from '../core/policy.ts';
+import { datesAt, nextRevision, raisedRevision } from '../core/revision.ts';
+import { addressesOf, deviceAudience, groupAudience, type Identity, readIdentity, type Server } from './context.ts';
+import { readPins } from './pins.ts';
+import { signDocument } from './sign.ts';
+import type { Database, Tables } from './tables.ts';
+
+type Draft = { readonly type: DocumentType; readonly aud: string; readonly topic: string; readonly body: object };
+export type GroupSettings = Group & { readonly settings: Settings };
+
+/** A policy that may not be signed; the first fault stands for all in answers that hold one. */
+export type Refusal = { readonly group: string; readonly faults: readonly Fault[] };
+
+/** All groups with their own settings. */
+export async function readGroups(trx: Database): Promise<ReadonlyMap<string, GroupSettings>> {
+  const groups = await trx.selectFrom('groups').selectAll().orderBy('created_at').execute();
+  const entries = await trx.selectFrom('policy_certificates').selectAll().orderBy('added_at').execute();
+  const blocked = await trx.selectFrom('blocked_certificates').selectAll().orderBy('added_at').execute();
+  return new Map(
+    groups.map(({ id, name, parent, certificates_enforced, contacts_enforced, contacts }) => [
+      id,
+      {
+        id,
+        name,
+        parent,
+        settings: {
+          certificates: {
+            enforced: certificates_enforced === 1,
+            entries: entries.filter((entry) => entry.group_id === id),
+          },
+          contacts: { enforced: contacts_enforced === 1, value: contacts === null ? null : JSON.parse(contacts) },
+          blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
+        },
+      },
+    ]),
+  );
+}
+
+/**
+ * Signs the policies of a group and of all groups below it, since they inherit. Faults: what a device would refuse
+ * (`checkPolicy`); nothing is signed then.
+ */
+export async function signFamily(server: Server, trx: Database, group: string): Promise<Result<null>> {
+  const groups = await readGroups(trx);
+  return signGroups(server, trx, groups, familyOf(groups, group));
+}
+
+/** Every policy again: the server's certificates or addresses changed. Faults: as for `signFamily`. */
+export async function signAllPolicies(server: Server, trx: Database): Promise<Result<null>> {
+  const groups = await readGroups(trx);
+  return signGroups(server, trx, groups, [...groups.keys()]);
+}
+
+/**
+ * The document that tells a device its place. It applies together with a policy of at least the group's present revision.
+ * A device that waits for adoption gets none. Throws for unknown devices.
+ */
+export async function signDevice(server: Server, trx: Database, device: string): Promise<void> {
+  const { serverId } = await readIdentity(trx);
+  const row = await trx
+    .selectFrom('devices')
+    .innerJoin('groups', 'groups.id', 'devices.group_id')
+    .select(['devices.id', 'devices.name', 'group_id', 'secret_generation', 'adopted_at', 'groups.kind'])
+    .where('devices.id', '=', device)
+    .executeTakeFirstOrThrow();
+  if (row.adopted_at !== null) return;
+  const policy = await trx
+    .selectFrom('documents')
+    .select('rev')
+    .where('aud', '=', groupAudience(serverId, row.group_id))
+    .executeTakeFirstOrThrow();
+  const body: Omit<DeviceDocument, 'aud' | 'rev' | 'iat' | 'refreshBefore'> = {
+    format: 1,
+    name: row.name,
+    group: row.group_id,
+    managed: row.kind === 'ordinary',
+    groupRev: policy.rev,
+    secretGeneration: row.secret_generation,
+  };
+  const aud = deviceAudience(serverId, device);
+  await store(server, trx, { type: 'device', aud, topic: deviceLeafTopic(device, 'device'), body });
+}
+
+/** The counter after a verified document of ours showed a higher revision. True when it rose. */
+export async function raiseRevision(trx: Database, aud: string, shown: number): Promise<boolean> {
+  const last = await lastRevision(trx, aud);
+  const raised = raisedRevision(last, shown);
+  if (raised > last) await keepRevision(trx, aud, raised);
+  return raised > last;
+}
+
+/** Takes a document off its topic for good. */
+export async function withdraw(server: Server, trx: Database, topic: string): Promise<void> {
+  await trx.deleteFrom('documents').where('topic', '=', topic).execute();
+  await queue(server, trx, topic, null);
+}
+
+export async function queue(
+  { clock }: Pick<Server, 'clock'>,
+  trx: Database,
+  topic: string,
+  aud: string | null,
+): Promise<void> {
+  const row = { topic, aud, queued_at: clock() };
+  await trx
+    .insertInto('outbox')
+    .values(row)
+    .onConflict((conflict) => conflict.column('topic').doUpdateSet(row))
+    .execute();
+}
+
+/** The facts of a device's `documents` row by audience, or undefined. */
+export const readDocument = (trx: Database, aud: string): Promise<Tables['documents'] | undefined> =>
+  trx.selectFrom('documents').selectAll().where('aud', '=', aud).executeTakeFirst();
+
+async function signGroups(
+  server: Server,
+  trx: Database,
+  groups: ReadonlyMap<string, GroupSettings>,
+  ids: readonly string[],
+): Promise<Result<null>> {
+  const identity = await readIdentity(trx);
+  const pins = await readPins(trx);
+  for (const id of ids) {
+    const draft = draftPolicy(identity, pins, groups, id);
+    const [refused] = checkPolicy(draft.body);
+    if (refused) return bad(refused.code, { ...refused.facts, group: groups.get(id)?.name.slice(0, 120) ?? id });
+    await store(server, trx, draft);
+  }
+  return good(null);
+}
+
+function draftPolicy(
+  identity: Identity,
+  server: Awaited<ReturnType<typeof readPins>>,
+  groups: ReadonlyMap<string, GroupSettings>,
+  id: string,
+) {
+  const path = pathTo(groups, id).flatMap((group) => groups.get(group.id) ?? []);
+  const group = groups.get(id) ?? { id, name: id };
+  const settings = flatten(path.map((each) => each.settings));
+  const body = composePolicy({ group, settings, server, addresses: addressesOf(identity) });
+  return { type: 'policy' as const, aud: groupAudience(identity.serverId, id), topic: policyTopic(id), body };
+}
+
+async function store(server: Server, trx: Database, { type, aud, topic, body }: Draft): Promise<void> {
+  const now = server.clock();
+  const rev = nextRevision(await lastRevision(trx, aud), now);
+  const { keyPkcs8, publicKey } = server.keys.policy;
+  const jws = signDocument(type, keyPkcs8, publicKey, { aud, rev, ...datesAt(now), ...body });
+  const row = { aud, type, topic, rev, jws, signed_at: instant(now), published_at: null };
+  await trx
+    .insertInto('documents')
+    .values(row)
+    .onConflict((conflict) => conflict.column('aud').doUpdateSet(row))
+    .execute();
+  await keepRevision(trx, aud, rev);
+  await queue(server, trx, topic, aud);
+}
+
+async function lastRevision(trx: Database, aud: string): Promise<number> {
+  const row = await trx.selectFrom('revisions').select('rev').where('aud', '=', aud).executeTakeFirst();
+  return row?.rev ?? 0;
+}
+
+async function keepRevision(trx: Database, aud: string, rev: number): Promise<void> {
+  await trx
+    .insertInto('revisions')
+    .values({ aud, rev })
+    .onConflict((conflict) => conflict.column('aud').doUpdateSet({ rev }))
+    .execute();
+}

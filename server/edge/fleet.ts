@@ -1,0 +1,71 @@
+/** The fleet as the carriers see it. */
+import { fromBase64 } from '../../protocol/certificate.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { ClientProof, Fleet } from '../core/ports.ts';
+import { adopt } from './adoption.ts';
+import type { Server } from './context.ts';
+import { transact } from './database.ts';
+import { bundle, confirm, enrol } from './enrolment.ts';
+import { readServerCertificates } from './pins.ts';
+import { checkin, receive } from './reports.ts';
+
+/** `publish` is called when a request may have queued documents. */
+export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
+  const andPublish = async <T>(result: Promise<T>): Promise<T> => {
+    const value = await result;
+    await publish();
+    return value;
+  };
+  return {
+    authorities: async () => authorities(server),
+    enrol: (request) => andPublish(enrol(server, request)),
+    deviceOf: (proof) => deviceOf(server, proof),
+    bundle: (device) => bundle(server, device),
+    confirm: (device) => confirm(server, device),
+    checkin: (device, request) => andPublish(checkin(server, device, request)),
+    receive: (device, leaf, payload) => andPublish(receive(server, device, leaf, payload)),
+    groupOf: (device) => groupOf(server, device),
+  };
+}
+
+/** The authority that issues identities, and the one in the chain that the listeners serve. */
+async function authorities({ db, keys }: Server): Promise<readonly Uint8Array[]> {
+  const main = (await readServerCertificates(db)).find(({ role }) => role === 'main');
+  const served = main ? (JSON.parse(main.chain) as string[]).slice(1).map(fromBase64) : [];
+  return [keys.clientAuthority.certificateDer, ...served];
+}
+
+async function deviceOf(server: Server, proof: ClientProof): Promise<Result<string>> {
+  const { db } = server;
+  const row = await db
+    .selectFrom('identities')
+    .innerJoin('devices', 'devices.id', 'identities.device_id')
+    .select(['device_id', 'revoked_at', 'removed_at'])
+    .where('issuer', '=', proof.issuer)
+    .where('serial', '=', proof.serial)
+    .executeTakeFirst();
+  if (row) return row.revoked_at === null && row.removed_at === null ? good(row.device_id) : bad('identity-refused');
+  return transact(db, async (trx) => {
+    const adopted = await adopt(server, trx, proof);
+    return adopted ? good(adopted) : bad('identity-refused');
+  });
+}
+
+/**
+ * An adopted device still holds the device document of the lost server and asks for the policy of the group it names, so
+ * that group is its own until it is known better.
+ */
+async function groupOf({ db }: Server, device: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('devices')
+    .leftJoin('reports', 'reports.device_id', 'devices.id')
+    .select(['group_id', 'adopted_at', 'applied_group'])
+    .where('id', '=', device)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst();
+  if (!row) return null;
+  return row.adopted_at === null ? row.group_id : (row.applied_group ?? row.group_id);
+}
+
+export const allDevices = async ({ db }: Server): Promise<readonly { readonly id: string; readonly group: string }[]> =>
+  db.selectFrom('devices').select(['id', 'group_id as group']).where('removed_at', 'is', null).execute();

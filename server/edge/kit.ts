@@ -1,0 +1,178 @@
+/**
+ * The recovery kit: one file from which a lost server is rebuilt. Its `base` never changes and is sealed with a passphrase
+ * that was shown once: keys, the recovery private key, and the private key of the kit itself. Its `update` holds what
+ * changes (server certificates, addresses, revoked identities); it is sealed to the kit's public key (X25519, HKDF-SHA256,
+ * AES-256-GCM), so that the server can write it without knowing the passphrase, and signed with the policy key, so that
+ * nobody else can.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  hkdfSync,
+  type KeyObject,
+  sign,
+  verify,
+} from 'node:crypto';
+import { join } from 'node:path';
+import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { Authority } from './authority.ts';
+import { type Identity, readIdentity, type Server } from './context.ts';
+import { writeDurable } from './files.ts';
+import { type Material, type Revocation, type Secrets, type ServerCertificate, signingKey } from './material.ts';
+import { readServerCertificates } from './pins.ts';
+import { open, openWithPassphrase, seal, sealWithPassphrase } from './seal.ts';
+import type { SigningKey } from './sign.ts';
+import type { Database } from './tables.ts';
+
+type Update = {
+  readonly identity: Identity;
+  readonly certificates: readonly ServerCertificate[];
+  readonly revoked: readonly Revocation[];
+};
+type SealedUpdate = { readonly ephemeral: string; readonly sealed: string; readonly signature: string };
+type Kit = { readonly format: string; readonly base: string; readonly update: SealedUpdate };
+type PlainAuthority = { readonly certificate: string; readonly key: string };
+type Base = {
+  readonly clientAuthority: PlainAuthority;
+  readonly serverAuthority: PlainAuthority;
+  readonly policy: string;
+  readonly codeMaster: string;
+  readonly recovery: string;
+  readonly kitPrivate: string;
+};
+
+const format = 'thintrust-recovery-kit-1';
+const maxKitBytes = 64 * 1024 * 1024;
+const purpose = 'thintrust-kit-update';
+export const kitFile = 'recovery-kit.json';
+
+/** The part that needs the passphrase, kept in the database so that the file can be written again. */
+export function sealBase(secrets: Secrets, passphrase: string): Promise<string> {
+  const authority = ({ certificateDer, keyPkcs8 }: Authority): PlainAuthority => ({
+    certificate: toBase64(certificateDer),
+    key: toBase64(keyPkcs8),
+  });
+  const base: Base = {
+    clientAuthority: authority(secrets.clientAuthority),
+    serverAuthority: authority(secrets.serverAuthority),
+    policy: toBase64(secrets.policy.keyPkcs8),
+    codeMaster: toBase64(secrets.codeMaster),
+    recovery: toBase64(secrets.recovery.keyPkcs8),
+    kitPrivate: toBase64(secrets.kitPrivate),
+  };
+  return sealWithPassphrase(passphrase, Buffer.from(JSON.stringify(base)));
+}
+
+export async function keepBase(trx: Database, base: string): Promise<void> {
+  await trx.insertInto('settings').values({ name: 'kit', value: base }).execute();
+}
+
+/** After every change of what the kit holds. Atomic: the old kit stays whole until the new one is on disk. */
+export async function rewriteKit(server: Server): Promise<void> {
+  const { db, keys, directory } = server;
+  const base = await db.selectFrom('settings').select('value').where('name', '=', 'kit').executeTakeFirst();
+  if (!base) return;
+  const rows = (await readServerCertificates(db)).filter(({ role }) => role !== 'retired');
+  const certificates: ServerCertificate[] = [];
+  for (const { role, chain, sealed_key, activate_at, made_at } of rows) {
+    const key = open(keys.master, sealed_key);
+    if (key.ok)
+      certificates.push({
+        role,
+        chain: JSON.parse(chain),
+        key: toBase64(key.value),
+        activateAt: activate_at,
+        madeAt: made_at,
+      });
+  }
+  const update: Update = { identity: await readIdentity(db), certificates, revoked: await readRevoked(db) };
+  const kit: Kit = { format, base: base.value, update: sealUpdate(keys.kitPublic, keys.policy, update) };
+  writeDurable(join(directory, kitFile), `${JSON.stringify(kit, null, 2)}\n`, 0o600);
+}
+
+/** Faults: `backup-unreadable`, `passphrase-wrong`. */
+export async function openKit(text: string, passphrase: string): Promise<Result<Material & { readonly base: string }>> {
+  const kit = parseKit(text);
+  if (!kit) return bad('backup-unreadable', { what: 'recovery kit' });
+  const opened = await openWithPassphrase(passphrase, kit.base);
+  if (!opened.ok) return opened;
+  try {
+    const base = JSON.parse(Buffer.from(opened.value).toString('utf8')) as Base;
+    const secrets = readSecrets(base);
+    const update = openUpdate(secrets, kit.update);
+    if (!update) return bad('backup-unreadable', { what: 'recovery kit update' });
+    return good({ secrets, ...update, base: kit.base });
+  } catch {
+    return bad('backup-unreadable', { what: 'recovery kit' });
+  }
+}
+
+async function readRevoked(db: Database): Promise<readonly Revocation[]> {
+  const rows = await db.selectFrom('identities').selectAll().where('revoked_at', 'is not', null).execute();
+  return rows.map((row) => ({
+    device: row.device_id,
+    issuer: row.issuer,
+    serial: row.serial,
+    at: row.revoked_at ?? 0,
+  }));
+}
+
+function parseKit(text: string): Kit | null {
+  if (text.length > maxKitBytes) return null;
+  try {
+    const kit = JSON.parse(text) as Partial<Kit> | null;
+    const { ephemeral, sealed, signature } = kit?.update ?? {};
+    const whole = [kit?.base, ephemeral, sealed, signature].every((part) => typeof part === 'string');
+    return kit?.format === format && whole ? (kit as Kit) : null;
+  } catch {
+    return null;
+  }
+}
+
+function readSecrets(base: Base): Secrets {
+  const authority = ({ certificate, key }: PlainAuthority): Authority => ({
+    certificateDer: fromBase64(certificate),
+    keyPkcs8: fromBase64(key),
+  });
+  const kitPrivate = fromBase64(base.kitPrivate);
+  return {
+    clientAuthority: authority(base.clientAuthority),
+    serverAuthority: authority(base.serverAuthority),
+    policy: signingKey(fromBase64(base.policy)),
+    codeMaster: fromBase64(base.codeMaster),
+    recovery: signingKey(fromBase64(base.recovery)),
+    kitPublic: createPublicKey(privateKey(kitPrivate)).export({ type: 'spki', format: 'der' }),
+    kitPrivate,
+  };
+}
+
+function sealUpdate(kitPublic: Uint8Array, policy: SigningKey, update: Update): SealedUpdate {
+  const once = generateKeyPairSync('x25519');
+  const ephemeral = once.publicKey.export({ type: 'spki', format: 'der' });
+  const key = agreedKey(once.privateKey, publicKey(kitPublic), ephemeral);
+  const sealed = seal(key, Buffer.from(JSON.stringify(update)));
+  const signature = sign('sha256', signedBytes(toBase64(ephemeral), sealed), privateKey(policy.keyPkcs8));
+  return { ephemeral: toBase64(ephemeral), sealed, signature: toBase64(signature) };
+}
+
+function openUpdate(secrets: Secrets, { ephemeral, sealed, signature }: SealedUpdate): Update | null {
+  const ours = createPublicKey(privateKey(secrets.policy.keyPkcs8));
+  if (!verify('sha256', signedBytes(ephemeral, sealed), ours, fromBase64(signature))) return null;
+  const once = fromBase64(ephemeral);
+  const plain = open(agreedKey(privateKey(secrets.kitPrivate), publicKey(once), once), sealed);
+  return plain.ok ? (JSON.parse(Buffer.from(plain.value).toString('utf8')) as Update) : null;
+}
+
+const agreedKey = (own: KeyObject, other: KeyObject, ephemeral: Uint8Array): Uint8Array =>
+  new Uint8Array(hkdfSync('sha256', diffieHellman({ privateKey: own, publicKey: other }), ephemeral, purpose, 32));
+
+const signedBytes = (ephemeral: string, sealed: string): Buffer => Buffer.from(`${purpose}\0${ephemeral}\0${sealed}`);
+
+const privateKey = (pkcs8: Uint8Array): KeyObject =>
+  createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+
+const publicKey = (spki: Uint8Array): KeyObject =>
+  createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });

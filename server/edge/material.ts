@@ -1,0 +1,170 @@
+/** What makes a server itself: made at the first start, or read back from a recovery kit, and laid into an empty database. */
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { isIP } from 'node:net';
+import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import type { Clock } from '../core/ports.ts';
+import { type Role, serverCertificateDays } from '../core/role.ts';
+import { type Authority, issueServer, makeAuthority } from './authority.ts';
+import { type Identity, type Keys, writeIdentity } from './context.ts';
+import { seal } from './seal.ts';
+import { makeSigningKey, publicKeyOf, type SigningKey } from './sign.ts';
+import type { Database, GroupKind, Tables } from './tables.ts';
+
+export type ServerCertificate = {
+  readonly role: Role;
+  /** Base64 DER, leaf first. */
+  readonly chain: readonly string[];
+  /** Base64 PKCS#8. */
+  readonly key: string;
+  readonly activateAt: number | null;
+  readonly madeAt: number;
+};
+export type Revocation = {
+  readonly device: string;
+  readonly issuer: string;
+  readonly serial: string;
+  readonly at: number;
+};
+export type Secrets = {
+  readonly clientAuthority: Authority;
+  readonly serverAuthority: Authority;
+  readonly policy: SigningKey;
+  readonly codeMaster: Uint8Array;
+  readonly recovery: SigningKey;
+  readonly kitPublic: Uint8Array;
+  readonly kitPrivate: Uint8Array;
+};
+export type Material = {
+  readonly secrets: Secrets;
+  readonly identity: Identity;
+  readonly certificates: readonly ServerCertificate[];
+  readonly revoked: readonly Revocation[];
+};
+export type Choices = Pick<Identity, 'name' | 'host' | 'httpsPort' | 'mqttPort'>;
+
+/** Everything new. Ports are taken as they are: the caller has picked free ones. */
+export async function makeMaterial(choices: Choices, clock: Clock): Promise<Material> {
+  const now = clock();
+  const serverAuthority = await makeAuthority('thintrust server authority', now);
+  const kit = generateKeyPairSync('x25519', {
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+  });
+  const identity: Identity = {
+    ...choices,
+    serverId: randomUUID(),
+    unassigned: randomUUID(),
+    recovered: null,
+    adopting: false,
+  };
+  return {
+    secrets: {
+      clientAuthority: await makeAuthority('thintrust device authority', now),
+      serverAuthority,
+      policy: makeSigningKey(),
+      codeMaster: randomBytes(32),
+      recovery: makeSigningKey(),
+      kitPublic: kit.publicKey,
+      kitPrivate: kit.privateKey,
+    },
+    identity,
+    certificates: [await makeServerCertificate(serverAuthority, identity, 'main', null, clock)],
+    revoked: [],
+  };
+}
+
+/** Issued for the name devices use, for the listening address, and on loopback for `localhost` too. */
+export async function makeServerCertificate(
+  authority: Authority,
+  { name, host }: Pick<Identity, 'name' | 'host'>,
+  role: Role,
+  activateAt: number | null,
+  clock: Clock,
+): Promise<ServerCertificate> {
+  const now = clock();
+  const wildcard = host === '0.0.0.0' || host === '::';
+  const local = isIP(host) && (host === '::1' || host.startsWith('127.')) ? ['localhost'] : [];
+  const names = [...new Set([name, ...(wildcard ? [] : [host]), ...local])];
+  const { chainDer, keyPkcs8 } = await issueServer(authority, { names, days: serverCertificateDays, now });
+  return { role, chain: chainDer.map(toBase64), key: toBase64(keyPkcs8), activateAt, madeAt: now };
+}
+
+export function certificateRow(master: Uint8Array, certificate: ServerCertificate): Tables['server_certificates'] {
+  const leaf = fromBase64(certificate.chain[0] ?? '');
+  const parsed = parseCertificate(leaf);
+  return {
+    fingerprint: fingerprintOf(leaf),
+    role: certificate.role,
+    chain: JSON.stringify(certificate.chain),
+    sealed_key: seal(master, fromBase64(certificate.key)),
+    activate_at: certificate.activateAt,
+    not_after: parsed.ok ? parsed.value.notAfter : 0,
+    made_at: certificate.madeAt,
+  };
+}
+
+/** Into an empty database; the recovery private key and the kit's stay out. */
+export async function layMaterial(trx: Database, master: Uint8Array, material: Material, now: number): Promise<void> {
+  const { secrets, identity } = material;
+  const authority = (name: string, { certificateDer, keyPkcs8 }: Authority) => ({
+    name,
+    public: toBase64(certificateDer),
+    sealed: seal(master, keyPkcs8),
+  });
+  await trx
+    .insertInto('keys')
+    .values([
+      authority('client-authority', secrets.clientAuthority),
+      authority('server-authority', secrets.serverAuthority),
+      {
+        name: 'policy',
+        public: JSON.stringify(secrets.policy.publicKey),
+        sealed: seal(master, secrets.policy.keyPkcs8),
+      },
+      { name: 'code-master', public: '', sealed: seal(master, secrets.codeMaster) },
+      { name: 'recovery', public: JSON.stringify(secrets.recovery.publicKey), sealed: '' },
+      { name: 'kit', public: toBase64(secrets.kitPublic), sealed: '' },
+    ])
+    .execute();
+  for (const certificate of material.certificates)
+    await trx.insertInto('server_certificates').values(certificateRow(master, certificate)).execute();
+  await addOwnGroup(trx, identity.unassigned, 'Unassigned', 'unassigned', now);
+  if (identity.recovered !== null) await addOwnGroup(trx, identity.recovered, 'Recovered', 'recovered', now);
+  await writeIdentity(trx, identity);
+}
+
+/** A group the server itself needs. */
+export async function addOwnGroup(
+  trx: Database,
+  id: string,
+  name: string,
+  kind: GroupKind,
+  now: number,
+): Promise<void> {
+  await trx
+    .insertInto('groups')
+    .values({
+      id,
+      name,
+      parent: null,
+      kind,
+      certificates_enforced: 0,
+      contacts_enforced: 0,
+      contacts: null,
+      created_at: now,
+    })
+    .execute();
+}
+
+/** What stays in memory. */
+export const keysOf = (master: Uint8Array, secrets: Secrets): Keys => ({
+  master,
+  clientAuthority: secrets.clientAuthority,
+  serverAuthority: secrets.serverAuthority,
+  policy: secrets.policy,
+  codeMaster: secrets.codeMaster,
+  kitPublic: secrets.kitPublic,
+  recovery: secrets.recovery.publicKey,
+});
+
+export const signingKey = (keyPkcs8: Uint8Array): SigningKey => ({ publicKey: publicKeyOf(keyPkcs8), keyPkcs8 });

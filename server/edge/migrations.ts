@@ -1,0 +1,67 @@
+/** Forward-only migrations, in the order of their names. One that was released is never edited. */
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/** A migration knows the tables of its own time only, so it speaks SQL that SQLite and PostgreSQL both take. */
+type Untyped = Kysely<unknown>;
+
+const run = (db: Untyped, statement: string) => sql.raw(statement).execute(db);
+
+const first: readonly string[] = [
+  'create table settings (name text primary key, value text not null)',
+  'create table keys (name text primary key, public text not null, sealed text not null)',
+  `create table server_certificates (
+    fingerprint text primary key, role text not null, chain text not null, sealed_key text not null,
+    activate_at bigint, not_after bigint not null, made_at bigint not null)`,
+  `create table groups (
+    id text primary key, name text not null unique, parent text references groups (id), kind text not null,
+    certificates_enforced integer not null, contacts_enforced integer not null, contacts text, created_at bigint not null)`,
+  `create table policy_certificates (
+    group_id text not null references groups (id), purpose text not null, fingerprint text not null, file text not null,
+    certificate text not null, added_at bigint not null, primary key (group_id, purpose, fingerprint))`,
+  `create table blocked_certificates (
+    group_id text not null references groups (id), fingerprint text not null, added_at bigint not null,
+    primary key (group_id, fingerprint))`,
+  `create table devices (
+    id text primary key, name text not null, hardware_id text not null, group_id text not null references groups (id),
+    secret_generation integer not null, locator text not null, presence text not null, last_seen bigint,
+    confirmed_at bigint, adopted_at bigint, created_at bigint not null, removed_at bigint)`,
+  'create index devices_by_locator on devices (locator)',
+  'create index devices_by_group on devices (group_id)',
+  `create table identities (
+    issuer text not null, serial text not null, fingerprint text not null, device_id text not null references devices (id),
+    chain text not null, not_after bigint not null, issued_at bigint not null, revoked_at bigint,
+    primary key (issuer, serial))`,
+  'create index identities_by_device on identities (device_id)',
+  `create table invitations (
+    id text primary key, name text, group_id text not null references groups (id), salt text not null, hash text not null,
+    tries_left integer not null, expires_at bigint not null, bound_to text, device_id text references devices (id),
+    used_at bigint, created_at bigint not null)`,
+  `create table documents (
+    aud text primary key, type text not null, topic text not null, rev bigint not null, jws text not null,
+    signed_at bigint not null, published_at bigint)`,
+  'create table revisions (aud text primary key, rev bigint not null)',
+  `create table reports (
+    device_id text primary key references devices (id), received_at bigint not null, body text not null,
+    applied_group text, applied_policy bigint not null, applied_device bigint not null, pin_current text, pin_reserve text)`,
+  'create table outbox (topic text primary key, aud text, queued_at bigint not null)',
+];
+
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-first': {
+    up: async (db: Untyped) => {
+      for (const statement of first) await run(db, statement);
+      await db.schema
+        .createTable('audit')
+        .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+        .addColumn('at', 'bigint', (column) => column.notNull())
+        .addColumn('actor', 'text', (column) => column.notNull())
+        .addColumn('action', 'text', (column) => column.notNull())
+        .addColumn('subject', 'text', (column) => column.notNull())
+        .addColumn('facts', 'text', (column) => column.notNull())
+        .addColumn('device_seq', 'bigint')
+        .execute();
+      await run(db, 'create unique index audit_by_device_event on audit (actor, device_seq)');
+    },
+  },
+};

@@ -1,0 +1,197 @@
+/** What an administrator changes in the policy of a group. Every change signs the group and all below it, or nothing. */
+import { type Certificate, checkAcceptable, readCertificateFile, toBase64 } from '../../protocol/certificate.ts';
+import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import type { ClientPurpose, Contacts } from '../../protocol/schema.ts';
+import { type Block, flatten, lockedBy, pathTo, type Settings } from '../core/policy.ts';
+import { type Actor, audit, groupAudience, readIdentity, type Server } from './context.ts';
+import { transact } from './database.ts';
+import { readDocument, readGroups, signFamily } from './documents.ts';
+import { findGroup } from './lookup.ts';
+import type { Database, Tables } from './tables.ts';
+
+export type PolicyView = {
+  readonly group: { readonly id: string; readonly name: string };
+  readonly own: Settings;
+  /** What devices of the group get. */
+  readonly effective: Settings;
+  readonly rev: number;
+  readonly signedAt: number;
+};
+export type Upload = { readonly purpose: ClientPurpose; readonly file: string; readonly content: Uint8Array };
+/** Every certificate of a refused file that is wrong, one fault each; the first stands for all. */
+export type UploadFault = { readonly ok: false; readonly fault: Fault; readonly faults: readonly Fault[] };
+
+const maxFileName = 255;
+
+/** Fault: `not-found`. */
+export async function showPolicy({ db }: Server, wanted: string): Promise<Result<PolicyView>> {
+  const found = await findGroup(db, wanted);
+  if (!found.ok) return found;
+  const { id, name } = found.value;
+  const groups = await readGroups(db);
+  const path = pathTo(groups, id).flatMap((group) => groups.get(group.id)?.settings ?? []);
+  const own = groups.get(id)?.settings;
+  const { serverId } = await readIdentity(db);
+  const document = await readDocument(db, groupAudience(serverId, id));
+  if (!own || !document) return bad('internal', { what: 'a group without a policy' });
+  return good({ group: { id, name }, own, effective: flatten(path), rev: document.rev, signedAt: document.signed_at });
+}
+
+/**
+ * Adds every certificate of a file, or none. Faults: those of `readCertificateFile` and `checkAcceptable`,
+ * `certificate-twice` (in the file or in the group), `not-found`, `not-allowed` (locked above, or no group for policies),
+ * and what `checkPolicy` says of the whole.
+ */
+export async function addCertificates(
+  server: Server,
+  actor: Actor,
+  group: string,
+  upload: Upload,
+): Promise<{ readonly ok: true; readonly value: readonly string[] } | UploadFault> {
+  const { purpose, content } = upload;
+  const file = upload.file.slice(-maxFileName);
+  const read = readCertificateFile(content);
+  if (!read.ok) return refused([read.fault]);
+  const faults = judgeUpload(read.value);
+  if (faults.length > 0) return refused(faults);
+  const added = await editPolicy(server, group, 'certificates', async (trx, target) => {
+    for (const certificate of read.value) {
+      const { fingerprint, owner } = certificate;
+      const row = { group_id: target.id, purpose, fingerprint, file, certificate: toBase64(certificate.der) };
+      const { numInsertedOrUpdatedRows } = await trx
+        .insertInto('policy_certificates')
+        .values({ ...row, added_at: server.clock() })
+        .onConflict((conflict) => conflict.columns(['group_id', 'purpose', 'fingerprint']).doNothing())
+        .executeTakeFirstOrThrow();
+      if (numInsertedOrUpdatedRows === 0n) return bad('certificate-twice', { owner: owner.slice(0, 200) });
+      const facts = { group: target.name, purpose, file, owner: owner.slice(0, 200) };
+      await audit(server, trx, { actor, action: 'certificate-added', subject: fingerprint, facts });
+    }
+    return good(read.value.map(({ fingerprint }) => fingerprint as string));
+  });
+  return added.ok ? added : refused([added.fault]);
+}
+
+/** Of one purpose, or of all. Faults: `not-found` for group and certificate, `not-allowed`. */
+export const removeCertificate = (
+  server: Server,
+  actor: Actor,
+  group: string,
+  { fingerprint, purpose }: { readonly fingerprint: string; readonly purpose?: ClientPurpose },
+): Promise<Result<null>> =>
+  editPolicy(server, group, 'certificates', async (trx, target) => {
+    const rows = trx
+      .deleteFrom('policy_certificates')
+      .where('group_id', '=', target.id)
+      .where('fingerprint', '=', fingerprint);
+    const { numDeletedRows } = await (purpose ? rows.where('purpose', '=', purpose) : rows).executeTakeFirstOrThrow();
+    if (numDeletedRows === 0n) return bad('not-found', { what: fingerprint.slice(0, 64) });
+    const facts = { group: target.name, purpose: purpose ?? 'all' };
+    await audit(server, trx, { actor, action: 'certificate-removed', subject: fingerprint, facts });
+    return good(null);
+  });
+
+/** Null takes the group's own contacts away, so that its parent's count. Faults: `not-found`, `not-allowed`. */
+export const setContacts = (
+  server: Server,
+  actor: Actor,
+  group: string,
+  contacts: Contacts | null,
+): Promise<Result<null>> =>
+  editPolicy(server, group, 'contacts', async (trx, target) => {
+    const value = contacts === null ? null : JSON.stringify(contacts);
+    await trx.updateTable('groups').set({ contacts: value }).where('id', '=', target.id).execute();
+    await audit(server, trx, { actor, action: 'contacts-set', subject: target.id, facts: { group: target.name } });
+    return good(null);
+  });
+
+/** A certificate that no device of the group trusts any more. Faults: `not-found`, `would-strand`. */
+export const setBlocked = (
+  server: Server,
+  actor: Actor,
+  group: string,
+  { fingerprint, blocked }: { readonly fingerprint: string; readonly blocked: boolean },
+): Promise<Result<null>> =>
+  editPolicy(server, group, null, async (trx, target) => {
+    if (blocked) {
+      await trx
+        .insertInto('blocked_certificates')
+        .values({ group_id: target.id, fingerprint, added_at: server.clock() })
+        .onConflict((conflict) => conflict.columns(['group_id', 'fingerprint']).doNothing())
+        .execute();
+    } else {
+      const { numDeletedRows } = await trx
+        .deleteFrom('blocked_certificates')
+        .where('group_id', '=', target.id)
+        .where('fingerprint', '=', fingerprint)
+        .executeTakeFirstOrThrow();
+      if (numDeletedRows === 0n) return bad('not-found', { what: fingerprint });
+    }
+    const action = blocked ? 'certificate-blocked' : 'certificate-unblocked';
+    await audit(server, trx, { actor, action, subject: fingerprint, facts: { group: target.name } });
+    return good(null);
+  });
+
+/** A locked block cannot be changed by groups below, nor on the device. Faults: `not-found`, `not-allowed`. */
+export const setLock = (
+  server: Server,
+  actor: Actor,
+  group: string,
+  { block, enforced }: { readonly block: Block; readonly enforced: boolean },
+): Promise<Result<null>> =>
+  editPolicy(server, group, block, async (trx, target) => {
+    const flag = enforced ? 1 : 0;
+    const change = block === 'certificates' ? { certificates_enforced: flag } : { contacts_enforced: flag };
+    await trx.updateTable('groups').set(change).where('id', '=', target.id).execute();
+    const facts = { group: target.name, block };
+    await audit(server, trx, {
+      actor,
+      action: enforced ? 'block-locked' : 'block-unlocked',
+      subject: target.id,
+      facts,
+    });
+    return good(null);
+  });
+
+/**
+ * One change of one block, judged and signed in its transaction. Groups of the server itself take contacts and blocked
+ * certificates only: their devices are not managed.
+ */
+function editPolicy<T>(
+  server: Server,
+  group: string,
+  block: Block | null,
+  change: (trx: Database, target: Tables['groups']) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  return transact(server.db, async (trx) => {
+    const target = await findGroup(trx, group);
+    if (!target.ok) return target;
+    const { id, name, kind } = target.value;
+    if (block === 'certificates' && kind !== 'ordinary') return bad('not-allowed', { what: name });
+    const groups = await readGroups(trx);
+    const path = pathTo(groups, id).flatMap((each) => groups.get(each.id) ?? []);
+    const lock = block === null ? null : lockedBy(path, block);
+    if (lock) return bad('not-allowed', { what: `${block}: ${lock.name}` });
+    const changed = await change(trx, target.value);
+    if (!changed.ok) return changed;
+    const signed = await signFamily(server, trx, id);
+    return signed.ok ? changed : signed;
+  });
+}
+
+/** One fault for each certificate of a file that may not be kept. */
+function judgeUpload(certificates: readonly Certificate[]): readonly Fault[] {
+  const seen = new Set<string>();
+  return certificates.flatMap((certificate, index) => {
+    const judged = checkAcceptable(certificate, 'trust-anchor-or-server');
+    const twice = seen.has(certificate.fingerprint);
+    seen.add(certificate.fingerprint);
+    if (!judged.ok) return [fault(judged.fault.code, { ...judged.fault.facts, block: index + 1 })];
+    return twice ? [fault('certificate-twice', { owner: certificate.owner.slice(0, 200), block: index + 1 })] : [];
+  });
+}
+
+function refused(faults: readonly Fault[]): UploadFault {
+  const [first] = faults;
+  return { ok: false, fault: first ?? fault('internal', { what: 'a refusal without a fault' }), faults };
+}

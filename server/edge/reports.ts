@@ -1,0 +1,172 @@
+/** What devices send: reports, numbered audit events, presence, and check-ins that carry the same. */
+import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
+import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
+import type { AuditEvent, CheckinAnswer, CheckinRequest, Report, TimeStatement } from '../../protocol/schema.ts';
+import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import { read } from '../../protocol/validate.ts';
+import { datesAt, nextRevision } from '../core/revision.ts';
+import { questionsFor, takeNewer } from './adoption.ts';
+import { audit, deviceAudience, groupAudience, readIdentity, type Server } from './context.ts';
+import { transact } from './database.ts';
+import { readDocument } from './documents.ts';
+import { queueLagging } from './publishing.ts';
+import { signDocument } from './sign.ts';
+import type { Database } from './tables.ts';
+
+const maxPresenceBytes = 1024;
+
+/** Faults: those of reading the payload, `wrong-audience` for a report about another device; each leaves an audit row. */
+export async function receive(
+  server: Server,
+  device: string,
+  leaf: 'report' | 'event' | 'presence',
+  payload: Uint8Array,
+): Promise<Result<null>> {
+  const taken = await take(server, device, leaf, payload);
+  if (!taken.ok) await noteRefused(server, device, leaf, taken.fault);
+  return taken;
+}
+
+/** Report and events in, pending documents out. Faults: `wrong-audience`, `identity-refused`; audited. */
+export async function checkin(server: Server, device: string, request: CheckinRequest): Promise<Result<CheckinAnswer>> {
+  const taken = await transact(server.db, async (trx) => {
+    const kept = await keepReport(server, trx, device, request.report);
+    if (!kept.ok) return kept;
+    for (const event of request.events) await keepEvent(trx, device, event);
+    return good(null);
+  });
+  if (!taken.ok) {
+    await noteRefused(server, device, 'checkin', taken.fault);
+    return taken;
+  }
+  return answer(server, device, request);
+}
+
+/** The server's time, bound to the nonce of the request. Not kept: its revision is the time it was signed. */
+export function timeStatement(server: Server, aud: string, nonce: string): string {
+  const now = server.clock();
+  const body: TimeStatement = { aud, rev: nextRevision(0, now), ...datesAt(now), format: 1, nonce, time: now };
+  return signDocument('time', server.keys.policy.keyPkcs8, server.keys.policy.publicKey, body);
+}
+
+async function take(
+  server: Server,
+  device: string,
+  leaf: 'report' | 'event' | 'presence',
+  payload: Uint8Array,
+): Promise<Result<null>> {
+  if (leaf === 'report') {
+    const report = read('report', payload, maxReportBytes);
+    if (!report.ok) return report;
+    const kept = await transact(server.db, (trx) => keepReport(server, trx, device, report.value));
+    if (kept.ok) await ask(server, device, report.value);
+    return kept;
+  }
+  if (leaf === 'event') {
+    const event = read('auditEvent', payload, maxEventBytes);
+    if (event.ok) await keepEvent(server.db, device, event.value);
+    return event.ok ? good(null) : event;
+  }
+  // A retained presence that somebody cleared is no news.
+  if (payload.length === 0) return good(null);
+  const presence = read('presence', payload, maxPresenceBytes);
+  if (!presence.ok) return presence;
+  await server.db
+    .updateTable('devices')
+    .set({ presence: presence.value.at, last_seen: server.clock() })
+    .where('id', '=', device)
+    .execute();
+  return good(null);
+}
+
+async function keepReport(server: Server, trx: Database, device: string, report: Report): Promise<Result<null>> {
+  if (report.device !== device) return bad('wrong-audience', { aud: report.device });
+  const row = await trx
+    .selectFrom('devices')
+    .select(['group_id', 'adopted_at'])
+    .where('id', '=', device)
+    .where('removed_at', 'is', null)
+    .executeTakeFirst();
+  if (!row) return bad('identity-refused');
+  const now = server.clock();
+  const { newer, ...body } = report;
+  const kept = {
+    device_id: device,
+    received_at: now,
+    body: JSON.stringify(body),
+    applied_group: report.applied.group,
+    applied_policy: report.applied.policy,
+    applied_device: report.applied.device,
+    pin_current: report.pins?.current ?? null,
+    pin_reserve: report.pins?.reserve ?? null,
+  };
+  await trx
+    .insertInto('reports')
+    .values(kept)
+    .onConflict((conflict) => conflict.column('device_id').doUpdateSet(kept))
+    .execute();
+  await trx.updateTable('devices').set({ last_seen: now }).where('id', '=', device).execute();
+  await takeNewer(server, trx, device, newer);
+  const { serverId } = await readIdentity(trx);
+  const group = groupAudience(serverId, row.group_id);
+  const applied = report.applied.group === row.group_id ? report.applied.policy : 0;
+  await queueLagging(server, trx, group, applied);
+  await queueLagging(server, trx, deviceAudience(serverId, device), report.applied.device);
+  return good(null);
+}
+
+/** A device that waits for adoption is asked over MQTT too, once the broker lets it read the group it names. */
+async function ask(server: Server, device: string, report: Report): Promise<void> {
+  const carriers = server.carriers.current;
+  const { group } = report.applied;
+  const questions = await questionsFor(server, server.db, device, report);
+  if (!carriers || group === null || (questions.policy === null && questions.device === null)) return;
+  await carriers.refresh([{ id: device, group }]);
+  if (questions.policy !== null) await carriers.publish(policyTopic(group), questions.policy, false);
+  if (questions.device !== null) await carriers.publish(deviceLeafTopic(device, 'device'), questions.device, false);
+}
+
+/** A number that is known already is a repetition and changes nothing. */
+async function keepEvent(trx: Database, device: string, event: AuditEvent): Promise<void> {
+  const facts = JSON.stringify(event.clock === 'known' ? event.facts : { ...event.facts, clock: 'unknown' });
+  await trx
+    .insertInto('audit')
+    .values({ at: event.at, actor: device, action: event.event, subject: device, facts, device_seq: event.seq })
+    .onConflict((conflict) => conflict.columns(['actor', 'device_seq']).doNothing())
+    .execute();
+}
+
+async function answer(
+  server: Server,
+  device: string,
+  { nonce, report }: CheckinRequest,
+): Promise<Result<CheckinAnswer>> {
+  const { db } = server;
+  const { serverId } = await readIdentity(db);
+  const aud = deviceAudience(serverId, device);
+  const questions = await questionsFor(server, db, device, report);
+  const row = await db.selectFrom('devices').select('group_id').where('id', '=', device).executeTakeFirstOrThrow();
+  const policy = await readDocument(db, groupAudience(serverId, row.group_id));
+  const place = await readDocument(db, aud);
+  const { applied } = report;
+  const last = await db
+    .selectFrom('audit')
+    .select((select) => select.fn.max('device_seq').as('seq'))
+    .where('actor', '=', device)
+    .executeTakeFirst();
+  const holdsPolicy = applied.group === row.group_id && applied.policy === policy?.rev;
+  return good({
+    format: 1,
+    policy: questions.policy ?? (policy && !holdsPolicy ? policy.jws : null),
+    device: questions.device ?? (place && applied.device !== place.rev ? place.jws : null),
+    commands: [],
+    time: timeStatement(server, aud, nonce),
+    acknowledged: last?.seq ?? 0,
+  });
+}
+
+async function noteRefused(server: Server, device: string, leaf: string, { code, facts }: Fault): Promise<void> {
+  const row = { actor: device, action: 'message-refused', subject: leaf, facts: { ...facts, code } };
+  server.log('warn', 'refused a message', { device, leaf, code });
+  await audit(server, server.db, row);
+}

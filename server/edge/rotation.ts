@@ -1,0 +1,150 @@
+/** Changing the server's own certificate: a reserve is made and told to all devices, the gate watched, then the switch. */
+import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import { dayMs, type Instant, instant } from '../../protocol/time.ts';
+import {
+  type DeviceView,
+  decideSwitch,
+  devicesNotReady,
+  type Role,
+  serverCertificateDays,
+  withRole,
+} from '../core/role.ts';
+import { type Actor, audit, type Probe, readIdentity, type Server } from './context.ts';
+import { transact } from './database.ts';
+import { signAllPolicies } from './documents.ts';
+import { rewriteKit } from './kit.ts';
+import { certificateRow, makeServerCertificate } from './material.ts';
+import { leafOf, readDeviceViews, readListenerTls, readServerCertificates, roleCertificate } from './pins.ts';
+
+export type ServerCertificateView = {
+  readonly role: Role;
+  readonly fingerprint: string;
+  readonly owner: string;
+  readonly names: readonly string[];
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly activateAt: number | null;
+};
+export type Gate = { readonly reserve: string; readonly open: boolean; readonly notReady: readonly DeviceView[] };
+export type Switched = {
+  readonly main: string;
+  readonly previous: string | null;
+  /** Each listener, and whether it serves the new certificate. */
+  readonly listeners: readonly (Probe & { readonly right: boolean })[];
+};
+
+/** Room for every device to hear of the reserve. */
+export const defaultActivationMs = 7 * dayMs;
+
+export async function listServerCertificates({ db }: Server): Promise<readonly ServerCertificateView[]> {
+  const rows = await readServerCertificates(db);
+  return rows.flatMap((row) => {
+    const parsed = parseCertificate(fromBase64(leafOf(row)));
+    return parsed.ok ? [viewOf(parsed.value, row.role, row.activate_at)] : [];
+  });
+}
+
+/** Makes the reserve and tells every device. Faults: `already-exists`, `bad-argument` for an unusable date. */
+export async function scheduleReserve(
+  server: Server,
+  actor: Actor,
+  activateAt: Instant,
+): Promise<Result<ServerCertificateView>> {
+  const { db, clock, keys } = server;
+  const now = clock();
+  if (activateAt < now - dayMs || activateAt > now + (serverCertificateDays - 1) * dayMs)
+    return bad('bad-argument', { what: 'activation date' });
+  const made = await makeServerCertificate(keys.serverAuthority, await readIdentity(db), 'reserve', activateAt, clock);
+  const row = certificateRow(keys.master, made);
+  const kept = await transact(db, async (trx) => {
+    const there = withRole((await readServerCertificates(trx)).map(roleCertificate), 'reserve');
+    if (there) return bad('already-exists', { what: there.fingerprint });
+    await trx.insertInto('server_certificates').values(row).execute();
+    const facts = { activateAt: new Date(activateAt).toISOString() };
+    await audit(server, trx, { actor, action: 'reserve-made', subject: row.fingerprint, facts });
+    return signAllPolicies(server, trx);
+  });
+  if (!kept.ok) return kept;
+  await rewriteKit(server);
+  const view = (await listServerCertificates(server)).find(({ role }) => role === 'reserve');
+  return view ? good(view) : bad('internal', { what: 'the reserve is gone' });
+}
+
+/** Takes the reserve back. Fault: `no-reserve`, `would-strand` where a policy blocks the main certificate. */
+export async function resetReserve(server: Server, actor: Actor): Promise<Result<null>> {
+  const done = await transact(server.db, async (trx) => {
+    const reserve = withRole((await readServerCertificates(trx)).map(roleCertificate), 'reserve');
+    if (!reserve) return bad('no-reserve');
+    await setRole(trx, reserve.fingerprint, 'retired');
+    await audit(server, trx, { actor, action: 'reserve-reset', subject: reserve.fingerprint });
+    return signAllPolicies(server, trx);
+  });
+  if (done.ok) await rewriteKit(server);
+  return done;
+}
+
+/** Fault: `no-reserve`. */
+export async function readGate({ db }: Server): Promise<Result<Gate>> {
+  const reserve = withRole((await readServerCertificates(db)).map(roleCertificate), 'reserve');
+  if (!reserve) return bad('no-reserve');
+  const notReady = devicesNotReady(await readDeviceViews(db), reserve.fingerprint);
+  return good({ reserve: reserve.fingerprint, open: notReady.length === 0, notReady });
+}
+
+/**
+ * Reserve to main, main to previous; policies are signed in the same transaction, then all listeners serve the new one and
+ * each is asked what it serves. Faults: `no-reserve`, `devices-not-ready`, `would-strand`.
+ */
+export async function switchCertificate(server: Server, actor: Actor, override: boolean): Promise<Result<Switched>> {
+  const { db } = server;
+  const done = await transact(db, async (trx) => {
+    const certificates = (await readServerCertificates(trx)).map(roleCertificate);
+    const views = await readDeviceViews(trx);
+    const change = decideSwitch(certificates, views, override);
+    if (!change.ok) return change;
+    for (const [fingerprint, role] of Object.entries(change.value)) await setRole(trx, fingerprint, role);
+    const main = withRole(certificates, 'reserve')?.fingerprint ?? '';
+    const previous = withRole(certificates, 'main')?.fingerprint ?? null;
+    const notReady = devicesNotReady(views, main).length;
+    const facts = { previous: previous ?? '', notReady, override: override ? 'yes' : 'no' };
+    await audit(server, trx, { actor, action: 'certificate-switched', subject: main, facts });
+    const signed = await signAllPolicies(server, trx);
+    return signed.ok ? good({ main, previous }) : signed;
+  });
+  if (!done.ok) return done;
+  await rewriteKit(server);
+  return good({ ...done.value, listeners: await serveMain(server, done.value.main) });
+}
+
+/** All listeners get the main certificate, and what each then serves is written down. */
+async function serveMain(server: Server, main: string): Promise<Switched['listeners']> {
+  const carriers = server.carriers.current;
+  const tls = await readListenerTls(server);
+  if (!carriers || !tls.ok) return [];
+  await carriers.setTls(tls.value);
+  const listeners = (await carriers.probe()).map((probe) => ({ ...probe, right: probe.fingerprint === main }));
+  for (const { listener, fingerprint, right } of listeners) {
+    const facts = { listener, fingerprint: fingerprint ?? 'none' };
+    await audit(server, server.db, {
+      actor: 'server',
+      action: right ? 'listener-serves-main' : 'listener-serves-other',
+      subject: main,
+      facts,
+    });
+  }
+  return listeners;
+}
+
+const setRole = (trx: Server['db'], fingerprint: string, role: Role) =>
+  trx.updateTable('server_certificates').set({ role }).where('fingerprint', '=', fingerprint).execute();
+
+const viewOf = (certificate: Certificate, role: Role, activateAt: number | null): ServerCertificateView => ({
+  role,
+  fingerprint: certificate.fingerprint,
+  owner: certificate.owner,
+  names: certificate.names,
+  notBefore: certificate.notBefore,
+  notAfter: certificate.notAfter,
+  activateAt: activateAt === null ? null : instant(activateAt),
+});

@@ -1,0 +1,117 @@
+/** The tables of the database as rows. Instants are epoch milliseconds, flags 0 or 1, JSON and base64 are text. */
+import type { Generated, Kysely } from 'kysely';
+import type { DocumentType } from '../../protocol/jws.ts';
+import type { ClientPurpose } from '../../protocol/schema.ts';
+import type { Role } from '../core/role.ts';
+
+export type GroupKind = 'ordinary' | 'unassigned' | 'recovered';
+
+export type Tables = {
+  settings: { name: string; value: string };
+  /** `public` is a certificate (base64 DER), a JWK or empty; `sealed` is under the master key, empty where only the public part is here. */
+  keys: { name: string; public: string; sealed: string };
+  server_certificates: {
+    fingerprint: string;
+    role: Role;
+    /** JSON array of base64 DER, leaf first. */
+    chain: string;
+    sealed_key: string;
+    activate_at: number | null;
+    not_after: number;
+    made_at: number;
+  };
+  groups: {
+    id: string;
+    name: string;
+    parent: string | null;
+    kind: GroupKind;
+    certificates_enforced: number;
+    contacts_enforced: number;
+    /** JSON or null. */
+    contacts: string | null;
+    created_at: number;
+  };
+  policy_certificates: {
+    group_id: string;
+    purpose: ClientPurpose;
+    fingerprint: string;
+    file: string;
+    certificate: string;
+    added_at: number;
+  };
+  blocked_certificates: { group_id: string; fingerprint: string; added_at: number };
+  devices: {
+    id: string;
+    name: string;
+    hardware_id: string;
+    group_id: string;
+    secret_generation: number;
+    locator: string;
+    presence: 'online' | 'offline';
+    last_seen: number | null;
+    confirmed_at: number | null;
+    /** Set while a device of a rebuilt server waits for an administrator: nothing that moves it is published. */
+    adopted_at: number | null;
+    created_at: number;
+    removed_at: number | null;
+  };
+  identities: {
+    issuer: string;
+    serial: string;
+    fingerprint: string;
+    device_id: string;
+    chain: string;
+    not_after: number;
+    issued_at: number;
+    revoked_at: number | null;
+  };
+  invitations: {
+    id: string;
+    name: string | null;
+    group_id: string;
+    salt: string;
+    hash: string;
+    tries_left: number;
+    expires_at: number;
+    bound_to: string | null;
+    device_id: string | null;
+    used_at: number | null;
+    created_at: number;
+  };
+  /** The latest signed document of each audience that is published. */
+  documents: {
+    aud: string;
+    type: DocumentType;
+    topic: string;
+    rev: number;
+    jws: string;
+    signed_at: number;
+    published_at: number | null;
+  };
+  /** The highest revision ever seen of an audience; outlives the document. */
+  revisions: { aud: string; rev: number };
+  reports: {
+    device_id: string;
+    received_at: number;
+    body: string;
+    applied_group: string | null;
+    applied_policy: number;
+    applied_device: number;
+    pin_current: string | null;
+    pin_reserve: string | null;
+  };
+  audit: {
+    id: Generated<number>;
+    at: number;
+    actor: string;
+    action: string;
+    subject: string;
+    facts: string;
+    /** Number of an event that a device reported. */
+    device_seq: number | null;
+  };
+  /** What the broker has not been given yet. A null audience clears the topic. */
+  outbox: { topic: string; aud: string | null; queued_at: number };
+};
+
+export type Database = Kysely<Tables>;

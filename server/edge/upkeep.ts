@@ -1,0 +1,76 @@
+/** What time asks of the server. One tick looks at everything; nothing waits on a long timer. */
+
+import type { Result } from '../../protocol/fault.ts';
+import { good } from '../../protocol/fault.ts';
+import { dayMs, instant } from '../../protocol/time.ts';
+import { isResignDue } from '../core/revision.ts';
+import { dueAt } from '../core/role.ts';
+import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
+import { transact } from './database.ts';
+import { signAllPolicies, signDevice } from './documents.ts';
+import { rewriteKit } from './kit.ts';
+import type { Choices } from './material.ts';
+import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
+import { scheduleReserve, switchCertificate } from './rotation.ts';
+
+/** Signs what is seven days old, makes the reserve 90 days before the end, switches what is scheduled. */
+export async function tick(server: Server): Promise<void> {
+  await resign(server);
+  const now = server.clock();
+  const certificates = (await readServerCertificates(server.db)).map(roleCertificate);
+  const due = dueAt(certificates, await readDeviceViews(server.db), now);
+  if (due.do === 'make-reserve') await scheduleReserve(server, 'server', due.activateAt);
+  if (due.do === 'switch') await switchCertificate(server, 'server', due.because === 'main-expired');
+  if (due.do === 'warn') await warnOnceADay(server, due.notReady);
+}
+
+/** New names or ports for devices: all policies say so. Faults: what `checkPolicy` says. */
+export async function changeChoices(server: Server, choices: Partial<Choices>): Promise<Result<boolean>> {
+  const changed = await transact(server.db, async (trx) => {
+    const before = await readIdentity(trx);
+    const after = { ...before, ...choices };
+    if (JSON.stringify(after) === JSON.stringify(before)) return good(false);
+    await writeIdentity(trx, after);
+    const { name, host, httpsPort, mqttPort } = after;
+    const facts = { name, host, httpsPort, mqttPort };
+    await audit(server, trx, { actor: 'server', action: 'addresses-changed', subject: after.serverId, facts });
+    const signed = await signAllPolicies(server, trx);
+    return signed.ok ? good(true) : signed;
+  });
+  if (changed.ok && changed.value) await rewriteKit(server);
+  return changed;
+}
+
+async function resign(server: Server): Promise<void> {
+  const now = server.clock();
+  const documents = await server.db.selectFrom('documents').select(['type', 'topic', 'signed_at']).execute();
+  const due = documents.filter(({ signed_at }) => isResignDue(instant(signed_at), now));
+  if (due.length === 0) return;
+  await transact(server.db, async (trx) => {
+    if (due.some(({ type }) => type === 'policy')) {
+      const signed = await signAllPolicies(server, trx);
+      if (!signed.ok) return signed;
+    }
+    for (const { topic, type } of due) if (type === 'device') await signDevice(server, trx, topic.split('/')[3] ?? '');
+    await audit(server, trx, {
+      actor: 'server',
+      action: 'documents-renewed',
+      subject: '',
+      facts: { count: due.length },
+    });
+    return good(null);
+  });
+}
+
+/** The administrator's turn: a scheduled switch waits for devices. */
+async function warnOnceADay(server: Server, notReady: number): Promise<void> {
+  const action = 'switch-waits';
+  const last = await server.db
+    .selectFrom('audit')
+    .select((select) => select.fn.max('at').as('at'))
+    .where('action', '=', action)
+    .executeTakeFirst();
+  if (last?.at !== null && last?.at !== undefined && server.clock() - last.at < dayMs) return;
+  server.log('warn', 'a scheduled certificate switch waits for devices', { count: notReady });
+  await audit(server, server.db, { actor: 'server', action, subject: 'certificate', facts: { count: notReady } });
+}
