@@ -1,19 +1,23 @@
 .DEFAULT_GOAL := help
+# A shell that is not the default one: else make starts simple commands itself, by the PATH it was given.
+SHELL := /bin/bash
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# npm runs with the Node of the machine: `npm ci` removes the one in node_modules while it works.
-system_path := $(subst $(CURDIR)/node_modules/.bin:,,$(PATH))
-export PATH := $(CURDIR)/node_modules/.bin:$(system_path)
+arch := $(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x64)
+ours := $(CURDIR)/node_modules/.bin:$(CURDIR)/node_modules/node-linux-$(arch)/bin
+# npm itself runs with the Node of the machine: `npm ci` removes ours while it works.
+system_path := $(subst $(ours):,,$(PATH))
+export PATH := $(ours):$(system_path)
 npm_ci := PATH='$(system_path)' npm ci --no-audit --no-fund --loglevel=error
 
 packages := node_modules/.package-lock.json
 validators := build/validators.js
 addon := build/native/thintrust.node
 node20 := test/node20/node_modules/.package-lock.json
-sources := $(shell find agent protocol ui server native words -name '*.ts')
-checked := $(sources) $(shell find scripts test bench types -name '*.ts' -not -path '*/node_modules/*')
+sources := $(shell find agent protocol ui server native words -name '*.ts' 2>/dev/null)
+checked := $(sources) $(shell find scripts test bench types -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
 programs := thintrustd thintrust thintrust-ui thintrust-server
 
 .PHONY: help
@@ -96,9 +100,10 @@ build/.types: $(validators) $(checked) tsconfig.json $(packages)
 	@tsc -p .
 	@touch $@
 
-# npx finds the programs of this clone by the links.
+# npx finds the programs of this clone, and the Node they need, by the links. npm 9 makes none for an optional package.
 dist/.built: $(validators) $(sources) scripts/bundle.ts scripts/bundler.ts $(addon) $(packages)
 	@echo 'bundles …'
 	@node scripts/bundle.ts
+	@ln -sf ../node-linux-$(arch)/bin/node node_modules/.bin/node
 	@for program in $(programs); do ln -sf "../../dist/$$program.cjs" "node_modules/.bin/$$program"; done
 	@touch $@
