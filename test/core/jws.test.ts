@@ -51,6 +51,12 @@ const outcome = (token: string, keys?: readonly PublicKey[]): string => {
   return opened.ok ? 'opened' : opened.fault.code;
 };
 
+/** The same value with an unused low bit set in the last character: 86 characters carry 516 bits for 512, 43 carry 258. */
+function strayBits(part: string): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return part.slice(0, -1) + (alphabet[alphabet.indexOf(part.slice(-1)) + 1] ?? '');
+}
+
 const valid = tokenOf(ours);
 const [head = '', body = '', tail = ''] = valid.split('.');
 const header = { alg: 'ES256', kid: thumbprint(ours.publicKey), typ: 'thintrust-policy+jws' };
@@ -102,12 +108,8 @@ const offCurveInput = signingInput('policy', offCurve, payload);
 const zeroKey: PublicKey = { ...ours.publicKey, x: 'A'.repeat(43), y: 'A'.repeat(43) };
 const padded: PublicKey = { ...ours.publicKey, x: `${ours.publicKey.x}=` };
 const paddedInput = signingInput('policy', padded, payload);
-/** The same value with unused low bits set in the last character: 86 characters carry 516 bits for 512. */
-const strayBits = (part: string): string => {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  return part.slice(0, -1) + (alphabet[alphabet.indexOf(part.slice(-1)) + 1] ?? '');
-};
-
+const stray: PublicKey = { ...ours.publicKey, x: strayBits(ours.publicKey.x) };
+const strayInput = signingInput('policy', stray, payload);
 table<{ name: string; token: string; code: string; keys?: readonly PublicKey[] }>(
   'refused',
   [
@@ -221,6 +223,12 @@ table<{ name: string; token: string; code: string; keys?: readonly PublicKey[] }
       token: joinSignature(paddedInput, p1363(paddedInput, ours.privateKey)),
       code: 'bad-signature',
       keys: [padded],
+    },
+    {
+      name: 'our key with stray bits',
+      token: joinSignature(strayInput, p1363(strayInput, ours.privateKey)),
+      code: 'bad-signature',
+      keys: [stray],
     },
   ],
   ({ token, code, keys }) => assert.is(outcome(token, keys), code),
