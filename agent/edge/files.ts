@@ -3,8 +3,10 @@
  * synced. Paths are absolute. Everything rejects with Node's errors, whose `code` is the errno; `diskFault` names them.
  */
 import {
+  chmodSync,
   closeSync,
   constants,
+  fchmodSync,
   fstatSync,
   fsync,
   lstatSync,
@@ -42,7 +44,7 @@ export type OpenFile = {
 };
 
 export type Files = {
-  /** `create` refuses (`EEXIST`) what is there already; `append` makes the file where it is missing. Links are not followed. */
+  /** Modes are exact, whatever the umask. `create` refuses (`EEXIST`) what is there already; `append` makes the file where it is missing. Links are not followed. */
   readonly open: (path: string, how: 'create' | 'append', mode: number) => Promise<OpenFile>;
   readonly read: (path: string) => Promise<Uint8Array>;
   /** Of the path itself, links not followed. */
@@ -69,11 +71,18 @@ const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT 
  * for the disk, and so does not hold up the process.
  */
 export const realFiles: Files = {
-  open: async (path, how, mode) => openFile(openSync(path, how === 'create' ? 'wx' : appendFlags, mode)),
+  open: async (path, how, mode) => {
+    const descriptor = openSync(path, how === 'create' ? 'wx' : appendFlags, mode);
+    if (how === 'create') fchmodSync(descriptor, mode);
+    return openFile(descriptor);
+  },
   read: async (path) => readFileSync(path),
   stat: async (path) => factsOf(lstatSync(path)),
   list: async (directory) => readdirSync(directory),
-  makeDirectory: async (path, mode) => mkdirSync(path, { mode }),
+  makeDirectory: async (path, mode) => {
+    mkdirSync(path, { mode });
+    chmodSync(path, mode);
+  },
   link: async (target, path) => symlinkSync(target, path),
   readLink: async (path) => readlinkSync(path),
   rename: async (from, to) => renameSync(from, to),
