@@ -1,0 +1,47 @@
+/** One line of typed text with a cursor, and what keys do to it. Pure. */
+export type Input = { readonly text: string /** Characters before the cursor. */; readonly cursor: number };
+
+export type EditKey =
+  | { readonly name: 'character'; readonly character: string }
+  | { readonly name: 'left' | 'right' | 'home' | 'end' | 'backspace' | 'delete' };
+
+export type InputRule = {
+  /** What a typed character becomes; empty drops it (blanks and colons in a fingerprint). */
+  readonly take: (character: string) => string;
+  readonly limit: number;
+};
+
+export const emptyInput: Input = { text: '', cursor: 0 };
+
+/** The input after one key; the same object when the key changes nothing. */
+export function edit(input: Input, key: EditKey, rule: InputRule): Input {
+  const { text, cursor } = input;
+  switch (key.name) {
+    case 'character': {
+      const taken = rule.take(key.character);
+      if (taken === '' || text.length + taken.length > rule.limit) return input;
+      return { text: text.slice(0, cursor) + taken + text.slice(cursor), cursor: cursor + taken.length };
+    }
+    case 'backspace':
+      return cursor === 0 ? input : { text: text.slice(0, cursor - 1) + text.slice(cursor), cursor: cursor - 1 };
+    case 'delete':
+      return cursor === text.length ? input : { text: text.slice(0, cursor) + text.slice(cursor + 1), cursor };
+    case 'left':
+      return moved(input, cursor - 1);
+    case 'right':
+      return moved(input, cursor + 1);
+    case 'home':
+      return moved(input, 0);
+    case 'end':
+      return moved(input, text.length);
+  }
+}
+
+/** Text in groups of `size`, as it is read aloud. */
+export const grouped = (text: string, size = 4): string => text.replace(new RegExp(`(.{${size}})(?=.)`, 'g'), '$1 ');
+
+/** Where a cursor before the character `cursor` stands in the grouped text. */
+export const groupedCursor = (cursor: number, size = 4): number => cursor + Math.floor(cursor / size);
+
+const moved = (input: Input, cursor: number): Input =>
+  cursor < 0 || cursor > input.text.length || cursor === input.cursor ? input : { ...input, cursor };

@@ -1,0 +1,35 @@
+/**
+ * `thintrust-ui [--runtime DIR] [--allow-exit]`: the console screens. Environment: `THINTRUST_RUNTIME`,
+ * `THINTRUST_LANG=en|ru` (else the locale decides). Exit: 0 left by the person, 2 wrong command line or no terminal.
+ */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { languageOf } from '../words/say.ts';
+import { runConsole } from './loop.ts';
+
+const usage = 'usage: thintrust-ui [--runtime DIR] [--allow-exit]\n';
+
+function refuse(why: string): never {
+  process.stderr.write(`thintrust-ui: ${why}\n${usage}`);
+  process.exit(2);
+}
+
+function readOptions(): { readonly runtime: string; readonly allowExit: boolean } {
+  try {
+    const { values } = parseArgs({ options: { runtime: { type: 'string' }, 'allow-exit': { type: 'boolean' } } });
+    const runtime = values.runtime ?? process.env['THINTRUST_RUNTIME'] ?? '/run/thintrust';
+    return { runtime, allowExit: values['allow-exit'] ?? false };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : 'wrong command line');
+  }
+}
+
+const { runtime, allowExit } = readOptions();
+if (!process.stdin.isTTY || !process.stdout.isTTY) refuse('a terminal is needed');
+const { THINTRUST_LANG, LC_ALL, LC_MESSAGES, LANG } = process.env;
+void runConsole({
+  socketPath: join(runtime, 'console.sock'),
+  language: languageOf(THINTRUST_LANG || LC_ALL || LC_MESSAGES || LANG),
+  allowExit,
+  onExit: () => process.exit(0),
+});

@@ -1,0 +1,95 @@
+/**
+ * `view(model) → Frame`. Pure: no clock, no terminal.
+ *
+ * Rules of these screens:
+ * - Every window has a title bar (name of the window, name of the device), a body, a message line and a help line with
+ *   all keys that do something there. The message line grows to as many lines as its message needs, and lasts until
+ *   the next key.
+ * - Keyboard only. Up and Down (or Tab, Shift-Tab) move, Enter opens or presses the button in focus, Esc goes back and
+ *   never loses what the device did, F2 changes the language anywhere. No key asks for two hands.
+ * - What is focused is marked by a sign (`>`, the cursor), not by colour alone; warnings begin with `!`.
+ * - Colours: title white on blue, keys black on cyan, focus reversed, warnings yellow, faults red, good news green. All
+ *   eight exist on a Linux console.
+ * - At least 80×24; a smaller screen says so. Nothing is cut off without an ellipsis. Larger screens show more rows and
+ *   larger digits, never another order.
+ * - Dates carry their time zone. Times that run (countdowns, ages) come from the clock in the model.
+ * - A confirmation code and a fingerprint are in groups of four.
+ */
+import { fill, type Words, wordsOf } from '../words/say.ts';
+import type { Body, KeyHelp } from './body.ts';
+import { blank, type Frame, fit, fitBlock, type Line, line, type Span, shorten, span, wrap } from './frame.ts';
+import { bodySize, margin, noteLines, tooSmall } from './layout.ts';
+import { type Model, type Size, topScreen } from './model.ts';
+import { detailsBody, listBody } from './view-certificates.ts';
+import { awayBody, mainBody, noticesBody } from './view-main.ts';
+import { registrationBody } from './view-registration.ts';
+import { codeBody, replacementBody } from './view-replacement.ts';
+
+export function view(model: Model): Frame {
+  const words = wordsOf[model.language];
+  const { width, height } = model.size;
+  if (tooSmall(model.size)) return smallFrame(model.size, words);
+  const body = bodyOf(model, words);
+  const size = bodySize(model);
+  const lines = [
+    titleBar(body.title, model.status?.value.device?.name ?? '', width),
+    ...fitBlock(body.lines, size.width, size.height).map((row) => inMargins(row, width)),
+    ...noteLines(model).map((text) => inMargins(line(text, noteStyle(model)), width)),
+    helpLine([...body.keys, ...commonKeys(model, words)], width),
+  ];
+  const cursor = body.cursor ? { x: body.cursor.x + margin, y: body.cursor.y + 1 } : null;
+  return { width, height, lines, cursor };
+}
+
+function bodyOf(model: Model, words: Words): Body {
+  if (model.service === 'away') return awayBody(model, words);
+  const size = bodySize(model);
+  const screen = topScreen(model);
+  switch (screen.at) {
+    case 'main':
+      return mainBody(model, words, size);
+    case 'registration':
+      return registrationBody(model, screen, words, size);
+    case 'certificates':
+      return listBody(model, screen, words, size);
+    case 'details':
+      return detailsBody(model, screen, words, size);
+    case 'notices':
+      return noticesBody(model, screen, words, size);
+    case 'replacement':
+      return replacementBody(model, words, size);
+    case 'code':
+      return codeBody(model, screen, words, size);
+  }
+}
+
+const commonKeys = (model: Model, words: Words): readonly KeyHelp[] => [
+  { key: 'F2', label: words.screens.keys.language },
+  ...(model.allowExit ? [{ key: 'Ctrl-Q', label: words.screens.keys.exit }] : []),
+];
+
+function titleBar(title: string, device: string, width: number): Line {
+  const left = ` ${title} `;
+  const right = shorten(device, width - left.length - 2);
+  return [span(left + `${right} `.padStart(width - left.length), 'title')];
+}
+
+function helpLine(keys: readonly KeyHelp[], width: number): Line {
+  const spans: Span[] = keys.flatMap(({ key, label }) => [span(` ${key} `, 'key'), span(` ${label} `)]);
+  return fit(spans, width);
+}
+
+const inMargins = (row: Line, width: number): Line => fit([span(' '.repeat(margin)), ...row], width);
+
+function noteStyle(model: Model): 'good' | 'normal' | 'error' {
+  const type = model.note?.type;
+  if (type === 'registered' || type === 'replaced') return 'good';
+  return type === 'replacement-over' ? 'normal' : 'error';
+}
+
+function smallFrame(size: Size, words: Words): Frame {
+  const { width, height } = size;
+  const text = fill(words.screens.tooSmall, { width, height });
+  const lines = width < 1 ? [] : wrap(text, width).map((part) => line(part, 'warning'));
+  return { width, height, lines: fitBlock(lines.length > 0 ? lines : [blank], width, height), cursor: null };
+}
