@@ -1,0 +1,112 @@
+/**
+ * One HTTP request over a judged TLS connection (`tls.ts`), bounded in size and time. Node's parser reads HTTP/1.0 and
+ * 1.1, chunked and ended by close. Redirects are not followed: another place is not what was judged.
+ */
+import { type IncomingMessage, request } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { bad, type Fault, type FaultCode, fault, faultKinds, good, type Result } from '../../protocol/fault.ts';
+import { faultOfSocket, openTls, type TlsOrder } from './tls.ts';
+
+export type HttpOrder = Omit<TlsOrder, 'timeoutMs'> & {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly headers: { readonly [name: string]: string };
+  readonly body: string | null;
+  readonly maxBytes: number;
+  /** For everything together, the TLS handshake included. */
+  readonly timeoutMs: number;
+};
+export type HttpAnswer = {
+  readonly status: number;
+  readonly type: string;
+  readonly body: Uint8Array;
+  /** Of the certificate the server proved. */
+  readonly fingerprint: string;
+};
+export type HttpOutcome =
+  | { readonly at: 'answered'; readonly answer: HttpAnswer }
+  | { readonly at: 'presented'; readonly der: string }
+  | { readonly at: 'failed'; readonly fault: Fault };
+
+/** Faults: those of `openTls`, `too-large`, `timed-out`, `server-answer`, `server-refused`. Never throws. */
+export async function exchange(order: HttpOrder): Promise<HttpOutcome> {
+  const started = performance.now();
+  const opened = await openTls(order);
+  if (opened.at !== 'open') return opened;
+  const leftMs = Math.max(1, order.timeoutMs - (performance.now() - started));
+  const answered = await ask(order, opened.socket, leftMs);
+  opened.socket.destroy();
+  if (!answered.ok) return { at: 'failed', fault: answered.fault };
+  return { at: 'answered', answer: { ...answered.value, fingerprint: opened.fingerprint } };
+}
+
+/**
+ * The fault a server named in its body (`{code, kind, facts}`), else `server-answer` with the status. A server may not
+ * tell us that our own disk is broken: such codes count as `server-answer` too.
+ */
+export function faultOfAnswer(answer: Pick<HttpAnswer, 'status' | 'body'>): Fault {
+  const unknown = fault('server-answer', { status: answer.status });
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(answer.body).toString('utf8'));
+    if (typeof parsed !== 'object' || parsed === null || !('code' in parsed)) return unknown;
+    const { code } = parsed;
+    if (typeof code !== 'string' || !isFaultCode(code) || faultKinds[code] === 'broken') return unknown;
+    return fault(code, { status: answer.status });
+  } catch {
+    return unknown;
+  }
+}
+
+const isFaultCode = (code: string): code is FaultCode => Object.hasOwn(faultKinds, code);
+
+function ask(order: HttpOrder, socket: TLSSocket, timeoutMs: number): Promise<Result<Omit<HttpAnswer, 'fingerprint'>>> {
+  const { address, body, headers, method, path } = order;
+  return new Promise((resolve) => {
+    const finish = (result: Result<Omit<HttpAnswer, 'fingerprint'>>): void => {
+      clearTimeout(timer);
+      resolve(result);
+    };
+    const outgoing = request({
+      createConnection: () => socket,
+      method,
+      path,
+      maxHeaderSize: 16 * 1024,
+      headers: {
+        ...headers,
+        Host: address,
+        Connection: 'close',
+        ...(body === null ? {} : { 'Content-Length': Buffer.byteLength(body) }),
+      },
+    });
+    const timer = setTimeout(() => finish(bad('timed-out', { address })), timeoutMs);
+    outgoing.on('error', (error) => finish({ ok: false, fault: faultOfExchange(error, order) }));
+    outgoing.on('response', (response) => {
+      collect(response, order.maxBytes).then(
+        (read) => finish(read),
+        (error) => finish({ ok: false, fault: faultOfExchange(error, order) }),
+      );
+    });
+    outgoing.end(body ?? undefined);
+  });
+}
+
+async function collect(response: IncomingMessage, limit: number): Promise<Result<Omit<HttpAnswer, 'fingerprint'>>> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += chunk.length;
+    if (bytes > limit) return bad('too-large', { limit });
+    chunks.push(chunk);
+  }
+  return good({
+    status: response.statusCode ?? 0,
+    type: response.headers['content-type'] ?? '',
+    body: Buffer.concat(chunks),
+  });
+}
+
+function faultOfExchange(error: Error, order: HttpOrder): Fault {
+  const code = 'code' in error ? String(error.code) : '';
+  if (code.startsWith('HPE_')) return fault('server-answer', { status: code });
+  return faultOfSocket(error, order.address, order.credentials !== null);
+}

@@ -1,0 +1,50 @@
+/** The two calls behind enrolment, over mutual TLS: fetch the registration bundle, and say that it is safe here. */
+import type { Fault } from '../../protocol/fault.ts';
+import { maxDocumentBytes } from '../../protocol/limits.ts';
+import type { Instant } from '../../protocol/time.ts';
+import { exchange, faultOfAnswer, type HttpAnswer } from './https.ts';
+import type { Credentials } from './tls.ts';
+
+/** The time a served chain is judged at when an authority is accepted: the clock, never before the build. */
+export type Judging = { readonly at: () => Instant };
+export type Called =
+  | { readonly at: 'answered'; readonly answer: HttpAnswer }
+  | { readonly at: 'presented'; readonly der: string }
+  | { readonly at: 'failed'; readonly fault: Fault };
+export type CallOrder = {
+  readonly address: string;
+  readonly credentials: Credentials;
+  readonly accept: readonly string[];
+  readonly judging: Judging;
+};
+
+const callTimeoutMs = 30_000;
+
+/** The bytes of the bundle, unjudged. Faults: those of `exchange`, and what the server answered. */
+export const fetchBundle = (order: CallOrder): Promise<Called> => call(order, 'GET', '/v1/bundle', null, 200);
+
+export const confirmBundle = (order: CallOrder): Promise<Called> =>
+  call(order, 'POST', '/v1/bundle/confirm', '{}', 204);
+
+async function call(
+  order: CallOrder,
+  method: 'GET' | 'POST',
+  path: string,
+  body: string | null,
+  wanted: number,
+): Promise<Called> {
+  const outcome = await exchange({
+    address: order.address,
+    credentials: order.credentials,
+    accept: order.accept,
+    authority: order.judging.at(),
+    method,
+    path,
+    headers: { Accept: 'application/json', ...(body === null ? {} : { 'Content-Type': 'application/json' }) },
+    body,
+    maxBytes: maxDocumentBytes,
+    timeoutMs: callTimeoutMs,
+  });
+  if (outcome.at !== 'answered' || outcome.answer.status === wanted) return outcome;
+  return { at: 'failed', fault: faultOfAnswer(outcome.answer) };
+}
