@@ -23,7 +23,7 @@ export function judgeClock(
   anchor: TimeAnchor | null,
 ): ClockView {
   const floor = instant(Math.max(floors.hardFloor, floors.softFloor));
-  if (anchor) return { at: 'known', now: instant(anchor.at + now.uptimeMs - anchor.uptimeMs), floor };
+  if (anchor) return { at: 'known', now: instant(Math.floor(anchor.at + now.uptimeMs - anchor.uptimeMs)), floor };
   if (now.wall >= floor - skewMs) return { at: 'known', now: now.wall, floor };
   return { at: 'unknown', now: floor, floor };
 }

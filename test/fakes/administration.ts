@@ -1,0 +1,269 @@
+/**
+ * An Administration Server in memory, for tests that steer time, faults and cuts: it signs real documents with real keys
+ * and answers the agent's network effects. What the real server does is proven by the flow tests.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Effect, Happening } from '../../agent/core/shape.ts';
+import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
+import { deriveSecret, makeReplacement, parseConfirmation } from '../../protocol/codes.ts';
+import { fault } from '../../protocol/fault.ts';
+import type { DocumentType } from '../../protocol/jws.ts';
+import type { AuditEvent, Policy, RegistrationBundle, Report } from '../../protocol/schema.ts';
+import { type Instant, toNumericDate } from '../../protocol/time.ts';
+import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import { makeSigningKey, type SigningKey, signDocument } from '../../server/edge/sign.ts';
+import { type Issued, issue } from './issue.ts';
+
+export type Group = { readonly id: string; readonly name: string; entries: Policy['certificates']['entries'] };
+
+const authority = issue({ cn: 'Fleet CA', ca: true });
+const codeMasterKey = createHash('sha256').update('published test key').digest();
+const policyKey = makeSigningKey();
+const strangerKey = makeSigningKey();
+const recoveryKey = makeSigningKey();
+/** Made once: certificates cost more than everything else here. */
+export const serverCertificates: readonly Issued[] = ['one', 'two', 'three', 'four'].map((cn) =>
+  issue({ cn, by: authority, ips: [Buffer.from([127, 0, 0, 1])] }),
+);
+export const rdpRoot = issue({ cn: 'RDP root', ca: true });
+export const logServer = issue({ cn: 'log.example', by: authority, dns: ['log.example'] });
+
+export const base64 = (issued: Issued | undefined): string => toBase64(issued?.der ?? Buffer.alloc(0));
+export const print = (issued: Issued | undefined): string => fingerprintOf(issued?.der ?? Buffer.alloc(0));
+
+export type Administration = ReturnType<typeof openAdministration>;
+
+export function openAdministration(now: () => Instant) {
+  const serverId = randomUUID();
+  const device = { id: '', name: 'thin-1', key: '', confirmed: false, chain: [] as string[] };
+  const unassigned: Group = { id: randomUUID(), name: 'Unassigned', entries: [] };
+  const office: Group = { id: randomUUID(), name: 'Office', entries: [] };
+  const state = {
+    main: 0,
+    reserve: null as { index: number; activateAt: number } | null,
+    group: unassigned,
+    blocklist: [] as string[],
+    reachable: true,
+    mqttBlocked: false,
+    /** The highest revision used, for each audience. */
+    revisions: new Map<string, number>(),
+    retained: new Map<string, string>(),
+    report: null as Report | null,
+    events: new Map<number, AuditEvent>(),
+    /** Numbers that came twice with different content. */
+    conflicts: [] as number[],
+    presence: '',
+    connection: null as number | null,
+    /** Tickets not yet acknowledged, with what they carried. */
+    unacknowledged: new Map<number, string>(),
+    tickets: 0,
+    passwordTries: 0,
+  };
+
+  const nextRevision = (audience: string): number => {
+    const rev = Math.max((state.revisions.get(audience) ?? 0) + 1, now());
+    state.revisions.set(audience, rev);
+    return rev;
+  };
+  const dates = () => ({ iat: toNumericDate(now()), refreshBefore: toNumericDate(now()) + 14 * 86400 });
+  const sign = (type: DocumentType, payload: object, key: SigningKey = policyKey): string =>
+    signDocument(type, key.keyPkcs8, key.publicKey, payload);
+  const pins = () => ({
+    main: base64(serverCertificates[state.main]),
+    reserve: state.reserve && {
+      certificate: base64(serverCertificates[state.reserve.index]),
+      activateAt: state.reserve.activateAt,
+    },
+  });
+  const addresses = { https: '127.0.0.1:443', mqtt: '127.0.0.1:8883' };
+  const policyOf = (group: Group, more: object = {}) => {
+    const aud = `${serverId}/group/${group.id}`;
+    return {
+      aud,
+      rev: nextRevision(aud),
+      ...dates(),
+      format: 1,
+      group: { id: group.id, name: group.name },
+      server: pins(),
+      addresses,
+      certificates: { enforced: true, entries: group.entries },
+      contacts: { enforced: true, value: { name: 'Service desk', phone: '+7 000 000-00-00', email: '', note: '' } },
+      blocklist: state.blocklist,
+      ...more,
+    };
+  };
+  const deviceDocument = (more: object = {}) => {
+    const aud = `${serverId}/device/${device.id}`;
+    return {
+      aud,
+      rev: nextRevision(aud),
+      ...dates(),
+      format: 1,
+      name: device.name,
+      group: state.group.id,
+      managed: state.group !== unassigned,
+      groupRev: state.revisions.get(`${serverId}/group/${state.group.id}`) ?? 0,
+      secretGeneration: 1,
+      ...more,
+    };
+  };
+  const deliver = (topic: string): Happening[] => {
+    const payload = state.retained.get(topic);
+    return payload === undefined || state.connection === null ? [] : [deliverRaw(topic, payload)];
+  };
+  const deliverRaw = (topic: string, payload: string | Uint8Array): Happening => {
+    const ticket = ++state.tickets;
+    state.unacknowledged.set(ticket, topic);
+    return { type: 'message', connection: state.connection ?? 0, ticket, topic, payload: Buffer.from(payload) };
+  };
+  const retain = (topic: string, payload: string): Happening[] => {
+    state.retained.set(topic, payload);
+    const subscribed = topic === policyTopic(state.group.id) || !topic.endsWith('/policy');
+    return subscribed ? deliver(topic) : [];
+  };
+  const publishPolicies = (more: object = {}): Happening[] =>
+    [unassigned, office].flatMap((group) => retain(policyTopic(group.id), sign('policy', policyOf(group, more))));
+
+  const bundle = (): RegistrationBundle => ({
+    format: 1,
+    serverId,
+    deviceId: device.id,
+    deviceName: device.name,
+    secret: Buffer.from(deriveSecret(codeMasterKey, device.id, 1)).toString('hex'),
+    secretGeneration: 1,
+    policyKeys: [policyKey.publicKey],
+    recoveryKey: recoveryKey.publicKey,
+    group: state.group.id,
+    managed: state.group !== unassigned,
+    pins: pins(),
+    addresses,
+    contacts: null,
+  });
+  const presented = (accept: readonly string[], orAuthority = false): string | null => {
+    const main = serverCertificates[state.main];
+    const known = accept.includes(print(main)) || (orAuthority && accept.includes(print(authority)));
+    return known ? print(main) : null;
+  };
+  const answerCall = (
+    call: 'enrol' | 'fetch-bundle' | 'confirm-bundle',
+    fingerprint: string | null,
+  ): Happening[] | null => {
+    if (!state.reachable) return [{ type: 'call-failed', call, fault: fault('server-unreachable') }];
+    return fingerprint ? null : [{ type: 'call-failed', call, fault: fault('fingerprint-mismatch') }];
+  };
+
+  const keep = (event: AuditEvent): void => {
+    const known = state.events.get(event.seq);
+    if (known && JSON.stringify(known) !== JSON.stringify(event)) state.conflicts.push(event.seq);
+    state.events.set(event.seq, event);
+  };
+
+  /** The network effects; null for those that are not the network's. */
+  const perform = (effect: Effect): Happening[] | null => {
+    switch (effect.do) {
+      case 'enrol': {
+        const failed = answerCall('enrol', presented([effect.order.fingerprint], true));
+        if (failed) return failed;
+        const sameKey = device.key === effect.key.sha256;
+        const spent = device.key !== '' && (!sameKey || device.confirmed);
+        if (effect.order.password !== 'right' || spent)
+          return [{ type: 'call-failed', call: 'enrol', fault: fault('invitation-refused') }];
+        if (!sameKey) {
+          device.id = randomUUID();
+          device.key = effect.key.sha256;
+          device.chain = [base64(issue({ cn: device.id, by: authority })), base64(authority)];
+          retain(deviceLeafTopic(device.id, 'device'), sign('device', deviceDocument()));
+        }
+        return [{ type: 'enrolled', chain: device.chain }];
+      }
+      case 'fetch-bundle': {
+        const failed = answerCall('fetch-bundle', presented(effect.accept, true));
+        return failed ?? [{ type: 'bundle-fetched', bytes: Buffer.from(JSON.stringify(bundle())) }];
+      }
+      case 'confirm-bundle': {
+        const failed = answerCall('confirm-bundle', presented(effect.accept));
+        if (failed) return failed;
+        device.confirmed = true;
+        return [{ type: 'bundle-confirmed' }];
+      }
+      case 'connect': {
+        const { connection } = effect;
+        if (!state.reachable || state.mqttBlocked)
+          return [{ type: 'closed', connection, fault: fault('server-unreachable') }];
+        const fingerprint = presented(effect.accept);
+        if (!fingerprint) return [{ type: 'presented', der: base64(serverCertificates[state.main]) }];
+        state.connection = connection;
+        state.unacknowledged.clear();
+        const allowed = effect.topics.filter(
+          (topic) => !topic.endsWith('/policy') || topic === policyTopic(state.group.id),
+        );
+        return [{ type: 'connected', connection, fingerprint }, ...allowed.flatMap(deliver)];
+      }
+      case 'disconnect':
+        if (state.connection === effect.connection) state.connection = null;
+        return [];
+      case 'acknowledge':
+        state.unacknowledged.delete(effect.ticket);
+        return [];
+      case 'publish': {
+        if (effect.connection !== state.connection) return [];
+        const body = JSON.parse(effect.payload);
+        if (effect.topic.endsWith('/report')) state.report = body;
+        if (effect.topic.endsWith('/presence')) state.presence = body.at;
+        if (effect.topic.endsWith('/event')) keep(body);
+        return [{ type: 'published', connection: effect.connection, token: effect.token }];
+      }
+      case 'checkin': {
+        if (!state.reachable) return [{ type: 'call-failed', call: 'checkin', fault: fault('server-unreachable') }];
+        const fingerprint = presented(effect.accept);
+        if (!fingerprint) return [{ type: 'presented', der: base64(serverCertificates[state.main]) }];
+        const body = JSON.parse(effect.body);
+        state.report = body.report;
+        for (const event of body.events) keep(event);
+        const answer = {
+          format: 1,
+          policy: state.retained.get(policyTopic(state.group.id)) ?? null,
+          device: state.retained.get(deviceLeafTopic(device.id, 'device')) ?? null,
+          commands: [],
+          time: signTime(body.nonce),
+          acknowledged: Math.max(0, ...state.events.keys()),
+        };
+        return [{ type: 'checked-in', fingerprint, bytes: Buffer.from(JSON.stringify(answer)) }];
+      }
+      default:
+        return null;
+    }
+  };
+  const signTime = (nonce: string, time: number = now()): string =>
+    sign('time', { aud: `${serverId}/device/${device.id}`, rev: 1, ...dates(), format: 1, nonce, time });
+
+  return {
+    state,
+    device,
+    office,
+    unassigned,
+    serverId,
+    keys: { policy: policyKey, stranger: strangerKey },
+    perform,
+    sign,
+    policyOf,
+    deviceDocument,
+    deliverRaw,
+    publishPolicies,
+    moveTo: (group: Group): Happening[] => {
+      state.group = group;
+      return retain(deviceLeafTopic(device.id, 'device'), sign('device', deviceDocument()));
+    },
+    /** What `thintrust-server code` answers. */
+    answerCode: (shown: string): string => {
+      const confirmation = parseConfirmation(shown);
+      if (!confirmation.ok) throw new Error(`not a confirmation code: ${shown}`);
+      return makeReplacement({
+        secret: deriveSecret(codeMasterKey, device.id, 1),
+        deviceId: device.id,
+        question: confirmation.value.question,
+        certificateDer: serverCertificates[state.main]?.der ?? null,
+      });
+    },
+  };
+}
