@@ -8,6 +8,7 @@
  *     counters.json              counters, replaced as a whole
  *
  * `current` is a link, not a file: its content is made and moved by the same atomic rename, with nothing to sync before.
+ * It names number 0 before there is a first generation, so that one which was cut short is told from a lost link.
  * A generation counts once `current` has named it. Objects and manifest, and their names, are durable before that, in no
  * order among themselves; what a cut leaves behind earlier is named by nothing and swept later. The last three generations stay, those of a newer format beside
  * them, and every object and key that their manifests mention. A manifest that cannot be read at all stops sweeping
@@ -25,9 +26,9 @@ import type { DiskRead, GenerationRead, NamedObject } from '../core/shape.ts';
 import { diskFault, type FileFacts, type Files } from './files.ts';
 import {
   currentNumber,
-  type Found,
   findGenerations,
   isOurs,
+  listNumbers,
   manifestLink,
   manifestPath,
   type Place,
@@ -45,7 +46,10 @@ export type Disk = {
    * itself cannot be read, that fault stands as the only generation, with number 0.
    */
   readonly read: () => Promise<DiskRead>;
-  /** Durable when it answers; after a fault the generation before is in force. Numbers only rise. */
+  /**
+   * Durable when it answers; after a fault the generation before is in force. Numbers only rise. Faults: `disk-full`,
+   * `disk-failed`, and `identity-unreadable` for a key that is not there.
+   */
   readonly persist: (number: number, objects: readonly NamedObject[], keys: readonly KeyRef[]) => Promise<Result<null>>;
   readonly count: (counters: Counters) => Promise<Result<null>>;
   /** Written, synced, read back and compared before anyone may use it. */
@@ -58,6 +62,8 @@ export type Disk = {
 type Known = {
   /** The number in force; 0 before the first generation, null before anyone has looked. */
   current: number | null;
+  /** `current` says so. */
+  named: boolean;
   /** Generations persisted since start. */
   flips: number;
   readonly objects: Map<string, FileFacts>;
@@ -79,7 +85,7 @@ export async function openDisk(directory: string, files: Files): Promise<Disk> {
   const store: Store = {
     at: placeOf(directory),
     files,
-    known: { current: null, flips: 0, objects: new Map(), keys: new Map() },
+    known: { current: null, named: false, flips: 0, objects: new Map(), keys: new Map() },
   };
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
@@ -88,11 +94,11 @@ export async function openDisk(directory: string, files: Files): Promise<Disk> {
     return turn;
   };
   /** Nothing is written over a state that cannot be read. */
-  const writing = <T>(what: string, write: () => Promise<T>): Promise<Result<T>> =>
+  const writing = <T>(what: string, write: () => Promise<Result<T>>): Promise<Result<T>> =>
     inTurn(async () => {
       try {
         if (store.known.current === null) await look(store);
-        return good(await write());
+        return await write();
       } catch (error) {
         return { ok: false, fault: diskFault(error, what) };
       }
@@ -122,43 +128,53 @@ async function settle({ at, files }: Store): Promise<void> {
   await quietly(() => files.syncDirectory(at.root));
 }
 
-async function look({ at, files, known }: Store): Promise<Found> {
-  const found = await findGenerations(at, files);
-  for (const key of await files.list(at.keys)) if (!known.keys.has(key)) known.keys.set(key, known.flips);
-  known.current = found.current;
-  return found;
-}
-
 async function readAll(store: Store): Promise<DiskRead> {
-  const { at, files, known } = store;
   const counters = await readCounters(store);
   try {
-    const { kept, named } = await look(store);
-    const objects = new Map<string, Promise<Sound>>();
-    const generations: GenerationRead[] = [];
-    for (const one of kept) generations.push(await readGeneration(at, files, one, objects));
-    known.objects.clear();
-    if (!named) return { generations, counters };
-    for (const [sha256, reading] of objects) {
-      const object = await reading;
-      if (!('wrong' in object) && object.facts.mode === fileMode && isOurs(object.facts))
-        known.objects.set(sha256, object.facts);
-    }
-    return { generations, counters };
+    return { generations: await look(store), counters };
   } catch (error) {
     const content = { ok: false, fault: diskFault(error, 'state') } as const;
     return { generations: [{ number: 0, content }], counters };
   }
 }
 
-async function persist({ at, files, known }: Store, { number, objects, keys }: Next): Promise<null> {
+async function look({ at, files, known }: Store): Promise<readonly GenerationRead[]> {
+  const { current, named, kept } = await findGenerations(at, files);
+  const objects = new Map<string, Promise<Sound>>();
+  const generations: GenerationRead[] = [];
+  for (const one of kept) generations.push(await readGeneration(at, files, one, objects));
+  for (const key of await files.list(at.keys)) if (!known.keys.has(key)) known.keys.set(key, known.flips);
+  known.objects.clear();
+  if (named)
+    for (const [sha256, reading] of objects) {
+      const object = await reading;
+      if (!('wrong' in object) && object.facts.mode === fileMode && isOurs(object.facts))
+        known.objects.set(sha256, object.facts);
+    }
+  known.named = named;
+  known.current = current;
+  return generations;
+}
+
+const isDamage = ({ code }: Fault): boolean => code === 'generation-damaged';
+
+async function persist({ at, files, known }: Store, { number, objects, keys }: Next): Promise<Result<null>> {
   const before = known.current ?? 0;
   if (!Number.isSafeInteger(number) || number <= before) throw new RangeError('generation numbers rise');
   if (new Set(objects.map(({ name }) => name)).size < objects.length) throw new RangeError('two objects of one name');
+  for (const { sha256 } of keys)
+    if (!known.keys.has(sha256)) return bad('identity-unreadable', { what: 'key', wrong: 'ENOENT' });
   const named = objects.map(({ name, bytes }) => ({ name, bytes, sha256: digestOf(bytes) }));
   const fresh = new Map(
     named.flatMap(({ sha256, bytes }) => (known.objects.has(sha256) ? [] : [[sha256, bytes] as const])),
   );
+  if (!known.named) {
+    await pointTo({ at, files }, before);
+    await files.syncDirectory(at.root);
+    known.named = true;
+  }
+  // What was never in force must not become one of the last three.
+  for (const one of await listNumbers(at, files)) if (one > before) await files.unlink(manifestPath(at, one));
   const written: Written[] = [];
   const facts = new Map(known.objects);
   try {
@@ -193,13 +209,13 @@ async function persist({ at, files, known }: Store, { number, objects, keys }: N
   try {
     await files.syncDirectory(at.root);
   } catch (error) {
-    await quietly(() => (before === 0 ? files.unlink(at.current) : pointTo({ at, files }, before)));
+    await quietly(() => pointTo({ at, files }, before));
     throw error;
   }
   known.current = number;
   known.flips += 1;
   for (const [sha256, found] of facts) known.objects.set(sha256, found);
-  return null;
+  return good(null);
 }
 
 async function pointTo({ at, files }: Pick<Store, 'at' | 'files'>, number: number): Promise<void> {
@@ -215,7 +231,7 @@ async function sweep({ at, files, known }: Store): Promise<void> {
   const { kept, numbers } = await findGenerations(at, files);
   const stay = new Set(kept.map(({ number }) => number));
   for (const number of numbers) if (!stay.has(number)) await files.unlink(manifestPath(at, number));
-  if (kept.some(({ manifest }) => !manifest.ok && manifest.fault.code === 'generation-damaged')) return;
+  if (kept.some(({ manifest }) => !manifest.ok && isDamage(manifest.fault))) return;
   const mentioned = new Set(kept.flatMap(({ mentions }) => mentions));
   for (const name of await files.list(at.objects)) {
     if (mentioned.has(name)) continue;
@@ -229,12 +245,12 @@ async function sweep({ at, files, known }: Store): Promise<void> {
   }
 }
 
-async function replaceCounters({ at, files }: Store, counters: Counters): Promise<null> {
+async function replaceCounters({ at, files }: Store, counters: Counters): Promise<Result<null>> {
   const next = `${at.counters}${temporary}`;
   await (await writeAnew(files, next, seal(JSON.stringify(counters)))).finish();
   await files.rename(next, at.counters);
   await files.syncDirectory(at.root);
-  return null;
+  return good(null);
 }
 
 async function readCounters({ at, files }: Store): Promise<DiskRead['counters']> {
@@ -248,7 +264,7 @@ async function readCounters({ at, files }: Store): Promise<DiskRead['counters']>
   }
 }
 
-async function writeKey({ at, files, known }: Store, pkcs8: Uint8Array): Promise<KeyRef> {
+async function writeKey({ at, files, known }: Store, pkcs8: Uint8Array): Promise<Result<KeyRef>> {
   const sha256 = digestOf(pkcs8);
   const path = join(at.keys, sha256);
   await (await writeImmutable(files, path, pkcs8, sha256)).finish();
@@ -256,7 +272,7 @@ async function writeKey({ at, files, known }: Store, pkcs8: Uint8Array): Promise
   if ('wrong' in found) throw Object.assign(new Error('the key read back is another'), { code: 'EIO' });
   await files.syncDirectory(at.keys);
   known.keys.set(sha256, known.flips);
-  return { kind: 'file', sha256 };
+  return good({ kind: 'file', sha256 });
 }
 
 async function readKey({ at, files }: Store, { sha256 }: KeyRef): Promise<Result<Uint8Array>> {

@@ -52,14 +52,11 @@ export const manifestLink = (number: number): string => `generations/${number}.j
 
 /** Rejects where the directory itself cannot be read: that is not the same as an empty one. */
 export async function findGenerations(at: Place, files: Files): Promise<Found> {
-  const numbers = (await files.list(at.generations))
-    .filter((name) => /^[1-9][0-9]{0,15}\.json$/.test(name))
-    .map((name) => Number.parseInt(name, 10))
-    .sort((a, b) => b - a);
+  const numbers = await listNumbers(at, files);
   const named = await currentNumber(at, files);
   const current = named ?? numbers[0] ?? 0;
   const candidates = numbers.filter((number) => number <= current);
-  if (named !== null && !numbers.includes(named)) candidates.unshift(named);
+  if (named !== null && named > 0 && !numbers.includes(named)) candidates.unshift(named);
   const kept: Kept[] = [];
   let older = 0;
   for (const number of candidates) {
@@ -73,10 +70,17 @@ export async function findGenerations(at: Place, files: Files): Promise<Found> {
   return { current, named: named !== null, kept, numbers };
 }
 
-/** The number that `current` names, or null where it names none. */
+/** Of every manifest in the directory, newest first. */
+export const listNumbers = async (at: Place, files: Files): Promise<readonly number[]> =>
+  (await files.list(at.generations))
+    .filter((name) => /^[1-9][0-9]{0,15}\.json$/.test(name))
+    .map((name) => Number.parseInt(name, 10))
+    .sort((a, b) => b - a);
+
+/** The number that `current` names, 0 for no generation yet, or null where it is lost. */
 export async function currentNumber(at: Place, files: Files): Promise<number | null> {
   try {
-    const number = /^generations\/([1-9][0-9]{0,15})\.json$/.exec(await files.readLink(at.current))?.[1];
+    const number = /^generations\/(0|[1-9][0-9]{0,15})\.json$/.exec(await files.readLink(at.current))?.[1];
     return number === undefined ? null : Number(number);
   } catch (error) {
     const errno = errnoOf(error);
