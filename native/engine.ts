@@ -80,8 +80,7 @@ const toFault = ({ code, depth, reason }: RawAnswer): Fault =>
   fault(faultCodes.get(code) ?? 'path-invalid', { openssl: code, depth, reason });
 
 function load(): Addon {
-  // A bundle is CommonJS and has `__dirname`; the source tree is ESM and has `import.meta`.
-  const here = typeof __dirname === 'string' ? __dirname : dirname(fileURLToPath(import.meta.url));
+  const here = dirname(fileURLToPath(import.meta.url));
   const places = [join(here, 'thintrust.node'), join(here, '..', 'build', 'native', 'thintrust.node')];
   const file = places.find((place) => existsSync(place));
   if (!file) throw new Error(`the certificate path engine is missing: none of ${places.join(', ')}`);

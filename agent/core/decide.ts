@@ -6,7 +6,8 @@
  * Entries are taken as they count: leaving out what a managed device may not use, and which pin slot is accepted when, is
  * the caller's. Nothing here judges stapled OCSP, key possession or the TLS version.
  */
-import { type Certificate, type Fingerprint, fingerprintOf } from '../../protocol/certificate.ts';
+import { fingerprintsOf } from '../../protocol/alias.ts';
+import type { Certificate, Fingerprint } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import type { PathAnswer, PathQuestion, PolicyInputs } from '../../protocol/path.ts';
 import { type Instant, toNumericDate } from '../../protocol/time.ts';
@@ -97,7 +98,7 @@ const pinsOf = (request: TrustRequest): readonly TrustEntry[] =>
 function findBlocked(request: TrustRequest): Fault | null {
   const { blocklist, leaf, intermediates, entries } = request;
   if (blocklist.size === 0) return null;
-  const presented = [leaf, ...intermediates].map(fingerprintOf).find((fingerprint) => blocklist.has(fingerprint));
+  const presented = [leaf, ...intermediates].flatMap(fingerprintsOf).find((fingerprint) => blocklist.has(fingerprint));
   if (presented) return fault('blocklisted', { fingerprint: presented });
   const [first] = entries;
   return first && usable(request).length === 0 ? fault('blocklisted', { fingerprint: first.fingerprint }) : null;

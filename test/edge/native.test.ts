@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { openEngine } from '../../native/engine.ts';
 import type { FaultCode } from '../../protocol/fault.ts';
 import type { PathQuestion } from '../../protocol/path.ts';
-import { clientAuth, type Issued, issue, rsaKey, serverAuth } from '../fakes/issue.ts';
+import { clientAuth, ecKey, type Issued, issue, rsaKey, serverAuth } from '../fakes/issue.ts';
 import { assert, table, test } from '../harness.ts';
 
 const engine = openEngine();
@@ -106,6 +106,11 @@ const pathRows: readonly Row[] = [
     ask: { crls: [readVector('crls/GoodCACRL.crl')] },
     code: 'crl-unavailable',
   },
+  ...['prime256v1', 'secp384r1', 'secp521r1'].map((curve) => ({
+    name: `the other good ECDSA signature, ${curve}`,
+    ask: otherSignature(curve),
+    code: null,
+  })),
   { name: 'broken signature', ask: { leaf: flip(leaf.der, -3) }, code: 'path-invalid' },
   { name: 'no bytes', ask: { leaf: new Uint8Array() }, code: 'certificate-unreadable' },
   { name: 'garbage leaf', ask: { leaf: Buffer.from('not a certificate') }, code: 'certificate-unreadable' },
@@ -276,6 +281,12 @@ function judge(ask: Partial<PathQuestion>): FaultCode | null {
 function weakMiddle(): Partial<PathQuestion> {
   const weak = issue({ cn: 'Weak', ca: true, by: root, hash: 'sha1' });
   return { leaf: by(weak), intermediates: [weak.der] };
+}
+
+function otherSignature(curve: string): Partial<PathQuestion> {
+  const anchor = issue({ cn: curve, ca: true, key: ecKey(curve) });
+  const { twin } = issue({ cn: 'leaf', by: anchor });
+  return { leaf: twin ?? new Uint8Array(), anchors: [anchor.der] };
 }
 
 function inputs(initial: readonly string[]) {

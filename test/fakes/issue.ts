@@ -8,6 +8,8 @@ export type Issued = {
   readonly der: Buffer;
   readonly key: KeyObject;
   readonly name: Buffer;
+  /** The same certificate with the other good signature ECDSA has: (r, n − s) for (r, s). Null for RSA issuers. */
+  readonly twin: Buffer | null;
 };
 export type Wish = {
   readonly cn: string;
@@ -38,7 +40,7 @@ const algorithms = {
   rsa: { sha256: '1.2.840.113549.1.1.11', sha1: '1.2.840.113549.1.1.5' },
 } as const;
 
-export const ecKey = (): KeyObject => generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey;
+export const ecKey = (namedCurve = 'prime256v1'): KeyObject => generateKeyPairSync('ec', { namedCurve }).privateKey;
 export const rsaKey = (bits: number): KeyObject => generateKeyPairSync('rsa', { modulusLength: bits }).privateKey;
 
 export function issue(wish: Wish): Issued {
@@ -56,8 +58,16 @@ export function issue(wish: Wish): Issued {
     spki(key),
     tlv(0xa3, sequence(...extensions(wish, key, signer.key))),
   );
-  const signature = sign(wish.hash ?? 'sha256', body, signer.key);
-  return { der: sequence(body, algorithm, bits(signature)), key, name };
+  const seal = (signature: Buffer): Buffer => sequence(body, algorithm, bits(signature));
+  if (signer.key.asymmetricKeyType === 'rsa')
+    return { der: seal(sign(wish.hash ?? 'sha256', body, signer.key)), key, name, twin: null };
+  const raw = sign(wish.hash ?? 'sha256', body, { key: signer.key, dsaEncoding: 'ieee-p1363' });
+  const half = raw.length / 2;
+  const [r, s] = [toNumber(raw.subarray(0, half)), toNumber(raw.subarray(half))];
+  const order = orders[signer.key.asymmetricKeyDetails?.namedCurve ?? ''];
+  if (!order) throw new Error('an unknown curve');
+  const pair = (other: bigint): Buffer => sequence(integer(r), integer(other));
+  return { der: seal(pair(s)), key, name, twin: seal(pair(order - s)) };
 }
 
 function extensions(wish: Wish, key: KeyObject, signer: KeyObject): readonly Buffer[] {
@@ -80,6 +90,20 @@ function extensions(wish: Wish, key: KeyObject, signer: KeyObject): readonly Buf
 
 /** keyCertSign and cRLSign, or digitalSignature. */
 const keyUsage = (ca: boolean): Buffer => tlv(0x03, ca ? Buffer.of(1, 0x06) : Buffer.of(7, 0x80));
+const orders: Readonly<Record<string, bigint>> = {
+  prime256v1: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+  secp384r1: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  secp521r1:
+    0x1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+};
+const toNumber = (bytes: Buffer): bigint => BigInt(`0x${bytes.toString('hex')}`);
+
+function integer(value: bigint): Buffer {
+  const bytes = Buffer.from(value.toString(16).padStart(136, '0'), 'hex');
+  const first = bytes.findIndex((byte, index) => byte !== 0 || (bytes[index + 1] ?? 0x80) > 0x7f);
+  return tlv(0x02, bytes.subarray(first));
+}
+
 const subtrees = (names: readonly string[]): readonly Buffer[] =>
   names.map((dns) => sequence(tlv(0x82, Buffer.from(dns))));
 const extension = (id: string, critical: boolean, value: Buffer): Buffer =>
