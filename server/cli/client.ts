@@ -1,0 +1,61 @@
+/** The administration API from the other side of its socket. */
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { bad, type Facts, type Fault, fault, faultKinds, good, type Result } from '../../protocol/fault.ts';
+
+export type Answer<T> = Result<T> & { readonly faults?: readonly Fault[] };
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export const socketFile = 'control.sock';
+const timeoutMs = 60_000;
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+/**
+ * One call. Faults: `daemon-not-running` when nobody listens, `timed-out`, `server-answer` for what is no answer of ours,
+ * and whatever the server refuses with.
+ */
+export function call<T>(state: string, method: Method, path: string, body?: unknown): Promise<Answer<T>> {
+  return new Promise((resolve) => {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
+    const socketPath = join(state, socketFile);
+    const asked = request({ socketPath, method, path: `/api/v1${path}`, headers, timeout: timeoutMs }, (answer) => {
+      const parts: Buffer[] = [];
+      let bytes = 0;
+      answer.on('data', (part: Buffer) => {
+        bytes += part.length;
+        if (bytes <= maxAnswerBytes) parts.push(part);
+        else asked.destroy();
+      });
+      answer.on('end', () => resolve(read<T>(answer.statusCode ?? 0, Buffer.concat(parts))));
+    });
+    asked.on('timeout', () => {
+      resolve(bad('timed-out'));
+      asked.destroy();
+    });
+    asked.on('error', () => resolve(bad('daemon-not-running', { path: socketPath.slice(-200) })));
+    asked.end(payload);
+  });
+}
+
+/** One segment of a path. */
+export const segment = (text: string): string => encodeURIComponent(text);
+
+function read<T>(status: number, bytes: Buffer): Answer<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return bad('server-answer', { status });
+  }
+  if (status >= 200 && status < 300) return good(value as T);
+  const problem = value as {
+    readonly code?: unknown;
+    readonly facts?: unknown;
+    readonly faults?: readonly Fault[];
+  } | null;
+  const code = Object.keys(faultKinds).find((known) => known === problem?.code) as Fault['code'] | undefined;
+  if (code === undefined) return bad('server-answer', { status });
+  const found = { ok: false as const, fault: fault(code, (problem?.facts ?? {}) as Facts) };
+  return Array.isArray(problem?.faults) ? { ...found, faults: problem.faults } : found;
+}

@@ -1,0 +1,145 @@
+/** Commands about the policy of a group. */
+import { readFile } from 'node:fs/promises';
+import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { bad } from '../../protocol/fault.ts';
+import { fill } from '../../words/say.ts';
+import { serverWords as words } from '../../words/server.ts';
+import type { Entry, Settings } from '../core/policy.ts';
+import type { PolicyView } from '../edge/policies.ts';
+import { call, segment } from './client.ts';
+import { type Command, misused, type Outcome, textOption, type Words } from './command.ts';
+import { date, lines, table } from './print.ts';
+import { doneText, fileName, show } from './remote.ts';
+
+const { labels, values } = words;
+const purposes = ['rdp', 'broker', 'log'];
+const blocks = ['certificates', 'contacts'];
+/** What the server takes, with room to spare; the server says so too. */
+const maxFileBytes = 8 * 1024 * 1024;
+const noContacts = { name: '', phone: '', email: '', note: '' };
+
+export const policyCommands: readonly Command[] = [
+  {
+    name: 'policy show',
+    positionals: ['GROUP'],
+    options: {},
+    run: (given) => show(call<PolicyView>(given.state, 'GET', pathOf(given)), policyText),
+  },
+  {
+    name: 'policy add-certificate',
+    positionals: ['GROUP', 'FILE'],
+    options: { purpose: { type: 'string', text: 'purpose', required: true } },
+    run: addCertificate,
+  },
+  {
+    name: 'policy remove-certificate',
+    positionals: ['GROUP', 'SHA256'],
+    options: { purpose: { type: 'string', text: 'purpose' } },
+    run: async (given) => {
+      const purpose = textOption(given, 'purpose');
+      if (purpose !== undefined && !purposes.includes(purpose)) return wrongPurpose();
+      const body = { fingerprint: fingerprintOf(given), ...(purpose === undefined ? {} : { purpose }) };
+      return show(call(given.state, 'POST', `${pathOf(given)}/certificates/remove`, body), () => `${values.removed}\n`);
+    },
+  },
+  {
+    name: 'policy set-contacts',
+    positionals: ['GROUP'],
+    options: {
+      name: { type: 'string', text: 'contact-name', required: true },
+      phone: { type: 'string', text: 'phone' },
+      email: { type: 'string', text: 'email' },
+      note: { type: 'string', text: 'note' },
+    },
+    run: (given) => {
+      const set = Object.entries(given.options).filter(([name, value]) => name in noContacts && value !== undefined);
+      const body = { ...noContacts, ...Object.fromEntries(set) };
+      return show(call(given.state, 'PUT', `${pathOf(given)}/contacts`, body), doneText);
+    },
+  },
+  {
+    name: 'policy clear-contacts',
+    positionals: ['GROUP'],
+    options: {},
+    run: (given) => show(call(given.state, 'PUT', `${pathOf(given)}/contacts`, null), doneText),
+  },
+  { name: 'policy block', positionals: ['GROUP', 'SHA256'], options: {}, run: (given) => setBlocked(given, true) },
+  { name: 'policy unblock', positionals: ['GROUP', 'SHA256'], options: {}, run: (given) => setBlocked(given, false) },
+  { name: 'policy lock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, true) },
+  { name: 'policy unlock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, false) },
+];
+
+const pathOf = ({ positionals: [group = ''] }: Words): string => `/groups/${segment(group)}/policy`;
+
+/** As people copy it: with blanks, colons, capitals. */
+const fingerprintOf = ({ positionals }: Words): string => (positionals[1] ?? '').replace(/[\s:]/g, '').toLowerCase();
+
+const wrongPurpose = (): Outcome => misused(fill(words.badChoice, { name: 'purpose', choices: purposes.join(', ') }));
+
+async function addCertificate(given: Words): Promise<Outcome> {
+  const purpose = textOption(given, 'purpose') ?? '';
+  if (!purposes.includes(purpose)) return wrongPurpose();
+  const path = given.positionals[1] ?? '';
+  let content: Uint8Array;
+  try {
+    content = await readFile(path);
+  } catch {
+    const refused = bad('not-found', { what: path.slice(-200) });
+    return { ...refused, text: fill(words.noFile, { file: path }) };
+  }
+  if (content.length > maxFileBytes) return bad('too-large', { bytes: content.length, limit: maxFileBytes });
+  const body = { purpose, file: fileName(path), content: toBase64(content) };
+  const asked = call<readonly string[]>(given.state, 'POST', `${pathOf(given)}/certificates`, body);
+  return show(asked, (added) => [values.added, ...added, ''].join('\n'));
+}
+
+const setBlocked = (given: Words, blocked: boolean): Promise<Outcome> =>
+  show(
+    call(given.state, 'PUT', `${pathOf(given)}/blocklist`, { fingerprint: fingerprintOf(given), blocked }),
+    doneText,
+  );
+
+async function setLock(given: Words, enforced: boolean): Promise<Outcome> {
+  const block = given.positionals[1] ?? '';
+  if (!blocks.includes(block))
+    return misused(fill(words.badChoice, { name: 'BLOCK', choices: blocks.join(', ') }).replace(/^--/, ''));
+  return show(call(given.state, 'PUT', `${pathOf(given)}/lock`, { block, enforced }), doneText);
+}
+
+function policyText({ group, own, effective, rev, signedAt }: PolicyView): string {
+  const contacts = effective.contacts.value;
+  const head = lines([
+    [labels.group, group.name],
+    [labels.revision, String(rev)],
+    [labels.signed, date(signedAt)],
+    [labels.contacts, contacts ? Object.values(contacts).filter(Boolean).join(', ') : values.none],
+    [labels.locked, blocks.filter((block) => effective[block as 'contacts'].enforced).join(', ') || values.none],
+    [labels.blocked, effective.blocklist.join(', ') || values.none],
+  ]);
+  return `${head}\n${entriesText(own, effective.certificates.entries)}`;
+}
+
+const entriesText = (own: Settings, entries: readonly Entry[]): string =>
+  table(
+    [
+      labels.file,
+      labels.purpose,
+      labels.issuer,
+      labels.owner,
+      labels.from,
+      labels.to,
+      labels.fingerprint,
+      labels.group,
+    ],
+    entries.map((entry) => {
+      const parsed = parseCertificate(fromBase64(entry.certificate));
+      const { issuer, owner, notBefore, notAfter } = parsed.ok
+        ? parsed.value
+        : { issuer: '', owner: '', notBefore: null, notAfter: null };
+      const isOwn = own.certificates.entries.some(
+        ({ fingerprint, purpose }) => fingerprint === entry.fingerprint && purpose === entry.purpose,
+      );
+      const where = isOwn ? '' : values.inherited;
+      return [entry.file, entry.purpose, issuer, owner, date(notBefore), date(notAfter), entry.fingerprint, where];
+    }),
+  );

@@ -1,0 +1,302 @@
+/** Commands that ask the running server over its administration socket. */
+import { basename } from 'node:path';
+import { groupFingerprint } from '../../protocol/certificate.ts';
+import { dayMs } from '../../protocol/time.ts';
+import { fill } from '../../words/say.ts';
+import { serverWords as words } from '../../words/server.ts';
+import type { CodeAnswer } from '../edge/codes.ts';
+import type { Invited } from '../edge/enrolment.ts';
+import type { AuditRow, StatusView } from '../edge/overview.ts';
+import type { DeviceDetails, DeviceRow, GroupView } from '../edge/places.ts';
+import type { Gate, ServerCertificateView, Switched } from '../edge/rotation.ts';
+import { type Answer, call, segment } from './client.ts';
+import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
+import { date, lines, table } from './print.ts';
+
+const { labels, values } = words;
+const maxAfterDays = 396;
+const maxAuditRows = 1000;
+
+/** What was refused stays refused; what was answered becomes text. */
+export async function show<T>(asked: Promise<Answer<T>>, text: (value: T) => string): Promise<Outcome> {
+  const answer = await asked;
+  if (answer.ok) return { ok: true, text: text(answer.value), data: answer.value };
+  return answer.faults ? { ok: false, fault: answer.fault, faults: answer.faults } : { ok: false, fault: answer.fault };
+}
+
+export const doneText = (): string => `${words.done}\n`;
+const none = {};
+
+export const fleetCommands: readonly Command[] = [
+  {
+    name: 'status',
+    positionals: [],
+    options: none,
+    run: ({ state }) => show(call<StatusView>(state, 'GET', '/status'), statusText),
+  },
+  {
+    name: 'invite',
+    positionals: [],
+    options: { name: { type: 'string', text: 'name' }, group: { type: 'string', text: 'group' } },
+    run: (given) => {
+      const [name, group] = [textOption(given, 'name'), textOption(given, 'group')];
+      const body = { ...(name === undefined ? {} : { name }), ...(group === undefined ? {} : { group }) };
+      return show(call<Invited>(given.state, 'POST', '/invitations', body), invitationText);
+    },
+  },
+  {
+    name: 'devices',
+    positionals: [],
+    options: none,
+    run: ({ state }) => show(call<DeviceRow[]>(state, 'GET', '/devices'), devicesText),
+  },
+  {
+    name: 'device show',
+    positionals: ['DEVICE'],
+    options: none,
+    run: ({ state, positionals: [device = ''] }) =>
+      show(call<DeviceDetails>(state, 'GET', `/devices/${segment(device)}`), deviceText),
+  },
+  {
+    name: 'device move',
+    positionals: ['DEVICE'],
+    options: { group: { type: 'string', text: 'group', required: true } },
+    run: (given) => {
+      const path = `/devices/${segment(given.positionals[0] ?? '')}/move`;
+      return show(call(given.state, 'POST', path, { group: textOption(given, 'group') }), doneText);
+    },
+  },
+  {
+    name: 'device remove',
+    positionals: ['DEVICE'],
+    options: none,
+    run: ({ state, positionals: [device = ''] }) =>
+      show(call(state, 'DELETE', `/devices/${segment(device)}`), () => `${values.removed}\n`),
+  },
+  {
+    name: 'groups',
+    positionals: [],
+    options: none,
+    run: ({ state }) => show(call<GroupView[]>(state, 'GET', '/groups'), groupsText),
+  },
+  {
+    name: 'group add',
+    positionals: ['NAME'],
+    options: { parent: { type: 'string', text: 'parent' } },
+    run: (given) => {
+      const parent = textOption(given, 'parent');
+      const body = { name: given.positionals[0] ?? '', ...(parent === undefined ? {} : { parent }) };
+      return show(call<{ id: string }>(given.state, 'POST', '/groups', body), ({ id }) => `${id}\n`);
+    },
+  },
+  {
+    name: 'certificate show',
+    positionals: [],
+    options: none,
+    run: ({ state }) => show(call<ServerCertificateView[]>(state, 'GET', '/server-certificates'), certificatesText),
+  },
+  {
+    name: 'certificate schedule',
+    positionals: [],
+    options: { at: { type: 'string', text: 'at' }, 'after-days': { type: 'string', text: 'after-days' } },
+    run: schedule,
+  },
+  {
+    name: 'certificate gate',
+    positionals: [],
+    options: none,
+    run: ({ state }) => show(call<Gate>(state, 'GET', '/server-certificates/gate'), gateText),
+  },
+  {
+    name: 'certificate switch',
+    positionals: [],
+    options: { override: { type: 'boolean', text: 'override' } },
+    run: ({ state, options }) => {
+      const body = { override: options['override'] === true };
+      return show(call<Switched>(state, 'POST', '/server-certificates/switch', body), switchedText);
+    },
+  },
+  {
+    name: 'certificate reset-reserve',
+    positionals: [],
+    options: none,
+    run: ({ state }) => show(call(state, 'DELETE', '/server-certificates/reserve'), doneText),
+  },
+  {
+    name: 'audit',
+    positionals: [],
+    options: { limit: { type: 'string', text: 'limit' } },
+    run: async (given) => {
+      const limit = numberOption(given, 'limit', 1, maxAuditRows);
+      if (limit.ok !== true) return limit;
+      return show(call<AuditRow[]>(given.state, 'GET', `/audit?limit=${limit.value ?? 50}`), auditText);
+    },
+  },
+  {
+    name: 'adopt',
+    positionals: ['on|off'],
+    options: none,
+    run: async ({ state, positionals: [wanted = ''] }) => {
+      if (wanted !== 'on' && wanted !== 'off')
+        return misused(fill(words.badChoice, { name: 'adopt', choices: 'on, off' }).replace(/^--/, ''));
+      return show(call(state, 'PUT', '/adopting', { adopting: wanted === 'on' }), doneText);
+    },
+  },
+];
+
+/** The answer to a confirmation code, over the running server. */
+export function answerText({ action, device, certificate, replacementCode }: CodeAnswer): string {
+  const actions: Readonly<Record<string, string>> = words.code.actions;
+  const offered = certificate
+    ? ([
+        [words.code.certificate, certificate.view.owner],
+        [words.code.role, certificate.role],
+        [words.code.fingerprint, groupFingerprint(certificate.view.fingerprint)],
+        [words.code.valid, `${date(certificate.view.notBefore)} – ${date(certificate.view.notAfter)}`],
+      ] as const)
+    : [];
+  const asked = [
+    [words.code.action, actions[action] ?? action],
+    [words.code.device, `${device.name} (${device.id})`],
+    ...offered,
+  ] as const;
+  return `${words.code.lead}\n\n${lines(asked)}\n${lines([[words.code.answer, replacementCode]])}`;
+}
+
+/** File names travel without their directory. */
+export const fileName = (path: string): string => basename(path).slice(-255);
+
+async function schedule(given: Words): Promise<Outcome> {
+  const [at, days] = [textOption(given, 'at'), numberOption(given, 'after-days', 0, maxAfterDays)];
+  if (days.ok !== true) return days;
+  if (at !== undefined && days.value !== undefined) return misused(words.oneOf);
+  const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+  const instant = at !== undefined && rfc3339.test(at) ? Date.parse(at) : Number.NaN;
+  if (at !== undefined && Number.isNaN(instant)) return misused(words.badDate);
+  const activateAt = at === undefined ? Date.now() + (days.value ?? 7) * dayMs : instant;
+  return show(
+    call<ServerCertificateView>(given.state, 'POST', '/server-certificates/reserve', { activateAt }),
+    (made) => `${certificatesText([made])}${fill(values.activated, { at: date(made.activateAt) })}\n`,
+  );
+}
+
+const yesNo = (value: boolean): string => (value ? values.yes : values.no);
+
+function statusText(status: StatusView): string {
+  return lines([
+    [labels.server, status.serverId],
+    [labels.https, status.https],
+    [labels.mqtt, status.mqtt],
+    [labels.certificate, groupFingerprint(status.fingerprint)],
+    [labels.to, date(status.notAfter)],
+    [labels.reserve, status.reserve ? groupFingerprint(status.reserve) : values.none],
+    [labels.devices, String(status.devices)],
+    [labels.online, String(status.online)],
+    [labels.groups, String(status.groups)],
+    [labels.unpublished, String(status.unpublished)],
+    [labels.waiting, String(status.waiting)],
+    [labels.adopting, yesNo(status.adopting)],
+  ]);
+}
+
+function invitationText(made: Invited): string {
+  const rows = lines([
+    [words.invitation.address, made.address],
+    [words.invitation.fingerprint, groupFingerprint(made.fingerprint)],
+    [words.invitation.invitation, made.invitation],
+    [words.invitation.password, made.password],
+  ]);
+  return `${fill(words.invitation.lead, { expires: date(made.expiresAt) })}\n\n${rows}`;
+}
+
+const stateOf = ({ waiting, confirmed }: DeviceRow): string =>
+  waiting ? values.waiting : confirmed ? values.registered : values.registering;
+
+const devicesText = (rows: readonly DeviceRow[]): string =>
+  table(
+    [labels.name, labels.group, labels.presence, labels.lastSeen, labels.state, labels.id],
+    rows.map((row) => [row.name, row.group, row.presence, date(row.lastSeen), stateOf(row), row.id]),
+  );
+
+type ReportView = {
+  readonly applied?: { readonly policy: number };
+  readonly pins?: {
+    readonly current: string;
+    readonly reserve: string | null;
+    readonly previous: string | null;
+  } | null;
+  readonly certificates?: readonly {
+    readonly fingerprint: string;
+    readonly purpose: string;
+    readonly source: string;
+  }[];
+  readonly faults?: readonly { readonly code: string }[];
+};
+
+function deviceText(device: DeviceDetails): string {
+  const report = (device.report ?? {}) as ReportView;
+  const head = lines([
+    [labels.name, device.name],
+    [labels.id, device.id],
+    [labels.group, device.group],
+    [labels.state, stateOf(device)],
+    [labels.presence, device.presence],
+    [labels.lastSeen, date(device.lastSeen)],
+    [labels.hardware, device.hardwareId],
+    ...device.identities.map((each) => [labels.identity, `${each.serial}, ${date(each.notAfter)}`] as const),
+    [labels.policy, String(report.applied?.policy ?? values.none)],
+    ...Object.entries(report.pins ?? {}).map(([slot, pin]) => [`${labels.pins}: ${slot}`, pin ?? values.none] as const),
+    [labels.faults, report.faults?.map(({ code }) => code).join(', ') || values.none],
+  ]);
+  const held = report.certificates ?? [];
+  if (held.length === 0) return head;
+  const rows = held.map(({ purpose, source, fingerprint }) => [purpose, source, fingerprint]);
+  return `${head}\n${table([labels.purpose, labels.kind, labels.fingerprint], rows)}`;
+}
+
+const groupsText = (rows: readonly GroupView[]): string =>
+  table(
+    [labels.group, labels.devices, labels.kind, labels.id],
+    rows.map(({ path, devices, kind, id }) => [path, String(devices), values[kind], id]),
+  );
+
+const certificatesText = (rows: readonly ServerCertificateView[]): string =>
+  table(
+    [labels.role, labels.owner, labels.from, labels.to, labels.activeFrom, labels.fingerprint],
+    rows.map((row) => [
+      row.role,
+      row.owner,
+      date(row.notBefore),
+      date(row.notAfter),
+      row.activateAt === null ? '' : date(row.activateAt),
+      row.fingerprint,
+    ]),
+  );
+
+function gateText({ open, notReady }: Gate): string {
+  if (open) return `${values.gateOpen}\n`;
+  const rows = notReady.map(({ name, lastSeen, id }) => [name, date(lastSeen), id]);
+  const lead = fill(values.gateClosed, { count: notReady.length });
+  return `${lead}\n${table([labels.name, labels.lastSeen, labels.id], rows)}`;
+}
+
+function switchedText({ main, listeners }: Switched): string {
+  const told = listeners.map(({ listener, right }) =>
+    fill(right ? values.listenerRight : values.listenerWrong, { listener }),
+  );
+  return [fill(values.switched, { fingerprint: main }), ...told, ''].join('\n');
+}
+
+const auditText = (rows: readonly AuditRow[]): string =>
+  table(
+    [labels.time, labels.actor, labels.action, labels.subject, labels.facts],
+    rows.map(({ at, actor, action, subject, facts }) => [
+      date(at),
+      actor,
+      action,
+      subject,
+      Object.entries(facts)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(' '),
+    ]),
+  );

@@ -1,0 +1,112 @@
+/**
+ * The administration API, `/api/v1`, for the command line over a Unix socket (and later for the Web Console). Every answer
+ * that is not 2xx is a problem document (RFC 9457) that carries the fault as `code`, `kind`, `facts`.
+ */
+import { chmodSync, rmSync } from 'node:fs';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { bad, type Fault, type FaultCode, fault, type Result } from '../../protocol/fault.ts';
+import { sayFault, wordsOf } from '../../words/say.ts';
+import { mayDo, type Role } from '../core/permission.ts';
+import { type AdminRoute, adminRoutes } from './admin-routes.ts';
+import type { Server } from './context.ts';
+
+export type Admin = { readonly close: () => Promise<void> };
+type Problem = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: FaultCode;
+  readonly kind: Fault['kind'];
+  readonly facts: Fault['facts'];
+};
+
+/** A file of certificates in base64, and room around it. */
+const maxBodyBytes = 12 * 1024 * 1024;
+
+const statuses: Partial<Record<FaultCode, number>> = {
+  'not-found': 404,
+  'method-not-allowed': 405,
+  'not-allowed': 403,
+  'already-exists': 409,
+  'devices-not-ready': 409,
+  'no-reserve': 409,
+  'too-large': 413,
+  internal: 500,
+};
+
+/**
+ * Listens on `path`, readable by its owner only: whoever can open it is an administrator. `publish` runs after every change.
+ */
+export async function serveAdmin(server: Server, publish: () => Promise<void>, path: string): Promise<Admin> {
+  const app = fastify({
+    bodyLimit: maxBodyBytes,
+    forceCloseConnections: true,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
+  });
+  app.setErrorHandler((error: { readonly code?: string; readonly validation?: unknown }, _request, reply) => {
+    const found = faultOf(error);
+    if (found.code === 'internal') server.log('error', 'the administration API failed', { reason: String(error) });
+    return sendProblem(reply, found);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, fault('not-found', { what: request.url.slice(0, 120) })),
+  );
+  for (const route of adminRoutes) addRoute(app, server, publish, route);
+  rmSync(path, { force: true });
+  await app.listen({ path });
+  chmodSync(path, 0o600);
+  return {
+    close: async () => {
+      await app.close();
+      rmSync(path, { force: true });
+    },
+  };
+}
+
+function addRoute(app: FastifyInstance, server: Server, publish: () => Promise<void>, route: AdminRoute): void {
+  const { method, url, body, action, run } = route;
+  app.route({
+    method,
+    url: `/api/v1${url}`,
+    ...(body ? { schema: { body } } : {}),
+    handler: async (request: FastifyRequest, reply: FastifyReply) => {
+      const role: Role = 'administrator';
+      const result: Result<unknown> = mayDo(role, action)
+        ? await run(server, {
+            params: request.params as Readonly<Record<string, string>>,
+            query: request.query as Readonly<Record<string, string>>,
+            body: request.body,
+            actor: role,
+          })
+        : bad('not-allowed');
+      if (!result.ok) return sendProblem(reply, result.fault, 'faults' in result ? { faults: result.faults } : {});
+      if (method !== 'GET') await publish();
+      return reply.send(result.value ?? {});
+    },
+  });
+}
+
+function sendProblem(reply: FastifyReply, found: Fault, more: object = {}): FastifyReply {
+  const status = statuses[found.code] ?? (found.kind === 'broken' ? 500 : found.kind === 'unavailable' ? 503 : 400);
+  const problem: Problem = {
+    type: `urn:thintrust:fault:${found.code}`,
+    title: sayFault(wordsOf.en, found),
+    status,
+    ...found,
+  };
+  return reply
+    .code(status)
+    .header('content-type', 'application/problem+json')
+    .serializer((payload: unknown) => JSON.stringify(payload))
+    .send({ ...problem, ...more });
+}
+
+function faultOf(error: { readonly code?: string; readonly validation?: unknown }): Fault {
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return fault('too-large', { limit: maxBodyBytes });
+  if (error.code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY')
+    return fault('not-json', { what: 'body' });
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return fault('bad-shape', { what: 'body', rule: 'media type' });
+  if (!Array.isArray(error.validation)) return fault('internal', { what: 'administration API' });
+  const [first] = error.validation as { readonly instancePath?: string; readonly keyword?: string }[];
+  return fault('bad-shape', { what: 'body', at: first?.instancePath ?? '', rule: first?.keyword ?? '' });
+}

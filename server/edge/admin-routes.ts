@@ -1,0 +1,166 @@
+/** What the administration API offers: path, right, shape of the body, and the operation behind it. */
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import { instant } from '../../protocol/time.ts';
+import type { Action } from '../core/permission.ts';
+import { setAdopting } from './backup.ts';
+import { answerCode } from './codes.ts';
+import type { Actor, Server } from './context.ts';
+import { invite } from './enrolment.ts';
+import { listAudit, showStatus } from './overview.ts';
+import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
+import { addCertificates, removeCertificate, setBlocked, setContacts, setLock, showPolicy } from './policies.ts';
+import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
+
+export type Call = {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  /** Checked against the route's schema. */
+  readonly body: unknown;
+  readonly actor: Actor;
+};
+export type AdminRoute = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly url: string;
+  readonly action: Action;
+  readonly body?: TSchema;
+  readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;
+};
+
+const closed = { additionalProperties: false };
+const name = Type.String({ minLength: 1, maxLength: 120 });
+const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const purpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
+const block = Type.Union([Type.Literal('certificates'), Type.Literal('contacts')]);
+const defaultAuditRows = 50;
+const maxAuditRows = 1000;
+
+/** A route whose body was checked against `body` before `run` sees it. */
+const withBody = <S extends TSchema>(
+  route: Omit<AdminRoute, 'body' | 'run'>,
+  body: S,
+  run: (server: Server, body: Static<S>, call: Call) => Promise<Result<unknown>>,
+): AdminRoute => ({ ...route, body, run: (server, call) => run(server, call.body as Static<S>, call) });
+
+const reading = (url: string, run: AdminRoute['run'], action: Action = 'read'): AdminRoute => ({
+  method: 'GET',
+  url,
+  action,
+  run,
+});
+
+const of = ({ params }: Call, param: string): string => params[param] ?? '';
+
+export const adminRoutes: readonly AdminRoute[] = [
+  reading('/status', async (server) => good(await showStatus(server))),
+  withBody(
+    { method: 'POST', url: '/invitations', action: 'invite' },
+    Type.Object({ name: Type.Optional(name), group: Type.Optional(name) }, closed),
+    (server, body, { actor }) => invite(server, actor, body),
+  ),
+  reading('/devices', async (server) => good(await listDevices(server))),
+  reading('/devices/:device', (server, call) => showDevice(server, of(call, 'device'))),
+  withBody(
+    { method: 'POST', url: '/devices/:device/move', action: 'edit-devices' },
+    Type.Object({ group: name }, closed),
+    (server, { group }, call) => moveDevice(server, call.actor, { device: of(call, 'device'), group }),
+  ),
+  {
+    method: 'DELETE',
+    url: '/devices/:device',
+    action: 'edit-devices',
+    run: (server, call) => removeDevice(server, call.actor, of(call, 'device')),
+  },
+  reading('/groups', async (server) => good(await listGroups(server))),
+  withBody(
+    { method: 'POST', url: '/groups', action: 'edit-groups' },
+    Type.Object({ name, parent: Type.Optional(name) }, closed),
+    (server, body, { actor }) => addGroup(server, actor, body),
+  ),
+  reading('/groups/:group/policy', (server, call) => showPolicy(server, of(call, 'group'))),
+  withBody(
+    { method: 'POST', url: '/groups/:group/policy/certificates', action: 'edit-policies' },
+    Type.Object(
+      { purpose, file: Type.String({ maxLength: 255 }), content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }) },
+      closed,
+    ),
+    (server, body, call) =>
+      addCertificates(server, call.actor, of(call, 'group'), {
+        ...body,
+        content: Buffer.from(body.content, 'base64'),
+      }),
+  ),
+  withBody(
+    { method: 'POST', url: '/groups/:group/policy/certificates/remove', action: 'edit-policies' },
+    Type.Object({ fingerprint, purpose: Type.Optional(purpose) }, closed),
+    (server, body, call) => removeCertificate(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/contacts', action: 'edit-policies' },
+    Type.Union([
+      Type.Object(
+        {
+          name: Type.String({ maxLength: 120 }),
+          phone: Type.String({ maxLength: 60 }),
+          email: Type.String({ maxLength: 120 }),
+          note: Type.String({ maxLength: 200 }),
+        },
+        closed,
+      ),
+      Type.Null(),
+    ]),
+    (server, body, call) => setContacts(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/blocklist', action: 'edit-policies' },
+    Type.Object({ fingerprint, blocked: Type.Boolean() }, closed),
+    (server, body, call) => setBlocked(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/lock', action: 'edit-policies' },
+    Type.Object({ block, enforced: Type.Boolean() }, closed),
+    (server, body, call) => setLock(server, call.actor, of(call, 'group'), body),
+  ),
+  reading('/server-certificates', async (server) => good(await listServerCertificates(server))),
+  reading('/server-certificates/gate', (server) => readGate(server)),
+  withBody(
+    { method: 'POST', url: '/server-certificates/reserve', action: 'edit-server-certificates' },
+    Type.Object({ activateAt: Type.Integer({ minimum: 0, maximum: 253402300799999 }) }, closed),
+    (server, { activateAt }, { actor }) => scheduleReserve(server, actor, instant(activateAt)),
+  ),
+  {
+    method: 'DELETE',
+    url: '/server-certificates/reserve',
+    action: 'edit-server-certificates',
+    run: (server, { actor }) => resetReserve(server, actor),
+  },
+  withBody(
+    { method: 'POST', url: '/server-certificates/switch', action: 'edit-server-certificates' },
+    Type.Object({ override: Type.Boolean() }, closed),
+    (server, { override }, { actor }) => switchCertificate(server, actor, override),
+  ),
+  withBody(
+    { method: 'POST', url: '/codes', action: 'answer-codes' },
+    Type.Object(
+      { code: Type.String({ maxLength: 64 }), device: Type.Optional(name), certificate: Type.Optional(fingerprint) },
+      closed,
+    ),
+    (server, body, { actor }) => answerCode(server, actor, body),
+  ),
+  reading(
+    '/audit',
+    async (server, { query }) => {
+      const limit = query['limit'] === undefined ? defaultAuditRows : Number(query['limit']);
+      const right = Number.isInteger(limit) && limit >= 1 && limit <= maxAuditRows;
+      return right
+        ? good(await listAudit(server, limit))
+        : bad('bad-argument', { what: `limit: 1 to ${maxAuditRows}` });
+    },
+    'read-audit',
+  ),
+  withBody(
+    { method: 'PUT', url: '/adopting', action: 'edit-server' },
+    Type.Object({ adopting: Type.Boolean() }, closed),
+    (server, { adopting }, { actor }) => setAdopting(server, actor, adopting),
+  ),
+];

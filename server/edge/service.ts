@@ -1,0 +1,135 @@
+/** A running server: listeners, broker, administration socket, and the tick that keeps everything up to date. */
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { fingerprintOf } from '../../protocol/certificate.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import { minuteMs, secondMs } from '../../protocol/time.ts';
+import type { Broker, Fleet, ListenerTls } from '../core/ports.ts';
+import { serveAdmin } from './admin-http.ts';
+import { addressesOf, type Identity, type Probe, readIdentity, type Server } from './context.ts';
+import { serveDevices } from './device-http.ts';
+import { allDevices, makeFleet } from './fleet.ts';
+import { rewriteKit } from './kit.ts';
+import { readListenerTls, readPins } from './pins.ts';
+import { makePublisher, queueEverything } from './publishing.ts';
+import { tick } from './upkeep.ts';
+
+/** Starts the MQTT side once the fleet is there; it is closed with the service. */
+export type StartBroker = (given: {
+  readonly server: Server;
+  readonly fleet: Fleet;
+  readonly tls: ListenerTls;
+  readonly identity: Identity;
+}) => Promise<Broker>;
+export type Ready = { readonly https: string; readonly mqtt: string; readonly fingerprint: string };
+export type Service = { readonly ready: Ready; readonly close: () => Promise<void> };
+
+export const controlSocket = 'control.sock';
+const tickMs = minuteMs;
+const drainMs = 5 * secondMs;
+const probeTimeoutMs = 5 * secondMs;
+
+/** Fault: `busy` when a server runs in this directory already, `master-key-missing`. Throws when a port cannot be had. */
+export async function startService(server: Server, startBroker: StartBroker): Promise<Result<Service>> {
+  const { db, directory, log, clock } = server;
+  const socket = join(directory, controlSocket);
+  if (await answers(socket)) return bad('busy', { what: directory.slice(-200) });
+  const tls = await readListenerTls(server);
+  if (!tls.ok) return tls;
+  const identity = await readIdentity(db);
+  const publish = makePublisher(server);
+  const fleet = makeFleet(server, publish);
+  const closing: (() => Promise<void>)[] = [];
+  const close = async () => {
+    server.carriers.current = null;
+    for (const each of closing.reverse()) await each();
+  };
+  try {
+    const { host, httpsPort: port } = identity;
+    const devices = await serveDevices({ fleet, tls: tls.value, host, port, clock, log });
+    closing.push(devices.close);
+    const broker = await startBroker({ server, fleet, tls: tls.value, identity });
+    closing.push(broker.close);
+    await broker.refresh(await allDevices(server));
+    server.carriers.current = {
+      publish: broker.publish,
+      refresh: broker.refresh,
+      disconnect: broker.disconnect,
+      setTls: async (next) => {
+        await devices.setTls(next);
+        await broker.setTls(next);
+      },
+      probe: async () => [
+        await probe(`https ${devices.port}`, host, devices.port),
+        await probe(`mqtt ${broker.port}`, host, broker.port),
+      ],
+    };
+    // Nobody is connected yet; who is says so.
+    await db.updateTable('devices').set({ presence: 'offline' }).execute();
+    await queueEverything(server, db);
+    await publish();
+    await rewriteKit(server);
+    const admin = await serveAdmin(server, publish, socket);
+    closing.push(admin.close);
+    closing.push(keepUp(server, publish));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const { https, mqtt } = addressesOf(identity);
+  const fingerprint = fingerprintOf(Buffer.from((await readPins(db)).main, 'base64'));
+  return good({ ready: { https, mqtt, fingerprint }, close });
+}
+
+/** Short timers only: what is due is decided from the time of the day at each. Returns what ends it. */
+function keepUp(server: Server, publish: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  const attempt = (what: string, work: () => Promise<void>) => {
+    running = running.then(work).catch((error: unknown) => {
+      server.log('error', `${what} failed, will try again`, { reason: String(error).slice(0, 300) });
+    });
+  };
+  const upkeep = () =>
+    attempt('upkeep', async () => {
+      await tick(server);
+      await publish();
+    });
+  const timers = [setInterval(upkeep, tickMs), setInterval(() => attempt('publishing', publish), drainMs)];
+  upkeep();
+  return async () => {
+    for (const timer of timers) clearInterval(timer);
+    await running;
+  };
+}
+
+/** Whether somebody listens on a Unix socket. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (found: boolean) => {
+      socket.destroy();
+      resolve(found);
+    };
+    socket.on('connect', () => end(true));
+    socket.on('error', () => end(false));
+  });
+}
+
+/** What a listener shows to a stranger. The certificate is only looked at: nothing is sent, nothing trusted. */
+function probe(listener: string, host: string, port: number): Promise<Probe> {
+  const at = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return new Promise((resolve) => {
+    const socket = connectTls({ host: at, port, rejectUnauthorized: false, timeout: probeTimeoutMs });
+    const end = (fingerprint: string | null) => {
+      socket.destroy();
+      resolve({ listener, fingerprint });
+    };
+    socket.on('secureConnect', () => {
+      const peer = socket.getPeerX509Certificate();
+      end(peer ? fingerprintOf(peer.raw) : null);
+    });
+    socket.on('timeout', () => end(null));
+    socket.on('error', () => end(null));
+  });
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/** `thintrust-server`: exit code 0 good, 1 refused (the fault on standard error), 2 misused. */
+import { sayFault, wordsOf } from '../words/say.ts';
+import { serverWords as words } from '../words/server.ts';
+import { type Command, type Outcome, parse } from './cli/command.ts';
+
+const wantedNode = [24, 7] as const;
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < wantedNode[0] || (major === wantedNode[0] && minor < wantedNode[1])) {
+  const sentence = words.oldNode.replace('{wanted}', wantedNode.join('.')).replace('{found}', process.versions.node);
+  process.stderr.write(`${sentence}\n`);
+  process.exit(2);
+}
+// Whatever this program writes is for its own user.
+process.umask(0o077);
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(argv: readonly string[]): Promise<number> {
+  const commands = await readCommands();
+  const parsed = parse(commands, argv, process.env);
+  if (parsed.at === 'help') {
+    process.stdout.write(parsed.text);
+    return 0;
+  }
+  if (parsed.at === 'misused') return misuse(parsed.text);
+  try {
+    return report(await parsed.command.run(parsed.words), parsed.words.json);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    return report({ ok: false, fault: { code: 'internal', kind: 'broken', facts: { what } } }, parsed.words.json);
+  }
+}
+
+/** Loaded late: an old runtime is told so before it meets what it does not know. */
+async function readCommands(): Promise<readonly Command[]> {
+  const { localCommands } = await import('./cli/local.ts');
+  const { fleetCommands } = await import('./cli/remote.ts');
+  const { policyCommands } = await import('./cli/policy.ts');
+  return [...localCommands, ...fleetCommands, ...policyCommands];
+}
+
+function report(outcome: Outcome, json: boolean): number {
+  if (outcome.ok === 'misused') return misuse(outcome.text);
+  if (outcome.ok) {
+    process.stdout.write(json ? `${JSON.stringify(outcome.data)}\n` : outcome.text);
+    return 0;
+  }
+  const { fault, faults, text } = outcome;
+  if (json) process.stdout.write(`${JSON.stringify(faults ? { ...fault, faults } : fault)}\n`);
+  else
+    for (const each of faults ?? [fault])
+      process.stderr.write(`${words.failed.replace('{sentence}', () => text ?? sayFault(wordsOf.en, each))}\n`);
+  return 1;
+}
+
+function misuse(text: string): number {
+  process.stderr.write(`${text}\n`);
+  return 2;
+}
