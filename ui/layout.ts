@@ -35,7 +35,7 @@ export function keepVisible(top: number, index: number, rows: number, count: num
 
 function noteText(model: Model, note: Note): string {
   const words = wordsOf[model.language];
-  const { registration, replacement, code } = words.screens;
+  const { registration, replacement, code, away } = words.screens;
   switch (note.type) {
     case 'registered':
       return registration.done;
@@ -43,6 +43,8 @@ function noteText(model: Model, note: Note): string {
       return code.done;
     case 'replacement-over':
       return replacement.over;
+    case 'answer-lost':
+      return away.lost;
     case 'bad-address':
       return registration.badAddress;
     case 'bad-invitation':

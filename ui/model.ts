@@ -34,7 +34,7 @@ export type Screen =
 
 /** What the message line says, until the next key. */
 export type Note =
-  | { readonly type: 'registered' | 'replaced' | 'replacement-over' }
+  | { readonly type: 'registered' | 'replaced' | 'replacement-over' | 'answer-lost' }
   | { readonly type: 'bad-address' | 'bad-invitation' | 'bad-password' }
   | { readonly type: 'bad-fingerprint' | 'short-code'; readonly count: number }
   | { readonly type: 'fault'; readonly fault: Fault };

@@ -2,7 +2,7 @@
  * `update(model, message) → { model, commands }`: everything the console screens decide. Pure. A message that means
  * nothing where it arrives gives back the very same model and no commands.
  */
-import { type Fault, fault } from '../protocol/fault.ts';
+import type { Fault } from '../protocol/fault.ts';
 import type { Status } from '../protocol/schema.ts';
 import { become, type Decision, stay } from './decision.ts';
 import { tooSmall } from './layout.ts';
@@ -128,7 +128,7 @@ function lost(model: Model): Model {
     ...model,
     service: 'away',
     stack: model.stack.map(settled),
-    note: waiting ? { type: 'fault', fault: fault('daemon-not-running') } : model.note,
+    note: waiting ? { type: 'answer-lost' } : model.note,
   };
 }
 

@@ -126,7 +126,8 @@ function noticeBlock(model: Model, words: Words, width: number, room: number): r
   const { main } = words.screens;
   const status = model.status?.value;
   const all = noticesOf(model);
-  if (all.length === 0) return [line(status?.at === 'registered' ? main.nothing : '', 'good')];
+  if (all.length === 0)
+    return [line(status?.at === 'registered' && status.link.at === 'connected' ? main.nothing : '', 'good')];
   const blocks = all.map((text) => noticeLines(text, width));
   const lines: Line[] = [];
   let shown = 0;

@@ -36,7 +36,7 @@ export function registrationBody(model: Model, screen: RegistrationScreen, words
     cursor,
     keys: [
       { key: 'Tab', label: keys.next },
-      { key: 'Enter', label: screen.focus === 'register' || screen.focus === 'password' ? keys.send : keys.next },
+      { key: 'Enter', label: screen.focus === 'register' || screen.focus === 'password' ? keys.send : buttons.next },
       { key: 'F3', label: screen.reveal ? keys.hide : keys.show },
       { key: 'Esc', label: keys.back },
     ],

@@ -60,7 +60,7 @@ export function codeBody(model: Model, screen: CodeScreen, words: Words, size: S
     { label: replacement.code, value: asked?.confirmationCode ?? '' },
     { label: replacement.device, value: status?.device?.name ?? '' },
   ];
-  const contacts = contactLines(status?.contacts ?? null, words, size.width - 24, 5);
+  const contacts = contactLines(status?.contacts ?? null, words, size.width - 24, size.height - 13);
   const rows: Fact[] = [
     ...known,
     ...contacts.map((value, index) => ({ label: index === 0 ? main.administrator : '', value })),
@@ -104,7 +104,9 @@ function stateLines(
   if (screen.pending) return paragraph(own.checking, width, 'strong');
   const lockedMs = lockedForMs(model);
   if (lockedMs > 0) return paragraph(fill(own.locked, { time: formatDuration(words, lockedMs) }), width, 'warning');
-  return asked ? [line(fill(own.triesLeft, { count: asked.triesLeft }))] : [];
+  // The answer to a wrong code says how many are left, and may be ahead of the status.
+  const said = model.note?.type === 'fault' && model.note.fault.code === 'code-wrong';
+  return asked && !said ? [line(fill(own.triesLeft, { count: asked.triesLeft }))] : [];
 }
 
 /** Beside the QR code: the code, the device, whom to call, and which certificate this is about. */

@@ -56,6 +56,7 @@ const keyNames: Readonly<Record<string, KeyName>> = {
   enter: 'enter',
   linefeed: 'enter',
   escape: 'escape',
+  'M-escape': 'escape',
   tab: 'tab',
   'S-tab': 'back-tab',
   backspace: 'backspace',

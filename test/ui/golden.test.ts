@@ -1,0 +1,138 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { view } from '../../ui/view.ts';
+import type { Language } from '../../words/say.ts';
+import { assert, table, test } from '../harness.ts';
+import { pictures, play, started, textOfFrame } from './pictures.ts';
+
+/** `UPDATE_GOLDEN=1` writes the pictures instead of comparing them; look at the difference before it is committed. */
+const updating = process.env['UPDATE_GOLDEN'] === '1';
+const folder = fileURLToPath(new URL('golden', import.meta.url));
+const screensDocument = fileURLToPath(new URL('../../docs/screens.md', import.meta.url));
+const sizes = [
+  { width: 80, height: 24 },
+  { width: 120, height: 40 },
+];
+const languages: readonly Language[] = ['en', 'ru'];
+
+const rows = pictures.flatMap((picture) =>
+  languages.flatMap((language) =>
+    sizes.map((size) => ({
+      name: `${picture.name}.${language}.${size.width}x${size.height}`,
+      model: play(started(size, language), picture.messages),
+      size,
+    })),
+  ),
+);
+
+table('golden frame', rows, ({ name, model }) => {
+  const text = `${textOfFrame(model)
+    .map((line) => line.trimEnd())
+    .join('\n')}\n`;
+  compare(`${folder}/${name}.txt`, text);
+});
+
+table('every line has exactly the width of the screen, in cells', rows, ({ model, size }) => {
+  const lines = textOfFrame(model);
+  assert.is(lines.length, size.height);
+  for (const line of lines) {
+    assert.is([...line].length, size.width, line);
+    assert.is(line.length, size.width, line);
+    assert.not(
+      /[\p{Mn}\p{Me}\p{Cc}\p{Cf}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/u.test(
+        line,
+      ),
+      line,
+    );
+  }
+});
+
+table('the cursor stands on the screen, in a field', rows, ({ model }) => {
+  const { cursor, lines } = view(model);
+  if (!cursor) return;
+  const line = lines[cursor.y] ?? [];
+  const field = line.find(({ style }) => style === 'field');
+  const from = line
+    .slice(
+      0,
+      line.findIndex(({ style }) => style === 'field'),
+    )
+    .reduce((x, { text }) => x + text.length, 0);
+  assert.ok(field, 'the cursor is on a line with a field');
+  assert.ok(cursor.x >= from && cursor.x <= from + (field?.text.length ?? 0));
+});
+
+table('the help line names every key, none cut off', rows, ({ model, name }) => {
+  for (const allowExit of [false, true]) {
+    const help = textOfFrame({ ...model, allowExit }).at(-1) ?? '';
+    assert.match(help, name.includes('.en.') ? /F2 {2}Русский/ : /F2 {2}English/);
+    assert.is(/Ctrl-Q {2}(Exit|Выход) /.test(help), allowExit, help);
+    assert.not(help.includes('…'), help);
+  }
+});
+
+// What is cut off is cut off with an ellipsis, and only what strangers wrote may be cut off at all.
+const mayBeShortened = /^(certificates|replacement-long-names|details-long|code|main-troubled)/;
+table(
+  'nothing of ours is shortened at 80 columns',
+  rows.filter(({ name }) => !mayBeShortened.test(name)),
+  ({ model }) => {
+    const shortened = textOfFrame(model).filter(
+      (line) =>
+        /\S…/.test(line) &&
+        !/(Registering|регистрация|again|снова|connecting|подключение|Trying|попытка|Checking|проверяется)…/i.test(
+          line,
+        ),
+    );
+    assert.equal(shortened, []);
+  },
+);
+
+table(
+  'a screen below 80×24 says so',
+  [
+    { name: 'narrow', size: { width: 79, height: 24 } },
+    { name: 'low', size: { width: 80, height: 23 } },
+    { name: 'tiny', size: { width: 3, height: 2 } },
+    { name: 'nothing', size: { width: 0, height: 0 } },
+  ],
+  ({ size }) => {
+    for (const language of languages) {
+      const lines = textOfFrame(started(size, language));
+      assert.is(lines.length, size.height);
+      for (const line of lines) assert.is(line.length, size.width);
+      if (size.width > 10) assert.match(lines.join(''), `${size.width}×${size.height}`);
+    }
+  },
+);
+
+test('docs/screens.md shows the windows as they are drawn', () => {
+  const picture = (name: string): string => {
+    const lines = readFileSync(`${folder}/${name}.80x24.txt`, 'utf8').replace(/\n$/, '').split('\n');
+    const framed = [`┌${'─'.repeat(80)}┐`, ...lines.map((line) => `│${line.padEnd(80)}│`), `└${'─'.repeat(80)}┘`];
+    return `\`\`\`text\n${framed.join('\n')}\n\`\`\`\n`;
+  };
+  const sections = [
+    ['The server showed a certificate the device does not know', 'replacement.en'],
+    ['The answer of the administrator is typed', 'code-typing.en'],
+    ['The same in Russian', 'replacement.ru'],
+    ['Certificates', 'certificates.en'],
+    ['Registration', 'registration-filled.en'],
+  ] as const;
+  const text = [
+    '# Console screens\n',
+    'Copied from the golden frames in `test/ui/golden/` by `UPDATE_GOLDEN=1 node test/ui/golden.test.ts`.\n',
+    ...sections.map(([title, name]) => `## ${title}\n\n${picture(name)}`),
+  ].join('\n');
+  compare(screensDocument, text);
+});
+
+function compare(file: string, text: string): void {
+  if (updating) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(file, text);
+    return;
+  }
+  assert.ok(existsSync(file), `${file} is missing: UPDATE_GOLDEN=1 writes it`);
+  assert.fixture(text, readFileSync(file, 'utf8'));
+}
