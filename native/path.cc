@@ -69,11 +69,11 @@ Step Throw(napi_env env, const char* message) {
   return Step::thrown;
 }
 
-// Only the one canonical encoding, so that a fingerprint over the bytes names the certificate.
+// Only the one canonical encoding with nothing behind it, so that a fingerprint over the bytes names the certificate.
 X509* ParseCertificate(const unsigned char* data, size_t length) {
   const unsigned char* end = data;
   Certificate parsed(d2i_X509(nullptr, &end, static_cast<long>(length)));
-  if (!parsed || end != data + length) return nullptr;
+  if (!parsed) return nullptr;
   unsigned char* encoded = nullptr;
   const int encoded_length = i2d_X509(parsed.get(), &encoded);
   const bool same = encoded_length >= 0 && static_cast<size_t>(encoded_length) == length &&
