@@ -37,11 +37,17 @@ export function read<Name extends ShapeName>(name: Name, bytes: Uint8Array, limi
   return check(name, value);
 }
 
-/** Faults: `unknown-version` where only the `format` number is foreign, else `bad-shape` with the place. */
+/** Faults: `unknown-version` where the `format` number is not ours, else `bad-shape` with the place. */
 export function check<Name extends ShapeName>(name: Name, value: unknown): Result<Shape<Name>> {
   const validate = compiled[name];
   if (validate(value)) return good(value as Shape<Name>);
   const error = validate.errors?.[0];
-  if (error?.instancePath === '/format') return bad('unknown-version', { what: name });
+  if (hasForeignFormat(value)) return bad('unknown-version', { what: name });
   return bad('bad-shape', { what: name, at: (error?.instancePath ?? '').slice(0, 200), rule: error?.keyword ?? '' });
+}
+
+/** A later format may differ anywhere, so its number speaks before any other difference does. */
+function hasForeignFormat(value: unknown): boolean {
+  if (value === null || typeof value !== 'object' || !('format' in value)) return false;
+  return typeof value.format === 'number' && value.format !== 1;
 }

@@ -1,0 +1,185 @@
+/**
+ * The real programs for a story: the Administration Server, devices, the console in a pseudo-terminal, and mosquitto where
+ * the story wants an outside broker. Everything lives in one temporary folder and on loopback; only what was started
+ * here is ended here.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Status } from '../../protocol/schema.ts';
+import { findProgram } from '../programs.ts';
+
+export type Outcome = { readonly code: number; readonly out: string; readonly err: string };
+export type Running = {
+  readonly child: ChildProcess;
+  readonly line: string;
+  readonly ended: Promise<number | null>;
+  readonly kill: (signal: NodeJS.Signals) => Promise<void>;
+};
+export type Device = {
+  readonly name: string;
+  readonly state: string;
+  readonly runtime: string;
+  daemon: Running | null;
+};
+
+const dist = (name: string): string => resolve('dist', `${name}.cjs`);
+const patienceMs = 60_000;
+
+export const openFolder = (): string => mkdtempSync(join(tmpdir(), 'thintrust-'));
+
+export type System = ReturnType<typeof openSystem>;
+
+/** `runtime` is the Node that the device's programs run on; the server has ours. */
+export function openSystem(runtime: string = process.execPath, environment: NodeJS.ProcessEnv = {}) {
+  const folder = openFolder();
+  const server = join(folder, 'server');
+  const started = new Set<Running>();
+  const env = { ...process.env, THINTRUST_LANG: 'en', LANG: 'C.UTF-8', ...environment };
+
+  const start = (node: string, name: string, args: readonly string[]): Promise<Running> => {
+    const child = spawn(node, [dist(name), ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const ended = new Promise<number | null>((done) => {
+      child.once('exit', done);
+    });
+    const log = join(folder, `${name}.log`);
+    child.stderr.on('data', (chunk: Buffer) => appendFileSync(log, chunk));
+    return new Promise((ready, failed) => {
+      const timer = setTimeout(() => failed(new Error(`${name} is not ready:\n${tail(log)}`)), patienceMs);
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        appendFileSync(log, `${line}\n`);
+        if (!line.startsWith('ready')) return;
+        clearTimeout(timer);
+        const kill = async (signal: NodeJS.Signals) => {
+          child.kill(signal);
+          await ended;
+          started.delete(running);
+        };
+        const running: Running = { child, line, ended, kill };
+        started.add(running);
+        ready(running);
+      });
+      ended.then((code) => {
+        clearTimeout(timer);
+        failed(new Error(`${name} ended with ${code}:\n${tail(log)}`));
+      });
+    });
+  };
+  const run = (node: string, name: string, args: readonly string[], input = ''): Promise<Outcome> =>
+    new Promise((done) => {
+      const child = execFile(node, [dist(name), ...args], { env, maxBuffer: 1 << 24 }, (error, out, err) => {
+        const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
+        done({ code, out, err });
+      });
+      child.stdin?.end(input);
+    });
+
+  return {
+    folder,
+    server,
+    env,
+    startServer: (more: readonly string[] = []): Promise<Running> =>
+      start(process.execPath, 'thintrust-server', ['run', '--state', server, '--host', '127.0.0.1', ...more]),
+    device: (name: string): Device => ({
+      name,
+      state: join(folder, name),
+      runtime: join(folder, `${name}-run`),
+      daemon: null,
+    }),
+    powerOn: async (device: Device): Promise<void> => {
+      device.daemon = await start(runtime, 'thintrustd', ['--state', device.state, '--runtime', device.runtime]);
+    },
+    /** The cable is pulled, so to speak. */
+    powerOff: async (device: Device, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
+      await device.daemon?.kill(signal);
+      device.daemon = null;
+    },
+    admin: (args: readonly string[], input = '', extra: NodeJS.ProcessEnv = {}): Promise<Outcome> => {
+      Object.assign(env, extra);
+      return run(process.execPath, 'thintrust-server', [...args, '--state', server], input);
+    },
+    thintrust: (device: Device, args: readonly string[], input = ''): Promise<Outcome> =>
+      run(runtime, 'thintrust', [...args, '--runtime', device.runtime], input),
+    openConsole: (device: Device, width = 80, height = 24) => openConsole(runtime, device, folder, width, height),
+    log: (name: string): string => tail(join(folder, `${name}.log`)),
+    close: async (): Promise<void> => {
+      for (const running of [...started]) await running.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type Screen = ReturnType<typeof openConsole>;
+
+/** The console in tmux: keys are typed, the screen is read. */
+function openConsole(node: string, device: Device, folder: string, width: number, height: number) {
+  const name = `thintrust-${process.pid}-${device.name}`;
+  const tmux = (args: readonly string[]): Promise<string> =>
+    new Promise((done) => {
+      execFile(
+        'tmux',
+        ['-f', '/dev/null', '-L', name, ...args],
+        { env: { ...process.env, LANG: 'C.UTF-8' } },
+        (_, out) => done(out),
+      );
+    });
+  const command = `THINTRUST_LANG=en LANG=C.UTF-8 '${node}' '${dist('thintrust-ui')}' --runtime '${device.runtime}' --allow-exit 2>>'${folder}/ui.log'`;
+  const ready = tmux(['new-session', '-d', '-x', String(width), '-y', String(height), command]);
+  const read = async (): Promise<string> => {
+    await ready;
+    return tmux(['capture-pane', '-p']);
+  };
+  return {
+    read,
+    /** Waits until the screen shows this. */
+    see: (wanted: RegExp): Promise<string> =>
+      until(`the screen shows ${wanted}`, read, (screen) => wanted.test(screen)),
+    type: async (...keys: readonly string[]): Promise<void> => {
+      await ready;
+      for (const key of keys)
+        await tmux(['send-keys', ...(key.length > 1 && !/^[A-Z]/.test(key) ? ['-l', key] : [key])]);
+    },
+    close: (): Promise<string> => tmux(['kill-server']),
+  };
+}
+
+/** Asks again until it holds; tells what it saw last when it never does. */
+export async function until<Value>(
+  what: string,
+  look: () => Promise<Value>,
+  holds: (value: Value) => boolean,
+  limitMs = patienceMs,
+): Promise<Value> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    const value = await look();
+    if (holds(value)) return value;
+    if (Date.now() > end) {
+      const seen = typeof value === 'string' ? value : JSON.stringify(value, null, 1);
+      throw new Error(`waited in vain until ${what}; last seen:\n${seen}`);
+    }
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+}
+
+export const statusOf = async (system: System, device: Device): Promise<Status> =>
+  JSON.parse((await system.thintrust(device, ['status', '--json'])).out || '{}');
+
+export const whenStatus = (
+  system: System,
+  device: Device,
+  what: string,
+  holds: (status: Status) => boolean,
+): Promise<Status> => until(what, () => statusOf(system, device), holds);
+
+export const node20 = (): string | null => findProgram('node20');
+
+function tail(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').slice(-4000);
+  } catch {
+    return '';
+  }
+}
