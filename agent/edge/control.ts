@@ -1,0 +1,199 @@
+/**
+ * The control API: HTTP/1.1 with JSON below `/api/v1` on two Unix sockets. Rights follow the socket: whoever can open the
+ * console socket may change things, the read socket only shows. A request becomes an `asked` event; the core's `answer`
+ * ends it.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { maxControlBytes } from '../../protocol/limits.ts';
+import type { Status } from '../../protocol/schema.ts';
+import { read } from '../../protocol/validate.ts';
+import type { Ask, Happening } from '../core/shape.ts';
+import type { Listening } from './sockets.ts';
+
+export type Right = 'console' | 'read';
+export type Control = {
+  readonly show: (status: Status) => void;
+  readonly answer: (request: number, result: Result<null>) => void;
+  readonly close: () => Promise<void>;
+};
+export type ControlOrder = {
+  readonly sockets: readonly (Listening & { readonly right: Right })[];
+  readonly emit: (happening: Happening) => void;
+};
+
+type Call = { readonly right: Right; readonly request: IncomingMessage; readonly response: ServerResponse };
+type Route = { readonly method: 'GET' | 'POST'; readonly run: (call: Call) => void | Promise<void> };
+
+const root = '/api/v1';
+const heartbeatMs = 15_000;
+/** A registration is answered when its last call has been. */
+const answerTimeoutMs = 120_000;
+const requestTimeoutMs = 10_000;
+const maxConnections = 64;
+const maxRequests = 16;
+/** A listener that does not read is closed: it would keep every status in our memory. */
+const maxUnreadBytes = 2 * 1024 * 1024;
+
+/** Serves until `close`. Throws when a socket cannot be listened on. */
+export async function openControl({ sockets, emit }: ControlOrder): Promise<Control> {
+  let latest: string | null = null;
+  let certificates = '[]';
+  let requests = 0;
+  const listeners = new Set<ServerResponse>();
+  const waiting = new Map<number, (result: Result<null>) => void>();
+
+  const push = (listener: ServerResponse, text: string): void => {
+    listener.write(text);
+    if (listener.writableLength > maxUnreadBytes) listener.destroy();
+  };
+  const ask = (call: Call, status: number, what: Ask): void => {
+    if (waiting.size >= maxRequests) {
+      refuse(call.response, fault('busy'));
+      return;
+    }
+    const request = ++requests;
+    const finish = (result: Result<null>): void => {
+      clearTimeout(timer);
+      waiting.delete(request);
+      if (result.ok) send(call.response, status, latest ?? '{}');
+      else refuse(call.response, result.fault);
+    };
+    const timer = setTimeout(() => finish(bad('timed-out', { address: '' })), answerTimeoutMs);
+    waiting.set(request, finish);
+    emit({ type: 'asked', request, ask: what });
+  };
+
+  const routes: Readonly<Record<string, Route>> = {
+    '/status': {
+      method: 'GET',
+      run: ({ response }) => (latest === null ? refuse(response, fault('busy')) : send(response, 200, latest)),
+    },
+    '/certificates': { method: 'GET', run: ({ response }) => send(response, 200, certificates) },
+    '/changes': {
+      method: 'GET',
+      run: ({ response }) => {
+        response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+        response.flushHeaders();
+        listeners.add(response);
+        response.on('close', () => listeners.delete(response));
+        if (latest !== null) push(response, `data: ${latest}\n\n`);
+      },
+    },
+    '/register': {
+      method: 'POST',
+      run: async (call) => {
+        const body = await readBody(call.request);
+        const order = body.ok ? read('registerRequest', body.value, maxControlBytes) : body;
+        if (order.ok) ask(call, 202, { do: 'register', order: order.value });
+        else refuse(call.response, order.fault);
+      },
+    },
+    '/code': {
+      method: 'POST',
+      run: async (call) => {
+        const body = await readBody(call.request);
+        const typed = body.ok ? read('codeRequest', body.value, maxControlBytes) : body;
+        if (typed.ok) ask(call, 200, { do: 'code', code: typed.value.code });
+        else refuse(call.response, typed.fault);
+      },
+    },
+  };
+
+  const servers: Server[] = [];
+  for (const socket of sockets) {
+    const server = createServer({ requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs });
+    server.maxConnections = maxConnections;
+    server.on('request', (request, response) => serve(routes, { right: socket.right, request, response }));
+    server.on('clientError', (_error, client) => client.destroy());
+    await socket.listen(server);
+    servers.push(server);
+  }
+  const heartbeat = setInterval(() => {
+    for (const listener of listeners) push(listener, ': still here\n\n');
+  }, heartbeatMs);
+  heartbeat.unref();
+
+  return {
+    show: (status) => {
+      const text = JSON.stringify(status);
+      if (text === latest) return;
+      latest = text;
+      certificates = JSON.stringify(status.certificates);
+      for (const listener of listeners) push(listener, `data: ${text}\n\n`);
+    },
+    answer: (request, result) => waiting.get(request)?.(result),
+    close: async () => {
+      clearInterval(heartbeat);
+      for (const finish of [...waiting.values()]) finish(bad('busy'));
+      for (const listener of listeners) listener.end();
+      await Promise.all(servers.map(closeServer));
+    },
+  };
+}
+
+/** HTTP status of a fault. */
+export function statusOf({ code, kind }: Fault): number {
+  if (code === 'not-found') return 404;
+  if (code === 'method-not-allowed') return 405;
+  if (code === 'not-allowed') return 403;
+  if (code === 'too-large') return 413;
+  if (code === 'code-locked') return 429;
+  if (code === 'already-registered' || code === 'not-registered' || code === 'code-not-asked') return 409;
+  return kind === 'rejected' ? 400 : kind === 'unavailable' ? 503 : 500;
+}
+
+async function serve(routes: Readonly<Record<string, Route>>, call: Call): Promise<void> {
+  const { request, response, right } = call;
+  request.on('error', () => response.destroy());
+  response.on('error', () => response.destroy());
+  const url = request.url ?? '';
+  const path = url.split('?', 1)[0] ?? '';
+  const name = path.startsWith(root) ? path.slice(root.length) : '';
+  const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
+  if (!route) return refuse(response, fault('not-found', { what: path.slice(0, 100) }));
+  if (request.method !== route.method) return refuse(response, fault('method-not-allowed'));
+  if (route.method === 'POST' && right !== 'console')
+    return refuse(response, fault('not-allowed', { what: name.slice(1) }));
+  try {
+    await route.run(call);
+  } catch {
+    response.destroy();
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<Result<Uint8Array>> {
+  const declared = Number(request.headers['content-length'] ?? 0);
+  if (declared > maxControlBytes) return bad('too-large', { bytes: declared, limit: maxControlBytes });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > maxControlBytes) return bad('too-large', { limit: maxControlBytes });
+    chunks.push(chunk);
+  }
+  return good(Buffer.concat(chunks));
+}
+
+function send(response: ServerResponse, status: number, json: string): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(json),
+    'Cache-Control': 'no-store',
+  });
+  response.end(json);
+}
+
+/** An unread body is not waited for: the connection ends with the answer. */
+function refuse(response: ServerResponse, why: Fault): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
+  send(response, statusOf(why), JSON.stringify(why));
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
