@@ -1,0 +1,166 @@
+/**
+ * One effect to one edge. Disk and local effects are awaited and give their events; the network is only begun here, and its
+ * events come from outside through `emit`: a server that hangs must not keep a code from being typed.
+ */
+import { type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import type { Identity } from '../core/durable.ts';
+import type { Call, Effect, Happening } from '../core/shape.ts';
+import type { Control } from './control.ts';
+import type { Disk } from './disk.ts';
+import type { ExportTrust } from './export.ts';
+import type { Journal } from './journal.ts';
+import type { Mqtt } from './mqtt.ts';
+import type { Notify } from './notify.ts';
+import type { Judging } from './registration.ts';
+import type { Spool } from './spool.ts';
+import type { Credentials } from './tls.ts';
+
+type Storage = Omit<Disk, 'read'>;
+export type Edges = {
+  readonly storage: Storage;
+  readonly spool: Pick<Spool, 'append' | 'read' | 'drop'>;
+  readonly exportTrust: ExportTrust;
+  readonly mqtt: Mqtt;
+  readonly control: Pick<Control, 'show' | 'answer'>;
+  readonly notify: Notify;
+  readonly journal: Journal;
+  readonly judging: Judging;
+  readonly emit: (happening: Happening) => void;
+};
+export type Perform = (effect: Effect) => Promise<readonly Happening[]>;
+
+const nothing: readonly Happening[] = [];
+
+/** The loop performs `wake` itself. */
+export function openPerform(edges: Edges): Perform {
+  const { control, emit, journal, mqtt, notify, spool, storage } = edges;
+  const begin = (call: Call, run: () => Promise<readonly Happening[]>): readonly Happening[] => {
+    run().then(
+      (happenings) => happenings.forEach(emit),
+      (error) => emit(callFailed(call, fault('internal', { what: String(error).slice(0, 200) }))),
+    );
+    return nothing;
+  };
+  /** Audit events give way before trust does: a spool that cannot be written is told, and stops nothing. */
+  const warn = (done: Result<null>): void => {
+    if (!done.ok) journal('warning', 'the event spool could not be written', done.fault);
+  };
+  return async (effect) => {
+    switch (effect.do) {
+      case 'persist': {
+        const done = await storage.persist(effect.number, effect.objects, effect.keys);
+        const { number } = effect;
+        return [done.ok ? { type: 'persisted', number } : { type: 'persist-failed', number, fault: done.fault }];
+      }
+      case 'count': {
+        const done = await storage.count(effect.counters);
+        return [done.ok ? { type: 'counted' } : { type: 'count-failed', fault: done.fault }];
+      }
+      case 'export': {
+        const done = await edges.exportTrust(effect.certificates);
+        return done.ok ? nothing : [{ type: 'export-failed', fault: done.fault }];
+      }
+      case 'make-key': {
+        const { makeKey } = await import('./enrol.ts');
+        const written = await storage.writeKey(makeKey());
+        return [written.ok ? { type: 'key-made', key: written.value } : { type: 'key-failed', fault: written.fault }];
+      }
+      case 'enrol':
+        return begin('enrol', () => enrolBy(effect, edges));
+      case 'fetch-bundle':
+      case 'confirm-bundle':
+        return begin(effect.do, () => callBy(effect, edges));
+      case 'checkin':
+        return begin('checkin', () => checkInBy(effect, edges));
+      case 'connect': {
+        const credentials = await credentialsOf(effect.identity, storage);
+        if (!credentials.ok) return [{ type: 'closed', connection: effect.connection, fault: credentials.fault }];
+        void mqtt.connect({ ...effect, credentials: credentials.value });
+        return nothing;
+      }
+      case 'disconnect':
+        mqtt.disconnect(effect.connection);
+        return nothing;
+      case 'acknowledge':
+        mqtt.acknowledge(effect.connection, effect.ticket);
+        return nothing;
+      case 'publish':
+        mqtt.publish(effect);
+        return nothing;
+      case 'spool':
+        warn(await spool.append(effect.event));
+        return nothing;
+      case 'read-events':
+        return [{ type: 'events-read', events: await spool.read(effect.above) }];
+      case 'drop-events':
+        warn(await spool.drop(effect.upTo));
+        return nothing;
+      case 'answer':
+        control.answer(effect.request, effect.result);
+        return nothing;
+      case 'show':
+        control.show(effect.status);
+        return nothing;
+      case 'notify':
+        await notify.send(effect.ready, effect.status);
+        return nothing;
+      case 'log':
+        journal(effect.level, effect.text, effect.fault);
+        return nothing;
+      case 'stop':
+        journal('error', 'stopping on a broken invariant', effect.fault);
+        return nothing;
+      case 'wake':
+        return nothing;
+    }
+  };
+}
+
+const callFailed = (call: Call, why: Fault): Happening => ({ type: 'call-failed', call, fault: why });
+async function credentialsOf({ key, chain }: Identity, storage: Storage): Promise<Result<Credentials>> {
+  const pkcs8 = await storage.readKey(key);
+  return pkcs8.ok ? good({ pkcs8: pkcs8.value, chain }) : pkcs8;
+}
+
+async function enrolBy(
+  { key, order, subject }: Extract<Effect, { do: 'enrol' }>,
+  { judging, storage }: Edges,
+): Promise<readonly Happening[]> {
+  const pkcs8 = await storage.readKey(key);
+  if (!pkcs8.ok) return [callFailed('enrol', pkcs8.fault)];
+  const { enrol } = await import('./enrol.ts');
+  const chain = await enrol(order, pkcs8.value, subject, judging);
+  return [chain.ok ? { type: 'enrolled', chain: chain.value } : callFailed('enrol', chain.fault)];
+}
+
+async function callBy(
+  effect: Extract<Effect, { do: 'fetch-bundle' | 'confirm-bundle' }>,
+  { judging, storage }: Edges,
+): Promise<readonly Happening[]> {
+  const credentials = await credentialsOf(effect.identity, storage);
+  if (!credentials.ok) return [callFailed(effect.do, credentials.fault)];
+  const { confirmBundle, fetchBundle } = await import('./registration.ts');
+  const { accept, address } = effect;
+  const call = effect.do === 'fetch-bundle' ? fetchBundle : confirmBundle;
+  const outcome = await call({ accept, address, credentials: credentials.value, judging });
+  if (outcome.at === 'failed') return [callFailed(effect.do, outcome.fault)];
+  if (outcome.at === 'presented') return [callFailed(effect.do, fault('fingerprint-mismatch', { address }))];
+  return [
+    effect.do === 'fetch-bundle'
+      ? { type: 'bundle-fetched', bytes: outcome.answer.body }
+      : { type: 'bundle-confirmed' },
+  ];
+}
+
+async function checkInBy(
+  { accept, address, body, identity }: Extract<Effect, { do: 'checkin' }>,
+  { storage }: Edges,
+): Promise<readonly Happening[]> {
+  const credentials = await credentialsOf(identity, storage);
+  if (!credentials.ok) return [callFailed('checkin', credentials.fault)];
+  const { checkIn } = await import('./checkin.ts');
+  const outcome = await checkIn({ accept, address, body, credentials: credentials.value });
+  if (outcome.at === 'failed') return [callFailed('checkin', outcome.fault)];
+  if (outcome.at === 'presented') return [{ type: 'presented', der: outcome.der }];
+  return [{ type: 'checked-in', fingerprint: outcome.answer.fingerprint, bytes: outcome.answer.body }];
+}

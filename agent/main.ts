@@ -1,0 +1,177 @@
+/**
+ * `thintrustd`: reads where to live from arguments and environment, builds the edges, and runs the core until it is told to
+ * leave. Exit codes: 0 after SIGTERM or SIGINT, 1 broken, 2 usage.
+ */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openEngine } from '../native/engine.ts';
+import { type Instant, instant } from '../protocol/time.ts';
+import { initial, step } from './core/agent.ts';
+import type { Happening, Now } from './core/shape.ts';
+import { builtAt, version } from './edge/build.ts';
+import { openClock } from './edge/clock.ts';
+import { openControl, type Right } from './edge/control.ts';
+import { openDisk } from './edge/disk.ts';
+import { openExport } from './edge/export.ts';
+import { realFiles } from './edge/files.ts';
+import { type Journal, openJournal } from './edge/journal.ts';
+import { lockDirectory } from './edge/lock.ts';
+import { openMqtt } from './edge/mqtt.ts';
+import { type Datagram, type Notify, openNotify } from './edge/notify.ts';
+import { openPerform } from './edge/perform.ts';
+import { systemRandom } from './edge/random.ts';
+import { inheritedSockets, listenOnDescriptor, listenOnPath } from './edge/sockets.ts';
+import { openSpool } from './edge/spool.ts';
+import { run } from './loop.ts';
+
+type Places = { readonly state: string; readonly runtime: string };
+type Environment = NodeJS.ProcessEnv;
+
+const usage = 'usage: thintrustd [--state DIR] [--runtime DIR] | --version | --help\n';
+const farewellMs = 2000;
+
+/** Runs to the end and gives the exit code. */
+async function main(args: readonly string[], env: Environment): Promise<number> {
+  const asked = readArguments(args, env);
+  if ('say' in asked) {
+    (asked.code === 0 ? process.stdout : process.stderr).write(asked.say);
+    return asked.code;
+  }
+  const journal = openJournal((line) => process.stderr.write(line), env);
+  mkdirSync(asked.state, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(asked.state);
+  if (!lock.ok) {
+    journal('error', 'another daemon uses this state directory', lock.fault);
+    return 1;
+  }
+  const code = await serve(asked, env, journal);
+  lock.value.release();
+  return code;
+}
+
+async function serve({ state, runtime }: Places, env: Environment, journal: Journal): Promise<number> {
+  const clock = openClock();
+  const built = builtAt(env);
+  const stamp = (): Now => ({
+    wall: clock.wall(),
+    uptimeMs: clock.uptimeMs(),
+    synced: clock.synced(),
+    random: systemRandom.fraction(),
+    nonce: systemRandom.nonce(),
+  });
+  // Edges tell the loop, and the loop drives the edges: what is told before the loop exists waits.
+  const early: Happening[] = [];
+  let emit = (happening: Happening): void => void early.push(happening);
+  const tell = (happening: Happening): void => emit(happening);
+
+  const disk = await openDisk(state, realFiles);
+  const spool = await openSpool(state, realFiles);
+  const mqtt = openMqtt(tell);
+  const notify = announcing(openNotify(env, process.pid, datagramOf()), env, runtime);
+  const control = await openControl({ sockets: socketsOf(runtime, env), emit: tell });
+  const perform = openPerform({
+    storage: disk,
+    spool,
+    exportTrust: openExport(runtime, realFiles),
+    mqtt,
+    control,
+    notify,
+    journal,
+    judging: { at: (): Instant => instant(Math.max(clock.wall(), built)) },
+    emit: tell,
+  });
+  const loop = run({ initial, step, perform, stamp });
+  loop.send({
+    type: 'started',
+    disk: await disk.read(),
+    lastEvent: spool.last(),
+    built,
+    hardware: hardwareId(env),
+    versions: { agent: version, runtime: process.version },
+  });
+  emit = loop.send;
+  for (const happening of early) loop.send(happening);
+  const leave = async (): Promise<void> => {
+    await notify.stopping();
+    await mqtt.leave(farewellMs);
+    loop.stop();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void leave());
+
+  const code = await loop.done;
+  await control.close();
+  notify.close();
+  return code;
+}
+
+function readArguments(
+  args: readonly string[],
+  env: Environment,
+): Places | { readonly say: string; readonly code: number } {
+  const folder = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    const options = { state: folder, runtime: folder, version: flag, help: flag };
+    const { values } = parseArgs({ args: [...args], options, strict: true });
+    if (values.version) return { say: `thintrustd ${version}\n`, code: 0 };
+    if (values.help) return { say: usage, code: 0 };
+    return {
+      state: values.state ?? env['THINTRUST_STATE'] ?? '/var/lib/thintrust',
+      runtime: values.runtime ?? env['THINTRUST_RUNTIME'] ?? '/run/thintrust',
+    };
+  } catch {
+    return { say: usage, code: 2 };
+  }
+}
+
+function socketsOf(runtime: string, env: Environment) {
+  const inherited = inheritedSockets(env, process.pid);
+  return (['console', 'read'] as const).map((right: Right) => {
+    const descriptor = inherited.get(`${right}.socket`);
+    const place =
+      descriptor === undefined ? listenOnPath(join(runtime, `${right}.sock`)) : listenOnDescriptor(descriptor);
+    return { ...place, right };
+  });
+}
+
+/** A person or a script that starts us by hand reads one line instead. */
+function announcing(notify: Notify, env: Environment, runtime: string): Notify {
+  if (env['NOTIFY_SOCKET']) return notify;
+  let announced = false;
+  return {
+    ...notify,
+    send: async (ready, status) => {
+      if (ready && !announced) process.stdout.write(`ready ${runtime}\n`);
+      announced ||= ready;
+      await notify.send(ready, status);
+    },
+  };
+}
+
+function datagramOf(): Datagram | null {
+  try {
+    return openEngine().notify;
+  } catch {
+    return null;
+  }
+}
+
+/** What says whether this storage has moved to another machine. */
+function hardwareId(env: Environment): string {
+  const given = env['THINTRUST_HARDWARE'];
+  if (given) return given;
+  try {
+    return readFileSync('/etc/machine-id', 'utf8').trim() || 'unknown';
+  } catch {
+    return 'unknown';
+  }
+}
+
+main(process.argv.slice(2), process.env).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`thintrustd: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  },
+);
