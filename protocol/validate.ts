@@ -47,7 +47,5 @@ export function check<Name extends ShapeName>(name: Name, value: unknown): Resul
 }
 
 /** A later format may differ anywhere, so its number speaks before any other difference does. */
-function hasForeignFormat(value: unknown): boolean {
-  if (value === null || typeof value !== 'object' || !('format' in value)) return false;
-  return typeof value.format === 'number' && value.format !== 1;
-}
+const hasForeignFormat = (value: unknown): boolean =>
+  value !== null && typeof value === 'object' && 'format' in value && value.format !== 1;
