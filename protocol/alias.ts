@@ -7,7 +7,10 @@ import { type Fingerprint, fingerprintOf } from './certificate.ts';
 
 type Element = { readonly tag: number; readonly start: number; readonly end: number };
 
-/** Group orders of P-256, P-384 and P-521 (SEC 2 §2.4–2.6): which one it was, only the issuer's certificate says. */
+/**
+ * Group orders of P-256, P-384 and P-521 (SEC 2 §2.4–2.6). Only the issuer's certificate says which one it was, but the
+ * least that is above s is: that it is not has a chance of 2^-128, and nobody without the issuer's key can choose s.
+ */
 const orders: readonly bigint[] = [
   0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
   0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
@@ -38,9 +41,10 @@ function twinsOf(der: Buffer): readonly Uint8Array[] {
   const value = BigInt(`0x${der.toString('hex', s.start, s.end)}`);
   const signed = der.subarray(certificate.start, algorithm.end);
   const kept = der.subarray(pair.start, r.end);
-  return orders
-    .filter((order) => value > 0n && value < order)
-    .map((order) => write(0x30, signed, write(0x03, Buffer.of(0), write(0x30, kept, writeInteger(order - value)))));
+  const order = value > 0n ? orders.find((one) => value < one) : undefined;
+  return order === undefined
+    ? []
+    : [write(0x30, signed, write(0x03, Buffer.of(0), write(0x30, kept, writeInteger(order - value))))];
 }
 
 /** One element in definite form of at most three length octets; null where there is none. */
