@@ -185,8 +185,7 @@ export async function embeddedBroker(options: EmbeddedBrokerOptions): Promise<Br
           const left = session.group;
           session.group = group;
           if (group === null) session.stream.destroy();
-          else if (left !== null && left !== group)
-            client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: [policyTopic(left)] });
+          else if (left !== null && left !== group) unsubscribe(client, policyTopic(left));
         }
         if (group === null) memory.forget(id);
       }
@@ -204,6 +203,10 @@ export async function embeddedBroker(options: EmbeddedBrokerOptions): Promise<Br
 
 const refusal = (returnCode: number): AuthenticateError =>
   Object.assign(new Error('not admitted'), { returnCode }) as AuthenticateError;
+
+/** Delivery is stopped by `authorizeForward` already; this frees the subscription. aedes calls back in any case. */
+const unsubscribe = (client: Client, topic: string): void =>
+  client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: [topic] }, () => {});
 
 const factsOf = (session: Session | undefined, error: Error) => ({
   device: session?.id || session?.proof.commonName.slice(0, 100) || '',

@@ -442,8 +442,9 @@ const cases: readonly Case[] = [
     check: async (setting) => {
       setting.fleet.answers.receive = bad('bad-shape');
       const joined = await joinAs(setting, setting.one);
+      const seen = setting.fleet.arrival(({ payload }) => String(payload) === 'nonsense');
       await joined.client.publishAsync(own(setting.one, 'event'), 'nonsense', { qos: 1 });
-      await setting.fleet.arrival(({ payload }) => String(payload) === 'nonsense');
+      await seen;
       setting.fleet.answers.receive = good(null);
       await joined.client.publishAsync(own(setting.one, 'event'), 'sense', { qos: 1 });
       await setting.fleet.arrival(({ payload }) => String(payload) === 'sense');
