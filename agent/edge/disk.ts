@@ -25,7 +25,6 @@ import type { Counters, KeyRef } from '../core/durable.ts';
 import type { DiskRead, GenerationRead, NamedObject } from '../core/shape.ts';
 import { diskFault, type FileFacts, type Files } from './files.ts';
 import {
-  currentNumber,
   findGenerations,
   isOurs,
   listNumbers,
@@ -62,7 +61,7 @@ export type Disk = {
 type Known = {
   /** The number in force; 0 before the first generation, null before anyone has looked. */
   current: number | null;
-  /** `current` says so. */
+  /** `current` says so, durably. */
   named: boolean;
   /** Generations persisted since start. */
   flips: number;
@@ -151,8 +150,11 @@ async function look({ at, files, known }: Store): Promise<readonly GenerationRea
       if (!('wrong' in object) && object.facts.mode === fileMode && isOurs(object.facts))
         known.objects.set(sha256, object.facts);
     }
-  known.named = named;
-  known.current = current;
+  // After a flip that failed, what was acknowledged counts, whatever the link says.
+  if (known.current === null) {
+    known.named = named;
+    known.current = current;
+  }
   return generations;
 }
 
@@ -209,6 +211,7 @@ async function persist({ at, files, known }: Store, { number, objects, keys }: N
   try {
     await files.syncDirectory(at.root);
   } catch (error) {
+    known.named = false;
     await quietly(() => pointTo({ at, files }, before));
     throw error;
   }
@@ -225,9 +228,9 @@ async function pointTo({ at, files }: Pick<Store, 'at' | 'files'>, number: numbe
   await files.rename(next, at.current);
 }
 
-/** Removes what no kept generation mentions. Where `current` is not what we think, nothing is removed. */
+/** Removes what no kept generation mentions. Where `current` may not be what we think, nothing is removed. */
 async function sweep({ at, files, known }: Store): Promise<void> {
-  if (known.current === null || (await currentNumber(at, files)) !== known.current) return;
+  if (!known.named) return;
   const { kept, numbers } = await findGenerations(at, files);
   const stay = new Set(kept.map(({ number }) => number));
   for (const number of numbers) if (!stay.has(number)) await files.unlink(manifestPath(at, number));

@@ -78,7 +78,7 @@ export const listNumbers = async (at: Place, files: Files): Promise<readonly num
     .sort((a, b) => b - a);
 
 /** The number that `current` names, 0 for no generation yet, or null where it is lost. */
-export async function currentNumber(at: Place, files: Files): Promise<number | null> {
+async function currentNumber(at: Place, files: Files): Promise<number | null> {
   try {
     const number = /^generations\/(0|[1-9][0-9]{0,15})\.json$/.exec(await files.readLink(at.current))?.[1];
     return number === undefined ? null : Number(number);

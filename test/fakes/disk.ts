@@ -27,6 +27,8 @@ export type FakeDisk = {
   readonly failReads: (path: string, errno: string) => void;
   /** What is there after a cut at this moment, in another machine. */
   readonly crash: (seed: number) => FakeDisk;
+  /** The same disk for the next process, after this one was killed: what is in the cache stays. */
+  readonly kill: () => FakeDisk;
   /** Whether a cut at this moment may leave exactly this below that name; null: nothing, not even the name. */
   readonly mayLeave: (path: string, content: Uint8Array | string | null) => boolean;
 };
@@ -147,6 +149,10 @@ function machine(root: FolderNode): FakeDisk {
     crash: (seed) => {
       const next = generator(seed);
       return machine(folderAfter(root, next, next() < 0.3 ? next() : null, new Map()));
+    },
+    kill: () => {
+      off = true;
+      return machine(root);
     },
     mayLeave: (path, content) => mayLeave(root, path.split('/').filter(Boolean), content),
   };
