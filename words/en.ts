@@ -300,6 +300,17 @@ export const en = {
     replaced: 'The certificate is replaced.',
     notRegistered: 'The device is not registered.',
     askPassword: 'One-time password: ',
+    help: {
+      status: 'Shows the state of the device.',
+      certificates: 'Lists the certificates the device holds.',
+      show: 'Shows one certificate; the first 8 digits of the fingerprint are enough.',
+      register: 'Registers the device. The one-time password comes from standard input or the file.',
+      code: 'Enters the replacement code the administrator gave.',
+      decide: 'Judges certificates, one JSON line each; needs no device service.',
+      version: 'Shows the version.',
+      json: 'Prints JSON.',
+      runtime: 'Where the sockets of the device service are.',
+    },
   },
 };
 

@@ -1,0 +1,144 @@
+/** What the `thintrust` command prints for people: aligned text in the language of `words`. Pure. */
+import { groupFingerprint } from '../../protocol/certificate.ts';
+import type { CertificateView, Status } from '../../protocol/schema.ts';
+import {
+  fill,
+  formatDateTime,
+  formatDuration,
+  formatInstant,
+  plainText,
+  sayFault,
+  type Words,
+} from '../../words/say.ts';
+
+/** `now` and the zone are the terminal's, for what is said in words. */
+export type Moment = { readonly now: number; readonly offsetMinutes: number };
+type Row = readonly string[];
+
+export function showStatus(words: Words, status: Status, moment: Moment): string {
+  const { main, replacement, menu } = words.screens;
+  const { device, server, policy, contacts, clock } = status;
+  const date = (at: number): string => formatInstant(words, at, moment.offsetMinutes);
+  const rows: Row[] = [
+    [main.device, device ? `${device.name}, ${groupOf(words, device)}` : main.unregistered],
+    ...(server ? [[main.server, server.https]] : []),
+    [main.connection, linkOf(words, status, moment)],
+    [main.policy, policy ? `${policy.rev} (${date(policy.iat)})` : main.noPolicy],
+    [main.certificates, String(status.certificates.length)],
+    [main.time, clock.at === 'known' ? date(clock.now) : main.timeUnknown],
+    ...(contacts ? [[main.administrator, contactsOf(contacts)]] : []),
+  ];
+  const asked = status.replacement;
+  const code = asked
+    ? [
+        '',
+        menu.replacement,
+        ...table([
+          [replacement.code, asked.confirmationCode],
+          [replacement.certificate, asked.presented.owner],
+          [replacement.fingerprint, groupFingerprint(asked.presented.fingerprint.slice(0, 16))],
+        ]),
+        ...(asked.lockedForMs > 0
+          ? [fill(replacement.locked, { time: formatDuration(words, asked.lockedForMs) })]
+          : []),
+      ]
+    : [];
+  const faults = status.faults.map((fault) => `- ${sayFault(words, { code: fault.code, facts: fault.facts })}`);
+  return lines([...table(rows), ...code, ...(faults.length > 0 ? ['', main.notices, ...faults] : [])]);
+}
+
+export function showCertificates(words: Words, certificates: readonly CertificateView[], moment: Moment): string {
+  const { certificates: screen, details } = words.screens;
+  if (certificates.length === 0) return lines([screen.empty]);
+  const head = [screen.purpose, screen.owner, screen.validTo, screen.source, details.fingerprint];
+  const rows = certificates.map((each) => [
+    purposeOf(words, each),
+    each.owner,
+    formatDateTime(words, each.notAfter, moment.offsetMinutes) + (isUsable(each, moment) ? '' : ' !'),
+    words.sources[each.source],
+    each.fingerprint.slice(0, 16),
+  ]);
+  const stale = certificates.some((each) => !isUsable(each, moment)) ? ['', screen.outOfDate] : [];
+  return lines([...table([head, ...rows]), ...stale]);
+}
+
+export function showCertificate(words: Words, each: CertificateView, moment: Moment): string {
+  const { details } = words.screens;
+  const date = (at: number): string => formatInstant(words, at, moment.offsetMinutes);
+  const rows: Row[] = [
+    [details.owner, each.owner],
+    [details.subject, each.subject],
+    [details.issuer, each.issuer],
+    [details.names, each.names.join(', ')],
+    [details.validFrom, date(each.notBefore) + (moment.now < each.notBefore ? ` (${details.notYet})` : '')],
+    [details.validTo, date(each.notAfter) + (moment.now > each.notAfter ? ` (${details.expired})` : '')],
+    [details.key, each.key],
+    [details.kind, each.isCa ? details.authority : details.endEntity],
+    [details.serial, each.serial],
+    [details.purpose, purposeOf(words, each)],
+    [details.source, words.sources[each.source]],
+    [details.file, each.file],
+    [details.added, date(each.addedAt)],
+    [details.fingerprint, groupFingerprint(each.fingerprint)],
+  ];
+  return lines(table(rows.filter(([, value]) => value !== '')));
+}
+
+/** Usage and one line a command. */
+export function showHelp(words: Words): string {
+  const { help, usage } = words.cli;
+  const commands: Row[] = [
+    ['status', help.status],
+    ['certificates', help.certificates],
+    ['certificates show FINGERPRINT', help.show],
+    ['register --address HOST:PORT --fingerprint SHA256 --invitation ID [--password-file FILE]', ''],
+    ['', help.register],
+    ['code CODE', help.code],
+    ['decide --batch', help.decide],
+    ['version', help.version],
+    ['--json', help.json],
+    ['--runtime DIR', help.runtime],
+  ];
+  const shown = commands.flatMap(([name = '', text = '']) => [
+    ...(name ? [`  ${name}`] : []),
+    ...(text ? [`      ${text}`] : []),
+  ]);
+  return lines([`${usage} thintrust [--runtime DIR] [--json] …`, '', ...shown]);
+}
+
+const groupOf = ({ screens: { main } }: Words, { group, managed }: NonNullable<Status['device']>): string =>
+  managed ? fill(main.group, { name: group }) : main.noGroup;
+const lines = (all: readonly string[]): string => `${all.map(plainText).join('\n')}\n`;
+const isUsable = ({ notBefore, notAfter }: CertificateView, { now }: Moment): boolean =>
+  now >= notBefore && now <= notAfter;
+const contactsOf = ({ name, phone, email, note }: NonNullable<Status['contacts']>): string =>
+  [name, phone, email, note].filter(Boolean).join(', ');
+
+function purposeOf(words: Words, { purpose, slot }: CertificateView): string {
+  const name = words.purposes[purpose];
+  return slot ? `${name}, ${words.slots[slot]}` : name;
+}
+
+function linkOf(words: Words, { link }: Status, { now }: Moment): string {
+  const { link: said } = words.screens;
+  const why = link.fault ? `; ${sayFault(words, { code: link.fault.code, facts: link.fault.facts })}` : '';
+  if (link.at === 'connected') return fill(said.connected, { age: formatDuration(words, now - link.since) });
+  if (link.at === 'waiting' && link.retryInMs)
+    return fill(said.waiting, { time: formatDuration(words, link.retryInMs) }) + why;
+  return (link.at === 'waiting' ? said.waitingSoon : said[link.at]) + why;
+}
+
+/** Columns as wide as their longest cell; two blanks between them. */
+function table(rows: readonly Row[]): string[] {
+  const widths = rows.reduce<number[]>(
+    (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, [...cell].length)),
+    [],
+  );
+  const pad = (cell: string, width: number): string => cell + ' '.repeat(Math.max(0, width - [...cell].length));
+  return rows.map((row) =>
+    row
+      .map((cell, index) => pad(cell, widths[index] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,256 @@
+/** The `thintrust` command as a process, against a control API that a test plays the core of. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { showCertificates, showHelp, showStatus } from '../../agent/cli/show.ts';
+import type { Happening } from '../../agent/core/shape.ts';
+import { type Control, openControl } from '../../agent/edge/control.ts';
+import { listenOnPath } from '../../agent/edge/sockets.ts';
+import { bad, fault, good, type Result } from '../../protocol/fault.ts';
+import type { CertificateView, Status } from '../../protocol/schema.ts';
+import { en } from '../../words/en.ts';
+import { ru } from '../../words/ru.ts';
+import { assert, table, test } from '../harness.ts';
+
+const program = fileURLToPath(new URL('../../agent/cli/main.ts', import.meta.url));
+const moment = { now: Date.UTC(2026, 10, 22, 10, 0), offsetMinutes: 0 };
+const certificate: CertificateView = {
+  fingerprint: 'ab'.repeat(32),
+  purpose: 'rdp',
+  source: 'policy',
+  file: 'корень.pem',
+  owner: 'Root \u001b[31m',
+  subject: 'CN=Root',
+  issuer: 'CN=Root',
+  serial: '01',
+  notBefore: Date.UTC(2026, 0, 1),
+  notAfter: Date.UTC(2036, 0, 1),
+  key: 'EC P-256',
+  names: [],
+  isCa: true,
+  slot: null,
+  addedAt: Date.UTC(2026, 5, 1),
+};
+const pin: CertificateView = {
+  ...certificate,
+  fingerprint: 'cd'.repeat(32),
+  purpose: 'ksc',
+  owner: 'server',
+  slot: 'current',
+  notAfter: Date.UTC(2026, 5, 1),
+};
+const status: Status = {
+  version: '1',
+  at: 'registered',
+  device: { id: '5b4d6a0e-3c1f-4f5e-9a51-0c6a7f1d2e3b', name: 'kiosk', group: 'Branch', managed: true },
+  server: { https: 'server.test:443', mqtt: 'server.test:8883' },
+  link: { at: 'waiting', since: moment.now, retryInMs: 5000, fault: fault('not-pinned') },
+  clock: { at: 'known', now: moment.now, floor: 0 },
+  policy: { rev: 7, iat: moment.now, stale: false },
+  replacement: { confirmationCode: '1234 5678 9012 3456', presented: pin, lockedForMs: 61_000, triesLeft: 0 },
+  contacts: { name: 'Service desk', phone: '+7 000 000-00-00', email: '', note: '' },
+  certificates: [pin, certificate],
+  faults: [fault('policy-stale')],
+};
+
+type Outcome = { code: number; out: string; err: string };
+type Asked = Extract<Happening, { type: 'asked' }>['ask'];
+
+async function withDaemon(answer: Result<null>, run: (runtime: string, asked: Asked[]) => Promise<void>) {
+  const runtime = mkdtempSync(join(tmpdir(), 'thintrust-cli-'));
+  const asked: Asked[] = [];
+  const control: Control = await openControl({
+    sockets: (['console', 'read'] as const).map((right) => ({
+      ...listenOnPath(join(runtime, `${right}.sock`)),
+      right,
+    })),
+    emit: (happening) => {
+      if (happening.type !== 'asked') return;
+      asked.push(happening.ask);
+      control.answer(happening.request, answer);
+    },
+  });
+  control.show(status);
+  await run(runtime, asked).finally(async () => {
+    await control.close();
+    rmSync(runtime, { recursive: true });
+  });
+}
+
+function thintrust(
+  runtime: string,
+  args: readonly string[],
+  input = '',
+  env: NodeJS.ProcessEnv = {},
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const clean = { PATH: process.env['PATH'], LANG: 'C.UTF-8', TZ: 'UTC', THINTRUST_RUNTIME: runtime, ...env };
+    const child = execFile(process.execPath, [program, ...args], { env: clean }, (error, out, err) => {
+      resolve({ code: error ? Number(error.code) : 0, out, err });
+    });
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+  });
+}
+const registerArgs = [
+  'register',
+  '--address',
+  'a:1',
+  '--fingerprint',
+  `${'AB:'.repeat(31)}AB`,
+  '--invitation',
+  'inv-1',
+];
+
+type Row = {
+  name: string;
+  args: string[];
+  input?: string;
+  env?: NodeJS.ProcessEnv;
+  code: number;
+  out?: RegExp;
+  err?: RegExp;
+};
+const rows: Row[] = [
+  { name: 'status', args: ['status'], code: 0, out: /^Device +kiosk, group “Branch”\nServer/ },
+  {
+    name: 'status in Russian by LANG',
+    args: ['status'],
+    env: { LANG: 'ru_RU.UTF-8' },
+    code: 0,
+    out: /^Устройство +kiosk, /,
+  },
+  { name: 'LC_ALL before LANG', args: ['status'], env: { LC_ALL: 'ru_RU.UTF-8' }, code: 0, out: /^Устройство/ },
+  {
+    name: 'THINTRUST_LANG before both',
+    args: ['status'],
+    env: { LC_ALL: 'ru_RU.UTF-8', THINTRUST_LANG: 'en' },
+    code: 0,
+    out: /^Device/,
+  },
+  { name: 'status as JSON', args: ['status', '--json'], code: 0, out: /^\{"version":"1",.*\}\n$/ },
+  {
+    name: 'certificates',
+    args: ['certificates'],
+    code: 0,
+    out: /RDP server +Root \?\[31m +1 Jan 2036, 00:00 +Policy +abababababababab\n/,
+  },
+  { name: 'certificates as JSON', args: ['certificates', '--json'], code: 0, out: /^\[\{"fingerprint":"cdcd/ },
+  { name: 'one certificate', args: ['certificates', 'show', 'AB:AB:ab:ab'], code: 0, out: /SHA-256 +abab abab/ },
+  {
+    name: 'a certificate nobody has',
+    args: ['certificates', 'show', 'ee'.repeat(32)],
+    code: 1,
+    err: /nothing by this name/,
+  },
+  { name: 'too short a prefix', args: ['certificates', 'show', 'abab'], code: 1, err: /nothing by this name/ },
+  { name: 'register', args: registerArgs, input: ' pass-word \nmore', code: 0, out: /registered as “kiosk”/ },
+  { name: 'register without a password', args: registerArgs, code: 1, err: /password/ },
+  {
+    name: 'register with a bad address',
+    args: registerArgs.with(2, 'nowhere'),
+    input: 'x\n',
+    code: 1,
+    err: /expected form/,
+  },
+  { name: 'register without an address', args: ['register'], code: 2, err: /--address/ },
+  {
+    name: 'a missing password file',
+    args: [...registerArgs, '--password-file', '/nonexistent'],
+    code: 1,
+    err: /\/nonexistent/,
+  },
+  { name: 'code in groups', args: ['code', '1234', '5678', '9012'], code: 0, out: /replaced/ },
+  { name: 'no code', args: ['code'], code: 2, err: /CODE/ },
+  { name: 'version', args: ['version'], code: 0, out: /^thintrust \S+\n$/ },
+  { name: 'help', args: ['--help'], code: 0, out: /^Usage: thintrust/ },
+  { name: 'nothing', args: [], code: 2, err: /^Usage: thintrust/ },
+  { name: 'an unknown command', args: ['dance'], code: 2, err: /“dance”/ },
+  { name: 'an unknown option', args: ['status', '--dance'], code: 2, err: /^Usage/ },
+  { name: 'a word too many', args: ['status', 'now'], code: 2, err: /now/ },
+  { name: 'a password as an argument', args: [...registerArgs, '--password', 'x'], code: 2, err: /^Usage/ },
+  { name: 'decide without --batch', args: ['decide'], code: 2, err: /^Usage/ },
+  { name: 'decide, an empty batch', args: ['decide', '--batch'], code: 0, out: /^$/ },
+];
+table('thintrust', rows, ({ args, code, env, err = /^$/, input, out = /^$/ }) =>
+  withDaemon(good(null), async (runtime) => {
+    const outcome = await thintrust(runtime, args, input, env);
+    assert.is(outcome.code, code, outcome.err);
+    assert.match(outcome.out, out);
+    assert.match(outcome.err, err);
+  }),
+);
+
+test('what is asked of the daemon', () =>
+  withDaemon(good(null), async (runtime, asked) => {
+    const file = join(runtime, 'password');
+    writeFileSync(file, 'from-file\r\n');
+    await thintrust(runtime, [...registerArgs, '--password-file', file]);
+    await thintrust(runtime, ['code', '1234 5678', '9012']);
+    assert.equal(asked, [
+      {
+        do: 'register',
+        order: { address: 'a:1', fingerprint: 'ab'.repeat(32), invitation: 'inv-1', password: 'from-file' },
+      },
+      { do: 'code', code: '1234 5678 9012' },
+    ]);
+  }));
+
+test('a refusal: the sentence on standard error, or the fault as JSON', () =>
+  withDaemon(bad('code-wrong', { triesLeft: 3 }), async (runtime) => {
+    const said = await thintrust(runtime, ['code', '1']);
+    assert.equal([said.code, said.out, said.err], [1, '', 'The code is wrong. Attempts left: 3.\n']);
+    const json = await thintrust(runtime, ['code', '1', '--json']);
+    assert.equal([json.code, JSON.parse(json.out), json.err], [1, fault('code-wrong', { triesLeft: 3 }), '']);
+  }));
+
+test('without the daemon: a sentence, and version, help and decide all the same', async () => {
+  const nowhere = join(tmpdir(), 'thintrust-nowhere');
+  const outcome = await thintrust(nowhere, ['status']);
+  assert.is(outcome.code, 1);
+  assert.match(outcome.err, /not running.*thintrust-nowhere/);
+  for (const args of [['version'], ['--help'], ['decide', '--batch']])
+    assert.is((await thintrust(nowhere, args)).code, 0);
+});
+
+test('showStatus: the whole text', () => {
+  assert.is(
+    showStatus(en, status, moment),
+    [
+      'Device         kiosk, group “Branch”',
+      'Server         server.test:443',
+      'Connection     no connection, next attempt in 5 s; The Administration Server showed a certificate this device does not know.',
+      'Policy         7 (22 Nov 2026, 10:00 UTC)',
+      'Certificates   2',
+      'Time           22 Nov 2026, 10:00 UTC',
+      'Administrator  Service desk, +7 000 000-00-00',
+      '',
+      'Certificate replacement required',
+      'Confirmation code          1234 5678 9012 3456',
+      'Certificate of the server  server',
+      'SHA-256 starts with        cdcd cdcd cdcd cdcd',
+      'Code entry is locked for 1 min 1 s.',
+      '',
+      'Needs attention',
+      '- The policy has not been renewed for more than 14 days. The device goes on with the last one. Check the connection to the Administration Server.',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('showCertificates: columns stay aligned in both languages, an expired one is marked', () => {
+  for (const words of [en, ru]) {
+    const [head = '', first = '', second = ''] = showCertificates(words, status.certificates, moment).split('\n');
+    assert.is(head.indexOf('SHA-256'), first.indexOf('cdcdcdcd'));
+    assert.is(head.indexOf('SHA-256'), second.indexOf('abababab'));
+    assert.match(first, / ! /);
+    assert.not.match(second, / ! /);
+  }
+});
+
+test('showHelp: every command of the usage is explained in both languages', () => {
+  for (const words of [en, ru])
+    assert.ok(Object.values(words.cli.help).every((line) => showHelp(words).includes(line)));
+});
