@@ -199,6 +199,15 @@ test('a connection that outlives its certificate is refused', () =>
     assert.is(codeOf(answer), 'expired');
   }));
 
+test('a stranger is refused before the body is read', () =>
+  withServer(async ({ http }) => {
+    const socket = tlsConnect({ port: http.port, host: '127.0.0.1', rejectUnauthorized: false });
+    socket.write('POST /v1/checkin HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n');
+    const [data] = await once(socket, 'data');
+    assert.match(String(data), /^HTTP\/1.1 401 /);
+    socket.destroy();
+  }));
+
 const bigCheckin = 'x'.repeat(8 * 1024 * 1024);
 table(
   'bad requests',
