@@ -21,7 +21,7 @@ const errandAgainMs = 5 * minuteMs;
 /** Instead of MQTT: events go along, so the spool is asked first and `sendCheckin` follows. */
 export function checkin(state: State, attempt: number, now: Now): Step {
   const link = { at: 'calling' as const, since: now.wall, attempt, call: 'checkin' as const };
-  const events = { ...state.events, reading: true };
+  const events = { ...state.events, reading: state.counters.eventSeq };
   return {
     state: { ...state, link, nonce: now.nonce, events },
     effects: [{ do: 'read-events', above: state.events.acknowledged }],
@@ -30,7 +30,7 @@ export function checkin(state: State, attempt: number, now: Now): Step {
 
 /** Beside a standing MQTT connection, which carries the events. */
 export const errand = (state: State, now: Now): Step =>
-  sendCheckin({ ...state, nonce: now.nonce, errandAtMs: now.uptimeMs + errandAgainMs }, [], now);
+  sendCheckin({ ...state, nonce: now.nonce, errandAtMs: now.uptimeMs + errandAgainMs * (0.5 + now.random) }, [], now);
 
 export function sendCheckin(state: State, events: readonly AuditEvent[], now: Now): Step {
   const { registration } = state.durable;
@@ -41,7 +41,7 @@ export function sendCheckin(state: State, events: readonly AuditEvent[], now: No
   const body = JSON.stringify({ format: 1, nonce, report, events });
   const { identity } = registration;
   return {
-    state: { ...state, events: { ...state.events, reading: false } },
+    state: { ...state, events: { ...state.events, reading: null } },
     effects: [{ do: 'checkin', address, identity, accept: acceptOf(state, now), body }],
   };
 }

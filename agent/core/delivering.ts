@@ -32,19 +32,23 @@ export function publishReport(state: State, now: Now): Step {
 /** Reads the spool when there is something in it and nothing on the way. */
 export function handOverEvents(state: State): Step {
   const { link, events, counters } = state;
-  const idle = link.at === 'connected' && !events.reading && events.sent.length === 0;
+  const idle = link.at === 'connected' && events.reading === null && events.sent.length === 0;
   if (!idle || counters.eventSeq <= events.acknowledged) return rest(state);
   return {
-    state: { ...state, events: { ...events, reading: true } },
+    state: { ...state, events: { ...events, reading: counters.eventSeq } },
     effects: [{ do: 'read-events', above: events.acknowledged }],
   };
 }
 
 export function publishEvents(state: State, event: Of<'events-read'>): Step {
   const { link } = state;
-  const events = { ...state.events, reading: false };
+  const { reading } = state.events;
+  const events = { ...state.events, reading: null };
   const device = audienceOf(state.durable)?.deviceId;
-  if (link.at !== 'connected' || !device || event.events.length === 0) return rest({ ...state, events });
+  if (link.at !== 'connected' || !device) return rest({ ...state, events });
+  // What the spool lost, to a full disk for instance, is not asked for again.
+  if (event.events.length === 0)
+    return rest({ ...state, events: { ...events, acknowledged: Math.max(events.acknowledged, reading ?? 0) } });
   const { connection } = link;
   const topic = deviceLeafTopic(device, 'event');
   const effects = event.events.map(
@@ -74,11 +78,18 @@ export function forgetEvents(state: State, upTo: number): Step {
   if (upTo <= state.events.acknowledged) return rest(state);
   const { counters } = state;
   return {
-    state: { ...state, events: { sent: [], acknowledged: upTo, reading: false } },
-    effects: [
-      { do: 'count', counters },
-      { do: 'drop-events', upTo },
-    ],
+    state: { ...state, events: { sent: [], acknowledged: upTo, reading: null, forgettable: upTo } },
+    effects: [{ do: 'count', counters }],
+  };
+}
+
+/** The counters are safe. */
+export function dropEvents(state: State): Step {
+  const { forgettable: upTo } = state.events;
+  if (upTo === null) return rest(state);
+  return {
+    state: { ...state, events: { ...state.events, forgettable: null } },
+    effects: [{ do: 'drop-events', upTo }],
   };
 }
 

@@ -22,15 +22,23 @@ export type Link =
       readonly at: 'connected';
       readonly since: Instant;
       readonly connection: number;
-      /** When silence about our documents becomes a fault; null once one has come. */
+      /** Tries before it; they count on when the connection does not last. */
+      readonly attempt: number;
+      readonly sinceMs: number;
+      /** Topics that have not brought a document of ours yet. */
+      readonly awaited: readonly Awaited[];
+      /** When silence about them becomes a fault; null once all have spoken. */
       readonly silentUntilMs: number | null;
     };
+export type Awaited = 'policy' | 'device';
 
 export type Carrier = 'mqtt' | 'checkin';
 
 const firstDelayMs = secondMs;
 const longestDelayMs = 5 * minuteMs;
 const silenceMs = 30 * secondMs;
+/** A connection that lasted as long was a good one. */
+const stableMs = minuteMs;
 /** Failures of MQTT in a row before check-in takes turns with it. */
 const patience = 2;
 const pollMs = minuteMs;
@@ -48,7 +56,8 @@ export const soon = (now: Now): Link => ({
 
 /** "Full jitter": anything between nothing and the capped exponential delay. */
 export function afterFailure(link: Link, now: Now, why: Fault): Link {
-  const failures = 'attempt' in link ? link.attempt + 1 : 1;
+  const lasted = link.at === 'connected' && now.uptimeMs - link.sinceMs >= stableMs;
+  const failures = 'attempt' in link && !lasted ? link.attempt + 1 : 1;
   const attempt = why.code === 'documents-missing' ? patience + 1 : failures;
   const delayMs = now.random * Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 20));
   return { at: 'waiting', since: now.wall, untilMs: now.uptimeMs + delayMs, attempt, fault: why };
@@ -63,15 +72,21 @@ export const afterCheckin = (link: Link, now: Now): Link => ({
   fault: null,
 });
 
-export const afterConnect = (connection: number, now: Now): Link => ({
+export const afterConnect = (link: Link, connection: number, now: Now): Link => ({
   at: 'connected',
   since: now.wall,
   connection,
+  attempt: 'attempt' in link ? link.attempt : 0,
+  sinceMs: now.uptimeMs,
+  awaited: ['policy', 'device'],
   silentUntilMs: now.uptimeMs + silenceMs,
 });
 
-export const heard = (link: Link): Link =>
-  link.at === 'connected' && link.silentUntilMs !== null ? { ...link, silentUntilMs: null } : link;
+export function heard(link: Link, topic: Awaited): Link {
+  if (link.at !== 'connected' || !link.awaited.includes(topic)) return link;
+  const awaited = link.awaited.filter((each) => each !== topic);
+  return { ...link, awaited, silentUntilMs: awaited.length > 0 ? link.silentUntilMs : null };
+}
 
 export const isDue = (link: Link, now: Now): boolean => link.at === 'waiting' && now.uptimeMs >= link.untilMs;
 

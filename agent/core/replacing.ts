@@ -2,6 +2,7 @@
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { fault } from '../../protocol/fault.ts';
 import { answer as tryCode } from './codes.ts';
+import { dropEvents } from './delivering.ts';
 import { afterCode } from './pin.ts';
 import type { Now } from './shape.ts';
 import {
@@ -18,6 +19,8 @@ import {
   then,
   withFault,
 } from './state.ts';
+import { onCommandCounted } from './syncing.ts';
+import { drop } from './talking.ts';
 
 export function onCode(state: State, request: number, typed: string, now: Now): Step {
   const { registration } = state.durable;
@@ -39,20 +42,30 @@ export function onCode(state: State, request: number, typed: string, now: Now): 
 }
 
 export function onCounted(state: State, event: Of<'counted'>): Step {
+  const safe = then(dropEvents(withFault(state, 'counters', null)), (next) => onCommandCounted(next, event.now));
+  return then(safe, (next) => tellVerdict(next, event.now));
+}
+
+function tellVerdict(state: State, now: Now): Step {
   const { verdict } = state;
   if (!verdict || verdict.result.ok) return rest(state);
   const told: Step = { state: { ...state, verdict: null }, effects: answer(verdict.request, verdict.result) };
   const { code } = verdict.result.fault;
-  return then(told, (next) =>
-    audit(next, event.now, { event: 'code-refused', facts: { code, tries: next.counters.tries } }),
-  );
+  return then(told, (next) => audit(next, now, { event: 'code-refused', facts: { code, tries: next.counters.tries } }));
 }
 
-/** A wrong code that could not be counted is not answered as one: guessing must not be free while the disk is full. */
+/**
+ * A wrong code that could not be counted is not answered as one: guessing must not be free while the disk is full. A
+ * command that could not be counted is not acknowledged, so that it comes again.
+ */
 export function onCountFailed(state: State, event: Of<'count-failed'>): Step {
-  const { verdict } = state;
-  const next = withFault({ ...state, verdict: null }, 'disk', event.fault);
-  return { state: next, effects: verdict ? answer(verdict.request, { ok: false, fault: event.fault }) : [] };
+  const { verdict, counting } = state;
+  const next = withFault({ ...state, verdict: null, counting: null }, 'counters', event.fault);
+  const told: Step = {
+    state: next,
+    effects: answer(verdict?.request ?? null, { ok: false, fault: event.fault }),
+  };
+  return counting ? then(told, (last) => drop(last, event.now, event.fault)) : told;
 }
 
 function replace(state: State, certificate: string, counters: State['counters'], request: number, now: Now): Step {

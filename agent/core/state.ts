@@ -1,5 +1,5 @@
 /** All the agent knows while it runs, and the small moves every part of it makes. */
-import { type Fault, good, type Result } from '../../protocol/fault.ts';
+import { type Facts, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { CertificateView } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { type ClockView, judgeClock, type TimeAnchor } from './clock.ts';
@@ -13,11 +13,11 @@ import type { Effect, Event, Now, Step as ShapeStep } from './shape.ts';
 export type Step = ShapeStep<State>;
 
 /** Where a standing fault belongs; one stands for each. */
-export type Area = 'restore' | 'disk' | 'export' | 'document' | 'policy' | 'registration' | 'link' | 'identity';
+export type Area = 'restore' | 'disk' | 'counters' | 'export' | 'document' | 'registration' | 'link' | 'identity';
 export type Faults = { readonly [area in Area]?: Fault };
 
 /** What a change of state is told the audit log. */
-export type AuditDraft = { readonly event: string; readonly facts: { readonly [name: string]: string | number } };
+export type AuditDraft = { readonly event: string; readonly facts: Facts };
 
 export type Next = 'nothing' | 'call' | 'connect' | 'greet' | 'report';
 
@@ -45,6 +45,10 @@ export type State = {
   readonly pending: Pending | null;
   /** A wrong code is answered only once it has been counted durably. */
   readonly verdict: { readonly request: number; readonly result: Result<null> } | null;
+  /** So is a command acknowledged. */
+  readonly counting: Pending['delivery'];
+  /** Refusals told to the audit log since this powered-on moment: a broker must not fill the disk. */
+  readonly refusals: { readonly sinceMs: number; readonly told: number };
   readonly link: Link;
   readonly anchor: TimeAnchor | null;
   /** Nonce of the check-in under way. */
@@ -59,7 +63,14 @@ export type State = {
   /** Signed documents newer than what the server offers. */
   readonly newer: readonly string[];
   /** Audit events on the way to the server, and up to where it has them. */
-  readonly events: { readonly sent: readonly number[]; readonly acknowledged: number; readonly reading: boolean };
+  readonly events: {
+    readonly sent: readonly number[];
+    readonly acknowledged: number;
+    /** The last number there was when the spool was asked, until it answers. */
+    readonly reading: number | null;
+    /** What the spool may forget once the last number used is durable. */
+    readonly forgettable: number | null;
+  };
   /** The request of the control API that waits for the outcome of a registration. */
   readonly registerRequest: number | null;
   /** What the person typed, until its key exists. */
@@ -80,6 +91,8 @@ export const initial: State = {
   waiting: null,
   pending: null,
   verdict: null,
+  counting: null,
+  refusals: { sinceMs: 0, told: 0 },
   link: idle(noTime),
   anchor: null,
   nonce: null,
@@ -89,7 +102,7 @@ export const initial: State = {
   savedAtMs: 0,
   faults: {},
   newer: [],
-  events: { sent: [], acknowledged: 0, reading: false },
+  events: { sent: [], acknowledged: 0, reading: null, forgettable: null },
   registerRequest: null,
   pendingOrder: null,
   views: [],
@@ -124,14 +137,28 @@ export function audienceOf(durable: Durable): Audience | null {
 
 export const withFault = (state: State, area: Area, fault: Fault | null): State => {
   const { [area]: _, ...others } = state.faults;
-  return { ...state, faults: fault ? { ...others, [area]: fault } : others };
+  return { ...state, faults: fault ? { ...others, [area]: { ...fault, facts: clipped(fault.facts) } } : others };
 };
+
+const longestFact = 300;
+/** Names of certificates and errors of a system have no bound of their own; reports and events do. */
+const clipped = (facts: Facts): Facts =>
+  Object.fromEntries(
+    Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? fact.slice(0, longestFact) : fact]),
+  );
 
 /** Numbers an audit event and appends it to the spool; the server's own clock view goes with it. */
 export function audit(state: State, now: Now, draft: AuditDraft): Step {
   const seq = state.counters.eventSeq + 1;
   const clock = clockOf(state, now);
-  const event = { format: 1 as const, seq, at: clock.now, clock: clock.at, ...draft, facts: { ...draft.facts } };
+  const event = {
+    format: 1 as const,
+    seq,
+    at: clock.now,
+    clock: clock.at,
+    ...draft,
+    facts: { ...clipped(draft.facts) },
+  };
   return {
     state: { ...state, counters: { ...state.counters, eventSeq: seq } },
     effects: [{ do: 'spool', event }],

@@ -1,8 +1,9 @@
 /** Documents from the server take effect: one draft, one generation, one audit trail. */
 import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
-import { type Fault, fault, type Result } from '../../protocol/fault.ts';
+import { type Fault, type FaultCode, fault, type Result } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import { fromNumericDate, instant } from '../../protocol/time.ts';
+import type { DeviceDocument, Policy } from '../../protocol/schema.ts';
+import { fromNumericDate, hourMs, instant } from '../../protocol/time.ts';
 import { parseTopic } from '../../protocol/topics.ts';
 import { raiseHardFloor } from './clock.ts';
 import { publishReport, trail } from './delivering.ts';
@@ -18,7 +19,7 @@ import {
   signedAt,
 } from './documents.ts';
 import type { Counters, Durable } from './durable.ts';
-import { heard } from './link.ts';
+import { type Awaited, heard } from './link.ts';
 import { afterPolicy, wouldStrand } from './pin.ts';
 import type { Effect, Now } from './shape.ts';
 import {
@@ -29,6 +30,7 @@ import {
   commit,
   type Of,
   type Pending,
+  poweredOf,
   rest,
   type State,
   type Step,
@@ -49,8 +51,8 @@ export type Draft = {
   readonly newer: readonly string[];
   readonly audit: readonly AuditDraft[];
   readonly fault: Fault | null;
-  /** A valid document came, even if we already had it. */
-  readonly heard: boolean;
+  /** What a document of ours came for, even if we already had it or cannot use it. */
+  readonly heard: readonly Awaited[];
   readonly changed: boolean;
 };
 
@@ -62,7 +64,7 @@ export const draftOf = (state: State): Draft => ({
   newer: state.newer,
   audit: [],
   fault: null,
-  heard: false,
+  heard: [],
   changed: false,
 });
 
@@ -93,32 +95,44 @@ export function take(draft: Draft, state: State, kind: Kind, jws: string, now: N
   if (kind === 'command') return takeCommand(draft, state, audience, jws, now);
   const admitted =
     kind === 'policy' ? admit(draft, state, now, audience, jws) : admitOwn(draft, state, now, audience, jws);
-  if (!admitted.ok) return { ...draft, fault: admitted.fault };
+  const heard = admitted.ok || !forged.has(admitted.fault.code) ? [...draft.heard, kind] : draft.heard;
+  if (!admitted.ok) return { ...draft, heard, fault: admitted.fault };
   const admission = admitted.value;
   if (admission.at === 'replay') {
     const newer =
       admission.newer && !draft.newer.includes(admission.newer) ? [...draft.newer, admission.newer] : draft.newer;
-    return { ...draft, newer, heard: true };
+    return { ...draft, newer, heard };
   }
-  if (admission.at === 'wait') {
-    const durable = { ...draft.durable, waiting: admission.device.jws };
-    return { ...draft, durable, waiting: admission.device, heard: true, changed: true };
-  }
-  return apply(draft, state, admission.held, now);
+  if (admission.at === 'apply') return apply({ ...draft, heard }, state, admission.held, now);
+  if (admission.device === draft.waiting) return { ...draft, heard };
+  const { device, jws: waiting } = admission.device;
+  const durable = { ...draft.durable, waiting };
+  const counters = accepted(draft.counters, [device]);
+  return { ...draft, durable, counters, waiting: admission.device, heard, changed: true };
 }
+
+/** Faults of what anybody could have sent: it says nothing about whether the server's documents reach us. */
+const forged: ReadonlySet<FaultCode> = new Set([
+  'too-large',
+  'bad-shape',
+  'wrong-type',
+  'wrong-audience',
+  'unknown-key',
+  'bad-signature',
+]);
 
 /** Makes a draft durable, or only says what was wrong with it. */
 export function settle(state: State, draft: Draft, delivery: Delivery, now: Now): Step {
   const told: State = {
     ...state,
     newer: draft.newer,
-    link: draft.heard ? heard(state.link) : state.link,
+    link: draft.heard.reduce(heard, state.link),
   };
   const judged = draft.fault
     ? refuse(told, now, draft.fault)
     : rest(draft.changed ? withFault(told, 'document', null) : told);
   if (!draft.changed) return then(judged, (next) => settleUnchanged(next, state, draft, delivery, now));
-  const moves = draft.waiting !== null && draft.waiting !== state.waiting;
+  const moves = groupOf(draft) !== groupOf(state);
   return then(judged, (next) =>
     commit(next, {
       durable: draft.durable,
@@ -134,26 +148,55 @@ export function settle(state: State, draft: Draft, delivery: Delivery, now: Now)
 
 /** Nothing for the store: a replay, a refusal, or a command, which only counts. */
 function settleUnchanged(next: State, before: State, draft: Draft, delivery: Delivery, now: Now): Step {
-  const counted = draft.counters.commandSeq !== before.counters.commandSeq;
   const counters = { ...next.counters, commandSeq: draft.counters.commandSeq };
   const trailed = trail({ ...next, counters }, draft.audit, now);
-  const effects: Effect[] = [];
-  if (counted) effects.push({ do: 'count', counters: trailed.state.counters });
-  if (delivery) effects.push({ do: 'acknowledge', ...delivery });
+  if (draft.counters.commandSeq !== before.counters.commandSeq)
+    return {
+      state: { ...trailed.state, counting: delivery },
+      effects: [...trailed.effects, { do: 'count', counters: trailed.state.counters }],
+    };
+  const acknowledge: Effect[] = delivery ? [{ do: 'acknowledge', ...delivery }] : [];
   const behind = draft.newer.length > before.newer.length;
-  const told: Step = { state: trailed.state, effects: [...trailed.effects, ...effects] };
-  return counted || behind ? then(told, (last) => publishReport(last, now)) : told;
+  const told: Step = { state: trailed.state, effects: [...trailed.effects, ...acknowledge] };
+  return behind ? then(told, (last) => publishReport(last, now)) : told;
 }
 
-/** The audit log is told once of a fault that repeats. */
+/** A command came over this delivery and is counted: acknowledged, and done. */
+export function onCommandCounted(state: State, now: Now): Step {
+  const { counting } = state;
+  if (counting === null) return rest(state);
+  const told: Step = { state: { ...state, counting: null }, effects: [{ do: 'acknowledge', ...counting }] };
+  return then(told, (next) => publishReport(next, now));
+}
+
+/** The audit log is told once of a fault that repeats, and of so many an hour. */
 export function refuse(state: State, now: Now, why: Fault): Step {
   const standing = state.faults.document;
-  const next = withFault(state, 'document', why);
+  const powered = poweredOf(state, now);
+  const { sinceMs, told } = powered - state.refusals.sinceMs < hourMs ? state.refusals : { sinceMs: powered, told: 0 };
+  const next = { ...withFault(state, 'document', why), refusals: { sinceMs, told } };
   const log: Step = { state: next, effects: [{ do: 'log', level: 'warning', text: 'document refused', fault: why }] };
-  if (standing?.code === why.code) return log;
-  return then(log, (logged) =>
-    audit(logged, now, { event: 'document-refused', facts: { code: why.code, ...why.facts } }),
+  if ((standing?.code === why.code && told > 0) || told >= refusalsAnHour) return log;
+  const facts = { code: why.code, ...why.facts };
+  return then({ ...log, state: { ...next, refusals: { sinceMs, told: told + 1 } } }, (logged) =>
+    audit(logged, now, { event: 'document-refused', facts }),
   );
+}
+
+const refusalsAnHour = 10;
+
+/** Whose policy is subscribed to. */
+export const groupOf = ({ waiting, held, durable }: Pick<State, 'waiting' | 'held' | 'durable'>): string | null =>
+  waiting?.device.group ??
+  held.device?.device.group ??
+  (durable.registration.at === 'registered' ? durable.registration.bundle.group : null);
+
+/** Verified documents raise what may never fall. */
+function accepted(counters: Counters, documents: readonly (Policy | DeviceDocument)[]): Counters {
+  const highest = { ...counters.highest };
+  for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
+  const proved = Math.max(counters.hardFloor, ...documents.map(signedAt));
+  return raiseHardFloor({ ...counters, highest }, instant(proved));
 }
 
 function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft {
@@ -162,15 +205,14 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
   const { pins } = draft.durable;
   const changedPolicy = held.policy !== draft.held.policy;
   const slots = pins && policy && changedPolicy ? afterPolicy(pins, policy.server, signedAt(policy)) : pins;
-  if (slots && policy && wouldStrand(slots, policy.blocklist, clock)) return { ...draft, fault: fault('would-strand') };
+  if (slots && policy && changedPolicy && wouldStrand(slots, policy.blocklist, clock))
+    return { ...draft, fault: fault('would-strand') };
   const documents = [policy, held.device?.device].filter((each) => each !== undefined);
-  const highest = { ...draft.counters.highest };
-  for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
-  const proved = Math.max(...documents.map((each) => fromNumericDate(each.iat)));
   const assigns = (policy?.certificates.entries.length ?? 0) > 0;
   const purge = isManaged(draft.durable, held) || assigns;
   const local = purge ? draft.durable.local.filter((entry) => entry.source !== 'manual') : draft.durable.local;
-  const waiting = held.device === draft.waiting ? null : draft.waiting;
+  // A newer device document is the one that waited, or takes its place.
+  const waiting = held.device === draft.held.device ? draft.waiting : null;
   return {
     ...draft,
     durable: {
@@ -183,10 +225,9 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
     },
     held,
     waiting,
-    counters: raiseHardFloor({ ...draft.counters, highest }, instant(proved)),
+    counters: accepted(draft.counters, documents),
     newer: [],
     audit: [...draft.audit, ...changesOf(draft, held, slots, local.length)],
-    heard: true,
     changed: true,
   };
 }
@@ -236,14 +277,13 @@ function takeCommand(draft: Draft, state: State, audience: Audience, jws: string
   const opened = openCommand(jws, audience, clock);
   if (!opened.ok) return { ...draft, fault: opened.fault };
   const { seq, expires, command } = opened.value;
-  if (seq <= draft.counters.commandSeq) return { ...draft, heard: true };
-  if (clock.at === 'unknown') return { ...draft, heard: true, fault: fault('clock-unknown', { command: command.do }) };
+  if (seq <= draft.counters.commandSeq) return draft;
+  if (clock.at === 'unknown') return { ...draft, fault: fault('clock-unknown', { command: command.do }) };
   const counters = { ...draft.counters, commandSeq: seq };
   if (clock.now > fromNumericDate(expires))
-    return { ...draft, counters, heard: true, fault: fault('command-expired', { command: command.do }) };
-  if (command.do !== 'report')
-    return { ...draft, counters, heard: true, fault: fault('bad-argument', { command: command.do }) };
-  return { ...draft, counters, heard: true, audit: [...draft.audit, { event: 'command', facts: { do: command.do } }] };
+    return { ...draft, counters, fault: fault('command-expired', { command: command.do }) };
+  if (command.do !== 'report') return { ...draft, counters, fault: fault('bad-argument', { command: command.do }) };
+  return { ...draft, counters, audit: [...draft.audit, { event: 'command', facts: { do: command.do } }] };
 }
 
 function kindOf(state: State, topic: string): Kind | null {

@@ -25,6 +25,7 @@ import {
   then,
   withFault,
 } from './state.ts';
+import { groupOf } from './syncing.ts';
 
 const saveEveryMs = minuteMs;
 
@@ -54,8 +55,11 @@ function attempt(state: State, now: Now): Step {
   if (carrierOf(tries) === 'checkin') return checkin(state, tries, now);
   const connection = state.connections + 1;
   const { deviceId: device, group } = registration.bundle;
-  const target = state.waiting?.device.group ?? state.held.device?.device.group ?? group;
-  const topics = [deviceLeafTopic(device, 'device'), deviceLeafTopic(device, 'command'), policyTopic(target)];
+  const topics = [
+    deviceLeafTopic(device, 'device'),
+    deviceLeafTopic(device, 'command'),
+    policyTopic(groupOf(state) ?? group),
+  ];
   const address = (state.held.policy?.policy.addresses ?? registration.bundle.addresses).mqtt;
   const { identity } = registration;
   const accept = acceptOf(state, now);
@@ -89,8 +93,8 @@ export function onConnected(state: State, event: Of<'connected'>): Step {
   const clock = clockOf(state, now);
   const up: State = {
     ...withFault(withFault(state, 'link', null), 'identity', null),
-    link: afterConnect(connection, now),
-    events: { ...state.events, sent: [], reading: false },
+    link: afterConnect(state.link, connection, now),
+    events: { ...state.events, sent: [], reading: null },
     counters: recordGoodTime(state.counters, clock),
   };
   return then(audit(up, now, { event: 'connected', facts: { fingerprint } }), (next) => {
@@ -125,7 +129,7 @@ export function reconnect(state: State, now: Now): Step {
 }
 
 function failed(state: State, now: Now, why: Fault): Step {
-  const events = { ...state.events, sent: [], reading: false };
+  const events = { ...state.events, sent: [], reading: null };
   const link = afterFailure(state.link, now, why);
   return rest({ ...withFault(state, 'link', why), link, nonce: null, errandAtMs: null, events });
 }
