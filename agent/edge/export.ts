@@ -52,9 +52,9 @@ async function exportPurpose(root: string, purpose: Purpose, content: Content, f
   const folder = `.${purpose}-${digest.slice(0, 32)}`;
   const link = join(root, purpose);
   if (!(await isWhole(files, join(root, folder), content))) await build(files, join(root, folder), content);
+  await quietly(() => files.unlink(`${link}.new`));
   const before = await targetOf(files, link);
   if (before !== folder) {
-    await quietly(() => files.unlink(`${link}.new`));
     await files.link(folder, `${link}.new`);
     await files.rename(`${link}.new`, link);
   }
