@@ -4,8 +4,6 @@
  * package runs the `systemd-notify` program, which knows neither STOPPING nor WATCHDOG, so these call the program
  * themselves. The program needs `NotifyAccess=all` in the unit.
  */
-import { spawn } from 'node:child_process';
-
 export type Notify = {
   readonly send: (ready: boolean, status: string) => Promise<void>;
   readonly stopping: () => Promise<void>;
@@ -54,7 +52,8 @@ async function tellByProgram(lines: readonly string[]): Promise<void> {
   await systemdNotify({ ...(lines.includes('READY=1') ? { ready: true } : {}), status }).catch(() => {});
 }
 
-function run(lines: readonly string[]): Promise<void> {
+async function run(lines: readonly string[]): Promise<void> {
+  const { spawn } = await import('node:child_process');
   return new Promise((resolve) => {
     const child = spawn('systemd-notify', [`--pid=${process.pid}`, ...lines], { stdio: 'ignore' });
     child.on('error', () => resolve());
