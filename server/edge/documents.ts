@@ -1,10 +1,19 @@
 /** Signing documents: the revision is allocated, the document signed and queued in the transaction of the change. */
-import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { DeviceDocument } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
-import { checkPolicy, composePolicy, familyOf, flatten, type Group, pathTo, type Settings } from '../core/policy.ts';
+import {
+  checkPolicy,
+  composePolicy,
+  type Entry,
+  familyOf,
+  flatten,
+  type Group,
+  pathTo,
+  type Settings,
+} from '../core/policy.ts';
 import { datesAt, nextRevision, raisedRevision } from '../core/revision.ts';
 import { addressesOf, deviceAudience, groupAudience, type Identity, readIdentity, type Server } from './context.ts';
 import { readPins } from './pins.ts';
@@ -13,9 +22,6 @@ import type { Database, Tables } from './tables.ts';
 
 type Draft = { readonly type: DocumentType; readonly aud: string; readonly topic: string; readonly body: object };
 export type GroupSettings = Group & { readonly settings: Settings };
-
-/** A policy that may not be signed; the first fault stands for all in answers that hold one. */
-export type Refusal = { readonly group: string; readonly faults: readonly Fault[] };
 
 /** All groups with their own settings. */
 export async function readGroups(trx: Database): Promise<ReadonlyMap<string, GroupSettings>> {
@@ -32,7 +38,7 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
         settings: {
           certificates: {
             enforced: certificates_enforced === 1,
-            entries: entries.filter((entry) => entry.group_id === id),
+            entries: entries.filter((entry) => entry.group_id === id).map(entryOf),
           },
           contacts: { enforced: contacts_enforced === 1, value: contacts === null ? null : JSON.parse(contacts) },
           blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
@@ -41,6 +47,13 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
     ]),
   );
 }
+
+const entryOf = ({ purpose, file, certificate, fingerprint }: Tables['policy_certificates']): Entry => ({
+  purpose,
+  file,
+  certificate,
+  fingerprint,
+});
 
 /**
  * Signs the policies of a group and of all groups below it, since they inherit. Faults: what a device would refuse

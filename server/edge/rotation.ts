@@ -41,7 +41,7 @@ export async function listServerCertificates({ db }: Server): Promise<readonly S
   const rows = await readServerCertificates(db);
   return rows.flatMap((row) => {
     const parsed = parseCertificate(fromBase64(leafOf(row)));
-    return parsed.ok ? [viewOf(parsed.value, row.role, row.activate_at)] : [];
+    return parsed.ok ? [viewOf(parsed.value, row.role, row.role === 'reserve' ? row.activate_at : null)] : [];
   });
 }
 

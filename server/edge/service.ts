@@ -122,14 +122,15 @@ function probe(listener: string, host: string, port: number): Promise<Probe> {
   return new Promise((resolve) => {
     const socket = connectTls({ host: at, port, rejectUnauthorized: false, timeout: probeTimeoutMs });
     const end = (fingerprint: string | null) => {
-      socket.destroy();
+      socket.end();
       resolve({ listener, fingerprint });
     };
     socket.on('secureConnect', () => {
       const peer = socket.getPeerX509Certificate();
       end(peer ? fingerprintOf(peer.raw) : null);
     });
-    socket.on('timeout', () => end(null));
+    socket.on('timeout', () => socket.destroy());
     socket.on('error', () => end(null));
+    socket.on('close', () => end(null));
   });
 }
