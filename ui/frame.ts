@@ -38,7 +38,7 @@ export const cells = (text: string): string =>
   text
     .normalize('NFC')
     .replace(
-      /[^\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2116\u2190-\u21ff\u2500-\u259f]/gu,
+      /[^\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2116\u2190-\u21ff\u2500-\u259f]|[\p{C}\p{M}]/gu,
       '?',
     );
 

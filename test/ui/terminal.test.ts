@@ -9,8 +9,8 @@ import type { Language } from '../../words/say.ts';
 import { wordsOf } from '../../words/say.ts';
 import { type ConsoleAgent, serveConsoleAgent } from '../fakes/console-agent.ts';
 import { assert, needs, table, test } from '../harness.ts';
+import { openSession, type TerminalSession } from './session.ts';
 import { locked, now, registered, registering, replacing, unregistered } from './statuses.ts';
-import { openSession, type TerminalSession } from './terminal.ts';
 
 needs(['tmux']);
 
@@ -26,13 +26,12 @@ const today = (status: Status): Status => ({
 });
 
 type Console = { readonly terminal: TerminalSession; readonly agent: ConsoleAgent; readonly runtime: string };
-let consoles = 0;
 
 async function withConsole(first: Status, language: Language, story: (given: Console) => Promise<void>): Promise<void> {
   const runtime = await mkdtemp(join(tmpdir(), 'thintrust-ui-'));
   const agent = await serveConsoleAgent(join(runtime, 'console.sock'), today(first));
   const terminal = await openSession({
-    name: `thintrust-ui-${process.pid}-${++consoles}`,
+    socket: join(runtime, 'tmux.sock'),
     command: `exec ${process.execPath} ${program}${' '}--runtime ${runtime} --allow-exit`,
     environment: { THINTRUST_LANG: language },
     width: 80,
@@ -159,12 +158,15 @@ test('an agent that goes away comes back by itself, and one that talks nonsense 
     await agent.close();
     await terminal.shows(screens.away.lead);
     const again = await serveConsoleAgent(join(runtime, 'console.sock'), today(replacing));
-    await terminal.shows(screens.titles.replacement);
-    // Only once: the next connection gets a whole status again.
-    again.blurt('data: {"version":1}\n\n');
-    await terminal.shows(screens.away.lead);
-    await terminal.shows(screens.titles.replacement);
-    await again.close();
+    try {
+      await terminal.shows(screens.titles.replacement);
+      again.blurt('data: {"version":1}\n\n');
+      await terminal.shows(screens.away.lead);
+      // The next connection gets a whole status again.
+      await terminal.shows(screens.titles.replacement);
+    } finally {
+      await again.close();
+    }
   });
 });
 
@@ -172,7 +174,7 @@ test('leaving gives the terminal back', async () => {
   await withConsole(registered, 'en', async ({ terminal, runtime }) => {
     await terminal.shows('RECEPTION-0042');
     const outer = await openSession({
-      name: `thintrust-ui-${process.pid}-shell`,
+      socket: join(runtime, 'shell.sock'),
       command: 'sh',
       environment: { THINTRUST_LANG: 'en', PS1: 'ready> ' },
       width: 80,

@@ -16,8 +16,8 @@ export type TerminalSession = {
 };
 
 export type SessionOrder = {
-  /** Unique on this machine. */
-  readonly name: string;
+  /** Socket of a tmux server of its own, in a directory the test removes. */
+  readonly socket: string;
   readonly command: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly width: number;
@@ -27,14 +27,15 @@ export type SessionOrder = {
 const lookEveryMs = 30;
 
 export async function openSession({
-  name,
+  socket,
   command,
   environment,
   width,
   height,
 }: SessionOrder): Promise<TerminalSession> {
   const tmux = async (...args: readonly string[]): Promise<string> =>
-    (await run('tmux', ['-f', '/dev/null', '-L', name, ...args], { env: { ...process.env, LANG: 'C.UTF-8' } })).stdout;
+    (await run('tmux', ['-f', '/dev/null', '-S', socket, ...args], { env: { ...process.env, LANG: 'C.UTF-8' } }))
+      .stdout;
   const settings = Object.entries(environment).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
   await tmux('new-session', '-d', '-s', 'main', '-x', String(width), '-y', String(height), ...settings, command);
   const screen = (): Promise<string> => tmux('capture-pane', '-p', '-t', 'main');
