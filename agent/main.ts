@@ -40,6 +40,7 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
   }
   const journal = openJournal((line) => process.stderr.write(line), env);
   mkdirSync(asked.state, { recursive: true, mode: 0o700 });
+  mkdirSync(asked.runtime, { recursive: true, mode: 0o755 });
   const lock = await lockDirectory(asked.state);
   if (!lock.ok) {
     journal('error', 'another daemon uses this state directory', lock.fault);
