@@ -37,8 +37,8 @@ export const recordGoodTime = (counters: Counters, clock: ClockView): Counters =
   clock.at === 'known' && clock.now > counters.softFloor ? { ...counters, softFloor: clock.now } : counters;
 
 /**
- * The server's own time, signed by the policy key over a nonce of ours: lowers both floors where they are ahead of it
- * (F5), and is the time used from now on where the system clock disagrees.
+ * The server's own time, signed by the policy key over a nonce of ours, is the hard floor from now on, whether that raises or
+ * lowers it, and lowers a soft floor ahead of it (F5). It is the time used where the system clock disagrees.
  */
 export function takeSignedTime(
   counters: Counters,
@@ -49,7 +49,7 @@ export function takeSignedTime(
   return {
     counters: {
       ...counters,
-      hardFloor: instant(Math.min(counters.hardFloor, time)),
+      hardFloor: time,
       softFloor: instant(Math.min(counters.softFloor, time)),
     },
     anchor: agrees ? null : { at: time, uptimeMs: now.uptimeMs },

@@ -2,10 +2,11 @@
  * Signed documents from the server: opened, checked whole, and admitted or refused. The carrier (MQTT, check-in, a file)
  * is never trusted; only the signature by a policy key, the audience and a rising revision count.
  */
-import { type Certificate, checkAcceptable, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
-import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import type { Certificate } from '../../protocol/certificate.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type DocumentType, openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
+import { judgeEntries, judgePins } from '../../protocol/policy.ts';
 import type { Command, DeviceDocument, Policy, PublicKey, TimeStatement } from '../../protocol/schema.ts';
 import { dayMs, fromNumericDate, type Instant } from '../../protocol/time.ts';
 import { read, type Shape, type ShapeName } from '../../protocol/validate.ts';
@@ -107,28 +108,16 @@ export function admitDevice(situation: Situation, incoming: OpenDevice): Result<
 }
 
 /**
- * Every certificate of a policy, or why the whole revision is refused: the first fault, with how many there are. Dates
- * are not judged; time makes a certificate unusable, not a policy unacceptable. The server runs the same check.
+ * Every certificate of a policy, or why the whole revision is refused: the first fault, with how many there are. It is the
+ * check that the server runs before it signs.
  */
 export function checkContent(policy: Policy): Result<readonly Certificate[]> {
-  const faults = [pinFault(policy.server.main), policy.server.reserve && pinFault(policy.server.reserve.certificate)];
-  const found: Certificate[] = [];
-  const seen = new Set<string>();
-  for (const entry of policy.certificates.entries) {
-    const parsed = parseCertificate(fromBase64(entry.certificate));
-    const checked = parsed.ok ? checkAcceptable(parsed.value, 'trust-anchor-or-server') : parsed;
-    if (!checked.ok) {
-      faults.push(fault(checked.fault.code, { ...checked.fault.facts, file: entry.file }));
-      continue;
-    }
-    const name = `${entry.purpose} ${checked.value.fingerprint}`;
-    if (seen.has(name)) faults.push(fault('certificate-twice', { file: entry.file }));
-    seen.add(name);
-    found.push(checked.value);
-  }
-  const real = faults.filter((each): each is Fault => each !== null);
-  const [first] = real;
-  return first ? bad(first.code, { ...first.facts, faults: real.length }) : good(found);
+  const { entries, faults } = judgeEntries(policy.certificates.entries);
+  const all = [...judgePins(policy.server), ...faults];
+  const [first] = all;
+  return first
+    ? bad(first.code, { ...first.facts, faults: all.length })
+    : good(entries.map((each) => each.certificate));
 }
 
 function open<Name extends ShapeName>(
@@ -160,13 +149,6 @@ const replay = (rev: number, ours: { readonly jws: string } | null): Result<Admi
 
 const revisionOf = (ours: { readonly jws: string } & Partial<OpenPolicy> & Partial<OpenDevice>): number =>
   ours.policy?.rev ?? ours.device?.rev ?? 0;
-
-function pinFault(der: string): Fault | null {
-  const parsed = parseCertificate(fromBase64(der));
-  if (!parsed.ok) return parsed.fault;
-  const checked = checkAcceptable(parsed.value, 'server');
-  return checked.ok ? null : checked.fault;
-}
 
 /** When a document was signed. */
 export const signedAt = (document: { readonly iat: number }): Instant => fromNumericDate(document.iat);

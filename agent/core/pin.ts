@@ -3,7 +3,7 @@
  * byte; no authority, no name. Slots move only when a handshake with the reserve completes at or after its activation,
  * or after the current one expired.
  */
-import { type Certificate, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { ServerPins } from '../../protocol/schema.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
@@ -49,10 +49,10 @@ export function judgePresented(
   if (!parsed.ok) return parsed;
   const certificate = parsed.value;
   const held = heldPins(slots).find((candidate) => candidate.certificate.fingerprint === certificate.fingerprint);
-  if (held) {
-    const refused = judgeHeld(slots, held, clock, blocklist);
-    return refused ? { ok: false, fault: refused } : good({ slot: held.slot });
-  }
+  const refused = held && judgeHeld(slots, held, clock, blocklist);
+  if (held && !refused) return good({ slot: held.slot });
+  // `previous` after its days is in no slot any more.
+  if (refused && refused.code !== 'not-pinned') return { ok: false, fault: refused };
   const facts = { fingerprint: certificate.fingerprint };
   if (blocklist.includes(certificate.fingerprint)) return bad('blocklisted', facts);
   if (clock.at === 'unknown') return bad('clock-unknown', facts);
@@ -91,7 +91,7 @@ export function afterPolicy(slots: PinSlots, wanted: ServerPins, signedAt: Insta
     if (known && known.activateAt === activateAt) return slots;
     return { ...slots, reserve: { der: wanted.main, source: 'policy', addedAt, activateAt } };
   }
-  const next = wanted.reserve;
+  const next = wanted.reserve?.certificate === wanted.main ? null : wanted.reserve;
   if (!next) return slots.reserve ? { ...slots, reserve: null } : slots;
   if (slots.reserve?.der === next.certificate && slots.reserve.activateAt === next.activateAt) return slots;
   const addedAt = slots.reserve?.der === next.certificate ? slots.reserve.addedAt : signedAt;
@@ -110,15 +110,12 @@ export const afterCode = (der: string, at: Instant): PinSlots => ({
 export const fromBundle = (pins: ServerPins, at: Instant): PinSlots =>
   afterPolicy({ current: { der: pins.main, source: 'policy', addedAt: at }, reserve: null, previous: null }, pins, at);
 
-/** A blocklist that takes the last certificate we could reach the server by. */
+/** A blocklist that takes the last certificate we could reach the server by; `previous` is no way to stay. */
 export function wouldStrand(slots: PinSlots, blocklist: readonly string[], clock: ClockView): boolean {
-  const current = heldPins(slots).find((held) => held.slot === 'current');
-  if (!current || !blocklist.includes(current.certificate.fingerprint)) return false;
-  const reserve = heldPins(slots).find((held) => held.slot === 'reserve');
-  return !reserve || judgeHeld(slots, reserve, clock, blocklist) !== null;
+  const lasting = heldPins(slots).filter((held) => held.slot !== 'previous');
+  const takes = lasting.some((held) => blocklist.includes(held.certificate.fingerprint));
+  return takes && lasting.every((held) => judgeHeld(slots, held, clock, blocklist) !== null);
 }
-
-export const encodeDer = (der: Uint8Array): string => toBase64(der);
 
 /**
  * While the clock is unknown the floor is only a lower bound of the time, so it may call an exact pin expired but never
@@ -130,8 +127,7 @@ function judgeHeld(slots: PinSlots, held: Held, clock: ClockView, blocklist: rea
   if (blocklist.includes(certificate.fingerprint)) return fault('blocklisted', facts);
   if (clock.now > certificate.notAfter) return fault('pin-expired', facts);
   if (clock.at === 'known' && clock.now < certificate.notBefore) return fault('not-yet-valid', facts);
-  if (slot === 'previous' && clock.at === 'known' && clock.now > (slots.previous?.until ?? 0))
-    return fault('not-pinned', facts);
+  if (slot === 'previous' && clock.now > (slots.previous?.until ?? 0)) return fault('not-pinned', facts);
   return null;
 }
 
