@@ -13,32 +13,21 @@ const device = join(folder, 'device');
 const runtime = join(folder, 'run');
 
 const sheet = `
-You are the administrator too. Open a second terminal in this folder:
-
+You are the administrator too. In a second terminal, in this folder:
   export THINTRUST_SERVER_STATE=${server}
   npx thintrust-server group add Office
   npx thintrust-server device move demo --group Office
   npx thintrust-server policy add-certificate Office --purpose rdp ${folder}/rdp-root.pem
   npx thintrust-server policy add-certificate Office --purpose log ${folder}/log-server.pem
   npx thintrust-server policy set-contacts Office --name 'Service desk' --phone '+7 000 000-00-00'
-  npx thintrust-server devices
-
-A change of the server's certificate that the device sees coming:
-
-  npx thintrust-server certificate schedule
-  npx thintrust-server certificate gate
-  npx thintrust-server certificate switch
-
-One that it misses: leave the console with Ctrl-Q, which powers the device off. Change the certificate twice,
-
-  npx thintrust-server certificate schedule
-  npx thintrust-server certificate switch --override
-
-power the device on again, and answer the code that its screen shows:
-
+A certificate change of the server that the device sees coming:
+  npx thintrust-server certificate schedule; npx thintrust-server certificate switch
+One that it misses: leave the console with Ctrl-Q (the device is off then), and twice
+  npx thintrust-server certificate schedule; npx thintrust-server certificate switch --override
+Power the device on again here, and answer the code that its screen shows:
   npx thintrust-server code 'XXXX XXXX XXXX XXXX'
-
-All this is in ${folder}/administrator.txt. The device's own command: npx thintrust --runtime ${runtime} status
+The device's own command: npx thintrust status --runtime ${runtime}
+(All this is in ${folder}/administrator.txt; the recovery passphrase is in ${folder}/thintrust-server.log.)
 `;
 
 type Program = { readonly line: string; readonly stop: () => Promise<void> };
@@ -114,7 +103,7 @@ copyFileSync('test/vectors/certificates/leaf.pem', join(folder, 'log-server.pem'
 writeFileSync(join(folder, 'administrator.txt'), sheet.trimStart());
 
 say('· starting the Administration Server (its authority, certificate and policy key are made on first start)');
-const running = await start('thintrust-server', ['run', '--state', server, '--host', '127.0.0.1'], 'ready');
+const running = await start('thintrust-server', ['run', '--state', server, '--https-port', '0', '--mqtt-port', '0'], 'ready');
 say(`· ${running.line}`);
 say('· powering the device on');
 let on = await powerOn();

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `thintrust-server`: exit code 0 good, 1 refused (the fault on standard error), 2 misused. */
 import { sayFault, wordsOf } from '../words/say.ts';
 import { serverWords as words } from '../words/server.ts';
@@ -14,7 +13,9 @@ if (major < wantedNode[0] || (major === wantedNode[0] && minor < wantedNode[1]))
 }
 // Whatever this program writes is for its own user.
 process.umask(0o077);
-process.exitCode = await main(process.argv.slice(2));
+main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});
 
 async function main(argv: readonly string[]): Promise<number> {
   const commands = await readCommands();
