@@ -109,9 +109,23 @@ export type Fault = { readonly code: FaultCode; readonly kind: FaultKind; readon
 /** Either a value or the fault that stands in its place; parsers and judges return it, they never throw. */
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault };
 
-export const fault = (code: FaultCode, facts: Facts = {}): Fault => ({ code, kind: faultKinds[code], facts });
+/** Facts may come from a hostile peer; every text is cut at what reports, audit events and statuses have room for. */
+export const fault = (code: FaultCode, facts: Facts = {}): Fault => ({
+  code,
+  kind: faultKinds[code],
+  facts: Object.values(facts).some(isLong) ? shortened(facts) : facts,
+});
 export const good = <T>(value: T): Result<T> => ({ ok: true, value });
 export const bad = (code: FaultCode, facts: Facts = {}): { ok: false; fault: Fault } => ({
   ok: false,
   fault: fault(code, facts),
 });
+
+const longestFact = 300;
+
+const isLong = (fact: string | number): boolean => typeof fact === 'string' && fact.length > longestFact;
+
+const shortened = (facts: Facts): Facts =>
+  Object.fromEntries(
+    Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? fact.slice(0, longestFact) : fact]),
+  );

@@ -73,13 +73,12 @@ export function onMessage(state: State, event: Of<'message'>): Step {
   const { link } = state;
   if (link.at !== 'connected' || link.connection !== event.connection) return rest(state);
   const { connection, ticket, now } = event;
-  const acknowledge: Step['effects'] = [{ do: 'acknowledge', connection, ticket }];
   // An empty retained message clears a topic: nothing to apply.
-  if (event.payload.length === 0) return { state, effects: acknowledge };
+  if (event.payload.length === 0) return { state, effects: [{ do: 'acknowledge', connection, ticket }] };
   const kind = kindOf(state, event.topic);
   if (kind === null) {
-    const refused = refuse(state, now, fault('unknown-topic', { topic: event.topic.slice(0, 120) }));
-    return { state: refused.state, effects: [...refused.effects, ...acknowledge] };
+    const unknown = fault('unknown-topic', { topic: event.topic.slice(0, 120) });
+    return settle(state, { ...draftOf(state), fault: unknown }, { connection, ticket }, now);
   }
   const tooLarge = event.payload.length > (maxDocumentBytes / 3) * 4 + 1024;
   const draft = tooLarge
@@ -99,9 +98,10 @@ export function take(draft: Draft, state: State, kind: Kind, jws: string, now: N
   if (!admitted.ok) return { ...draft, heard, fault: admitted.fault };
   const admission = admitted.value;
   if (admission.at === 'replay') {
-    const newer =
-      admission.newer && !draft.newer.includes(admission.newer) ? [...draft.newer, admission.newer] : draft.newer;
-    return { ...draft, newer, heard };
+    if (!admission.newer || draft.newer.includes(admission.newer)) return { ...draft, heard };
+    // No fault that stands: two carriers may cross. It is on record once for what we hold.
+    const told: AuditDraft = { event: 'document-refused', facts: { code: 'replayed', what: kind } };
+    return { ...draft, newer: [...draft.newer, admission.newer], audit: [...draft.audit, told], heard };
   }
   if (admission.at === 'apply') return apply({ ...draft, heard }, state, admission.held, now);
   if (admission.device === draft.waiting) return { ...draft, heard };
@@ -157,8 +157,9 @@ function settleUnchanged(next: State, before: State, draft: Draft, delivery: Del
     };
   const acknowledge: Effect[] = delivery ? [{ do: 'acknowledge', ...delivery }] : [];
   const behind = draft.newer.length > before.newer.length;
+  const refused = next.refusals.told !== before.refusals.told;
   const told: Step = { state: trailed.state, effects: [...trailed.effects, ...acknowledge] };
-  return behind ? then(told, (last) => publishReport(last, now)) : told;
+  return behind || refused ? then(told, (last) => publishReport(last, now)) : told;
 }
 
 /** A command came over this delivery and is counted: acknowledged, and done. */

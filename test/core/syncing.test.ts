@@ -222,7 +222,7 @@ const commands: readonly {
       b.time.wallErrorMs = -noonMs;
     },
     make: (b) => signCommand(b, 1),
-    happens: 'log spool acknowledge',
+    happens: 'log spool acknowledge publish',
   },
   {
     name: 'not countable: not acknowledged, the connection is dropped',
