@@ -23,7 +23,7 @@ import { dirname, join } from 'node:path';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { Counters, KeyRef } from '../core/durable.ts';
 import type { DiskRead, GenerationRead, NamedObject } from '../core/shape.ts';
-import { diskFault, type FileFacts, type Files } from './files.ts';
+import { diskFault, errnoOf, type FileFacts, type Files } from './files.ts';
 import {
   findGenerations,
   isOurs,
@@ -223,8 +223,12 @@ async function persist({ at, files, known }: Store, { number, objects, keys }: N
 
 async function pointTo({ at, files }: Pick<Store, 'at' | 'files'>, number: number): Promise<void> {
   const next = `${at.current}${temporary}`;
-  await quietly(() => files.unlink(next));
-  await files.link(manifestLink(number), next);
+  const link = () => files.link(manifestLink(number), next);
+  await link().catch(async (error: unknown) => {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    await files.unlink(next);
+    await link();
+  });
   await files.rename(next, at.current);
 }
 
