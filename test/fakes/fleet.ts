@@ -3,13 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { CheckinAnswer, RegistrationBundle } from '../../protocol/schema.ts';
 import type { Enrolment, Fleet } from '../../server/core/ports.ts';
-import type { TestDevice } from './identities.ts';
+import type { Revoked } from '../../server/edge/authority.ts';
+import { now, type TestDevice } from './identities.ts';
 
 export type Received = { readonly device: string; readonly leaf: string; readonly payload: Uint8Array };
 export type FakeFleet = Fleet & {
   readonly add: (device: TestDevice, group: string) => void;
   readonly move: (device: string, group: string) => void;
   readonly remove: (device: string) => void;
+  /** Certificates of removed devices, for a revocation list. */
+  readonly removed: () => readonly Revoked[];
   readonly received: Received[];
   readonly confirmed: string[];
   readonly enrolments: Enrolment[];
@@ -42,6 +45,10 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
     },
     move: (id, group) => devices.set(id, { id, group }),
     remove: (id) => devices.delete(id),
+    removed: () =>
+      [...bySerial].flatMap(([name, id]) =>
+        devices.has(id) ? [] : [{ serial: name.slice(name.lastIndexOf(' ') + 1), at: now() }],
+      ),
     arrival: (fits) =>
       new Promise((resolve) => {
         const seen = received.find(fits);

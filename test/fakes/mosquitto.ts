@@ -1,0 +1,58 @@
+/** A real mosquitto for tests, started from the configuration the server wrote and killed by its own process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findProgram } from '../programs.ts';
+
+export type Mosquitto = {
+  readonly log: () => string;
+  readonly stop: (signal?: NodeJS.Signals) => Promise<void>;
+};
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Resolves when the port answers. Started by root it stays root, to read what only the test may read. */
+export async function startMosquitto(configuration: string, port: number): Promise<Mosquitto> {
+  if (process.getuid?.() === 0) await appendFile(configuration, 'user root\n');
+  const child = spawn(findProgram('mosquitto') ?? 'mosquitto', ['-c', configuration], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk) => {
+    log += chunk;
+  });
+  const ended = once(child, 'exit');
+  while (!(await answers(port))) {
+    if (child.exitCode !== null) throw new Error(`mosquitto ended:\n${log}`);
+    await delay(20);
+  }
+  return {
+    log: () => log,
+    stop: async (signal = 'SIGTERM') => {
+      if (alive(child)) child.kill(signal);
+      await ended;
+    },
+  };
+}
+
+const alive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
