@@ -43,7 +43,7 @@ export function awayBody(model: Model, words: Words): Body {
     title: titles.away,
     lines: [
       blank,
-      ...paragraph(away.lead, width, 'warning'),
+      ...(model.status ? paragraph(away.lead, width, 'warning') : paragraph(away.first, width, 'strong')),
       blank,
       ...paragraph(away.wait, width),
       blank,

@@ -280,9 +280,10 @@ export const en = {
       done: 'The certificate is replaced. The device connects with the new one.',
     },
     away: {
+      first: 'Connecting to the device service…',
       lost: 'The device service broke off. Look whether it was done; if not, try again.',
       lead: 'The device service does not answer.',
-      wait: 'The screen connects again by itself; nothing needs to be done. Trying…',
+      wait: 'The screen connects again by itself; nothing needs to be done.',
       help: 'If this takes longer than a minute, restart the device or call the administrator.',
     },
     contacts: { phone: 'phone {value}', email: 'e-mail {value}' },

@@ -80,7 +80,7 @@ table(
     const shortened = textOfFrame(model).filter(
       (line) =>
         /\S…/.test(line) &&
-        !/(Registering|регистрация|again|снова|connecting|подключение|Trying|попытка|Checking|проверяется)…/i.test(
+        !/(Registering|регистрация|again|снова|connecting|подключение|the device service|службе устройства|Checking|проверяется)…/i.test(
           line,
         ),
     );
