@@ -32,19 +32,35 @@ export { initial, type State, type Step } from './state.ts';
 const longestSleepMs = 60_000;
 
 export function step(state: State, event: Event): Step {
-  if (state.at === 'starting' && event.type !== 'started') return rest(state);
-  if (state.at === 'broken' && !(event.type === 'asked' || event.type === 'stopping')) return rest(state);
+  if (state.at !== 'running' && !heardAtRest(state, event)) return rest(state);
+  // The loop decides what a commit leads to before anything else; whatever else comes has no meaning yet.
+  if (state.pending && !aboutPending.has(event.type)) return rest(state);
   const errands = then(decide(state, event), (next) => rest(withErrand(next, event.now)));
   const decided = then(errands, (next) => (next.pending ? rest(next) : handOverEvents(next)));
   return { state: decided.state, effects: [...decided.effects, ...shown(decided.state, event.now)] };
 }
+
+const heardAtRest = (state: State, { type }: Event): boolean =>
+  type === 'asked' || type === 'stopping' || (type === 'started' && state.at === 'starting');
+
+const aboutPending: ReadonlySet<Event['type']> = new Set([
+  'persisted',
+  'persist-failed',
+  'counted',
+  'count-failed',
+  'export-failed',
+  'events-read',
+  'asked',
+  'closed',
+  'stopping',
+]);
 
 function decide(state: State, event: Event): Step {
   switch (event.type) {
     case 'started':
       return onStarted(state, event);
     case 'tick':
-      return state.pending ? rest(state) : onTick(state, event.now);
+      return onTick(state, event.now);
     case 'persisted':
       return onPersisted(state, event);
     case 'persist-failed':
@@ -144,7 +160,7 @@ function reopen(restored: Restored) {
     device: audience && open(durable.device, (jws) => openDevice(jws, audience, null)),
   };
   const waiting = audience && open(durable.waiting, (jws) => openDevice(jws, audience, null));
-  const documents = [held.policy?.policy, held.device?.device].filter((each) => each !== undefined);
+  const documents = [held.policy?.policy, held.device?.device, waiting?.device].filter((each) => each !== undefined);
   const highest = { ...restored.counters.highest };
   for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
   const proved = Math.max(restored.counters.hardFloor, ...documents.map((each) => fromNumericDate(each.iat)));
@@ -205,7 +221,10 @@ function onPersistFailed(state: State, event: Of<'persist-failed'>): Step {
 
 function onAsked(state: State, event: Of<'asked'>): Step {
   const { request, ask, now } = event;
-  if (state.pending) return { state, effects: answer(request, { ok: false, fault: fault('busy') }) };
+  const busy = state.pending !== null || state.at === 'starting';
+  if (busy) return { state, effects: answer(request, { ok: false, fault: fault('busy') }) };
+  const standing = state.at === 'broken' ? (state.faults.identity ?? fault('internal')) : null;
+  if (standing) return { state, effects: answer(request, { ok: false, fault: standing }) };
   return ask.do === 'register' ? onRegister(state, request, ask.order, now) : onCode(state, request, ask.code, now);
 }
 

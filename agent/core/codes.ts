@@ -23,8 +23,9 @@ const freeTries = 5;
 const firstLockMs = 15 * minuteMs;
 const longestLockMs = 24 * hourMs;
 
+/** What was asked after now, was asked before the powered-on time was lost: how long ago cannot be told. */
 export const live = (requests: readonly CodeRequest[], poweredMs: number): readonly CodeRequest[] =>
-  requests.filter((request) => poweredMs - request.askedAtMs < requestLifetimeMs);
+  requests.filter(({ askedAtMs }) => askedAtMs <= poweredMs && poweredMs - askedAtMs < requestLifetimeMs);
 
 /** The pending request for this certificate, or a new one; the oldest gives way to a fourth. */
 export function request(

@@ -72,7 +72,7 @@ export function restore(disk: DiskRead, built: Instant): Result<Restored> {
     const local = fellBack ? decoded.value.local.filter((entry) => entry.source !== 'manual') : decoded.value.local;
     return good({ number: newest, durable: { ...decoded.value, local }, counters, faults });
   }
-  const lost = disk.generations.length > 0 || Object.keys(counters.highest).length > 0;
+  const lost = disk.generations.length > 0 || faults.length > 0 || hasLived(counters);
   return lost
     ? bad('identity-unreadable', { generations: disk.generations.length })
     : good({ number: 0, durable: emptyDurable, counters, faults });
@@ -93,11 +93,19 @@ export const freshCounters = (built: Instant): Counters => ({
 
 const damagedLockMs = 15 * 60 * 1000;
 
-/** Damaged counters cannot be told from a tampered lock-out, so the codes start locked. */
+/** Only what was registered counts any of these. */
+const hasLived = ({ highest, commandSeq, codeCounter, eventSeq }: Counters): boolean =>
+  Object.keys(highest).length > 0 || commandSeq > 0 || codeCounter !== null || eventSeq > 0;
+
+/**
+ * Damaged counters cannot be told from a tampered lock-out, so the codes start locked. Counters are written before the
+ * first generation: where there is one, they were lost.
+ */
 function restoreCounters(disk: DiskRead, built: Instant, faults: Fault[]): Counters {
   const fresh = freshCounters(built);
-  if (disk.counters === null) return fresh;
-  const parsed = disk.counters.ok ? parseCounters(disk.counters.value) : disk.counters;
+  if (disk.counters === null && disk.generations.length === 0) return fresh;
+  const read = disk.counters ?? bad('counters-damaged', { wrong: 'missing' });
+  const parsed = read.ok ? parseCounters(read.value) : read;
   if (parsed.ok) {
     const counters = parsed.value as unknown as Counters;
     return { ...counters, hardFloor: instant(Math.max(counters.hardFloor, built)) };

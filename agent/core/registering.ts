@@ -2,11 +2,12 @@
 import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
+import { judgePins } from '../../protocol/policy.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
 import type { Order, Registration } from './durable.ts';
 import { afterFailure, idle, soon } from './link.ts';
-import { fromBundle, heldPins } from './pin.ts';
+import { fromBundle } from './pin.ts';
 import type { Call, Now } from './shape.ts';
 import {
   acceptOf,
@@ -26,8 +27,7 @@ import {
 export function onRegister(state: State, request: number, order: Order, now: Now): Step {
   const { registration } = state.durable;
   const refuse = (why: Fault): Step => ({ state, effects: answer(request, { ok: false, fault: why }) });
-  if (state.at !== 'running') return refuse(state.faults.identity ?? fault('internal'));
-  if (registration.at === 'registered') return refuse(fault('already-registered'));
+  if (registration.at === 'registered' && registration.confirmed) return refuse(fault('already-registered'));
   if (state.registerRequest !== null || state.link.at === 'calling') return refuse(fault('busy'));
   // No key, no CSR by a clock that may be in 1970 (F4).
   if (clockOf(state, now).at === 'unknown') return refuse(fault('clock-unknown', { floor: clockOf(state, now).floor }));
@@ -35,14 +35,20 @@ export function onRegister(state: State, request: number, order: Order, now: Now
   if (registration.at === 'unregistered')
     return { state: { ...asked, pendingOrder: order }, effects: [{ do: 'make-key' }] };
   const key = registration.at === 'ordered' ? registration.key : registration.identity.key;
-  return commit(asked, { durable: { ...state.durable, registration: { at: 'ordered', order, key } }, next: 'call' });
+  const ordered: Registration = { at: 'ordered', order, key };
+  return commit(asked, { durable: { ...state.durable, registration: ordered, pins: null }, next: 'call' });
 }
 
 export function onKeyMade(state: State, event: Of<'key-made'>): Step {
   const { pendingOrder: order } = state;
   if (!order) return rest(state);
   const registration: Registration = { at: 'ordered', order, key: event.key };
-  return commit({ ...state, pendingOrder: null }, { durable: { ...state.durable, registration }, next: 'call' });
+  const ordered = commit(
+    { ...state, pendingOrder: null },
+    { durable: { ...state.durable, registration }, next: 'call' },
+  );
+  // Before the first generation, so that counters missing later are counters lost.
+  return { state: ordered.state, effects: [{ do: 'count', counters: state.counters }, ...ordered.effects] };
 }
 
 export function onKeyFailed(state: State, event: Of<'key-failed'>): Step {
@@ -117,7 +123,7 @@ export function onBundle(state: State, event: Of<'bundle-fetched'>): Step {
 
 export function onConfirmed(state: State, event: Of<'bundle-confirmed'>): Step {
   const { registration } = state.durable;
-  if (registration.at !== 'registered') return rest(state);
+  if (registration.at !== 'registered' || registration.confirmed) return rest(state);
   const confirmed = { ...registration, confirmed: true };
   const request = state.registerRequest;
   return commit(
@@ -136,11 +142,13 @@ export function onConfirmed(state: State, event: Of<'bundle-confirmed'>): Step {
 /** A refusal ends the order; whatever may pass is tried again by backoff, whoever waits is told the first outcome. */
 export function onCallFailed(state: State, event: Of<'call-failed'>): Step {
   const { now } = event;
+  const { link } = state;
+  if (link.at !== 'calling' || link.call !== event.call) return rest(state);
   const told: Step = {
     state: { ...withFault(state, 'registration', event.fault), registerRequest: null },
     effects: answer(state.registerRequest, { ok: false, fault: event.fault }),
   };
-  if (event.call === 'enrol' && event.fault.kind === 'rejected')
+  if (state.durable.registration.at === 'ordered' && event.fault.kind === 'rejected')
     return then(told, (next) =>
       commit({ ...next, link: idle(now) }, { durable: { ...next.durable, registration: { at: 'unregistered' } } }),
     );
@@ -154,7 +162,6 @@ function checkBundle(bytes: Uint8Array, leaf: string): Result<RegistrationBundle
   const own = parseCertificate(fromBase64(leaf));
   if (!own.ok) return own;
   if (own.value.owner !== bundle.value.deviceId) return bad('wrong-audience', { what: 'bundle' });
-  const slots = fromBundle(bundle.value.pins, own.value.notBefore);
-  const wanted = bundle.value.pins.reserve ? 2 : 1;
-  return heldPins(slots).length === wanted ? good(bundle.value) : bad('certificate-unreadable', { what: 'bundle' });
+  const [unfit] = judgePins(bundle.value.pins);
+  return unfit ? { ok: false, fault: unfit } : good(bundle.value);
 }

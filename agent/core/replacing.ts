@@ -24,12 +24,13 @@ import { drop } from './talking.ts';
 
 export function onCode(state: State, request: number, typed: string, now: Now): Step {
   const { registration } = state.durable;
-  const refuse = (code: 'not-registered' | 'busy'): Step => ({
+  const refuse = (code: 'not-registered' | 'busy' | 'clock-unknown'): Step => ({
     state,
     effects: answer(request, { ok: false, fault: fault(code) }),
   });
   if (registration.at !== 'registered') return refuse('not-registered');
   if (state.verdict !== null) return refuse('busy');
+  if (clockOf(state, now).at === 'unknown') return refuse('clock-unknown');
   const { deviceId, secret } = registration.bundle;
   const powered = poweredOf(state, now);
   const tried = tryCode(typed, state.durable.requests, state.counters, { deviceId, secretHex: secret }, powered);

@@ -135,9 +135,11 @@ function failed(state: State, now: Now, why: Fault): Step {
 }
 
 function askForCode(state: State, der: string, why: Fault, now: Now): Step {
-  const asked = requestCode(state.durable.requests, state.counters, der, poweredOf(state, now), now.random);
+  const powered = poweredOf(state, now);
+  const asked = requestCode(state.durable.requests, state.counters, der, powered, now.random);
   if (!asked.isNew) return rest(state);
-  const { counters, requests } = asked;
+  const { requests } = asked;
+  const counters = { ...asked.counters, uptimeMs: powered };
   const counted: Step = { state: { ...state, counters }, effects: [{ do: 'count', counters }] };
   return then(counted, (next) =>
     commit(next, {

@@ -55,7 +55,9 @@ export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
       { purpose: entry.purpose, source: entry.source, fingerprint: parsed.value.fingerprint as string, der: entry.der },
     ];
   });
-  return [...server, ...pushed, ...local].filter((each) => !blocked.has(each.fingerprint));
+  // What a person or the firmware brought counts for nothing on a managed device.
+  const counted = isManaged(durable, held) ? [] : local;
+  return [...server, ...pushed, ...counted].filter((each) => !blocked.has(each.fingerprint));
 }
 
 export function faultsOf(state: State, now: Now): Fault[] {
@@ -130,6 +132,7 @@ export function statusOf(state: State, now: Now): Status {
 function replacementOf(state: State, now: Now): Status['replacement'] {
   const { registration } = state.durable;
   const powered = poweredOf(state, now);
+  if (clockOf(state, now).at === 'unknown') return null;
   const request = live(state.durable.requests, powered).findLast((each) => each.action === 1);
   if (registration.at !== 'registered' || !request?.certificate) return null;
   const presented = parseCertificate(fromBase64(request.certificate));
