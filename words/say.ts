@@ -58,11 +58,11 @@ export function formatDuration(words: Words, ms: number): string {
   const { days, hours, minutes, seconds } = words.dates;
   const total = Math.max(0, Math.floor(ms / 1000));
   const part = (sentence: string, count: number): string => fill(sentence, { count });
-  const two = (first: string, second: string): string => `${first} ${second}`;
+  const both = (first: string, second: string): string => `${first} ${second}`;
   if (total < 60) return part(seconds, total);
-  if (total < 600) return two(part(minutes, Math.floor(total / 60)), part(seconds, total % 60));
+  if (total < 600) return both(part(minutes, Math.floor(total / 60)), part(seconds, total % 60));
   if (total < 3600) return part(minutes, Math.floor(total / 60));
-  if (total < 86400) return two(part(hours, Math.floor(total / 3600)), part(minutes, Math.floor((total % 3600) / 60)));
+  if (total < 86400) return both(part(hours, Math.floor(total / 3600)), part(minutes, Math.floor((total % 3600) / 60)));
   return part(days, Math.floor(total / 86400));
 }
 
