@@ -155,6 +155,8 @@ test(`any ${runs} histories of at most 12 appends and drops, cut anywhere, lose 
     append: fc.integer({ min: 0, max: 3 }),
     drop: fc.option(fc.nat(10), { freq: 2 }),
     cut: fc.option(fc.nat(12), { freq: 2 }),
+    /** Only the process ends: nothing is lost yet, and nothing more is safe. */
+    kill: fc.boolean(),
     seed: fc.integer(),
   });
   await fc.assert(
@@ -164,7 +166,7 @@ test(`any ${runs} histories of at most 12 appends and drops, cut anywhere, lose 
       await machine.files.syncDirectory('/');
       let spool = await openSpool('/state', machine.files);
       let [next, safe, dropped] = [1, 0, 0];
-      for (const { append, drop, cut, seed } of steps) {
+      for (const { append, drop, cut, kill, seed } of steps) {
         const work = async () => {
           for (let count = 0; count < append; count++) {
             const seq = next++;
@@ -178,7 +180,7 @@ test(`any ${runs} histories of at most 12 appends and drops, cut anywhere, lose 
         const off = cut === null ? new Promise<void>(() => {}) : machine.cutAfter(cut);
         await Promise.race([off, work()]);
         if (cut !== null) {
-          machine = machine.crash(seed);
+          machine = kill ? machine.kill() : machine.crash(seed);
           spool = await openSpool('/state', machine.files);
         }
         const found = seqs(await spool.read(dropped));
