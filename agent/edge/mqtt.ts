@@ -9,7 +9,7 @@ import { type Fault, fault } from '../../protocol/fault.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
 import type { Happening } from '../core/shape.ts';
 import { connackFault, makeFrameGuard } from './mqtt-frames.ts';
-import { type Credentials, faultOfSocket, openTls } from './tls.ts';
+import type { Credentials, faultOfSocket, openTls } from './tls.ts';
 
 export type ConnectOrder = {
   readonly connection: number;
@@ -75,7 +75,7 @@ export function openMqtt(emit: (happening: Happening) => void): Mqtt {
     order: ConnectOrder,
     socket: TLSSocket,
     fingerprint: string,
-    { client: library, sendPuback }: Library,
+    { client: library, faultOfSocket, sendPuback }: Library,
   ): void => {
     const { address, connection, device, topics } = order;
     const current = (): boolean => wanted === connection;
@@ -100,7 +100,9 @@ export function openMqtt(emit: (happening: Happening) => void): Mqtt {
     });
     const waiting = new Map<number, () => void>();
     line = { order, client, socket, waiting };
-    client.on('error', (error) => close(connection, faultOfClient(error, address)));
+    client.on('error', (error) =>
+      close(connection, faultOfClient(error, address) ?? faultOfSocket(error, address, true)),
+    );
     client.on('close', () => close(connection, fault('server-refused', { address, reason: 'connection closed' })));
     /** Messages of the kept session may come before SUBACK; they are told once the core knows of the connection. */
     let early: IPublishPacket[] | null = [];
@@ -148,7 +150,13 @@ export function openMqtt(emit: (happening: Happening) => void): Mqtt {
       drop();
       const library = await loadLibrary();
       const { address, accept, credentials, connection } = order;
-      const opened = await openTls({ address, accept, credentials, authority: null, timeoutMs: handshakeTimeoutMs });
+      const opened = await library.openTls({
+        address,
+        accept,
+        credentials,
+        authority: null,
+        timeoutMs: handshakeTimeoutMs,
+      });
       if (wanted !== connection) {
         if (opened.at === 'open') opened.socket.destroy();
         return;
@@ -185,30 +193,36 @@ export function openMqtt(emit: (happening: Happening) => void): Mqtt {
 
 type Library = {
   readonly client: new (build: () => TLSSocket, options: ConstructorParameters<typeof Client>[1]) => Client;
+  readonly openTls: typeof openTls;
+  readonly faultOfSocket: typeof faultOfSocket;
   readonly sendPuback: (packet: IPublishPacket, socket: TLSSocket) => void;
 };
 
 /** Loaded at the first connection: a device that is not registered needs none of it, and start-up does not wait for it. */
 async function loadLibrary(): Promise<Library> {
-  const [{ default: client }, { writeToStream }] = await Promise.all([
+  const [{ default: client }, { writeToStream }, { faultOfSocket, openTls }] = await Promise.all([
     import('mqtt/lib/client'),
     import('mqtt-packet'),
+    import('./tls.ts'),
   ]);
   // 64 Ki small buffers, made at the first write otherwise.
   writeToStream.cacheNumbers = false;
   return {
     client: client.default,
+    faultOfSocket,
+    openTls,
     sendPuback: ({ messageId, qos }, socket) => {
       if (qos === 1 && messageId !== undefined && socket.writable) writeToStream({ cmd: 'puback', messageId }, socket);
     },
   };
 }
 
-function faultOfClient(error: Error, address: string): Fault {
+/** What the library itself says; null for an error of the socket. */
+function faultOfClient(error: Error, address: string): Fault | null {
   if (error.message.startsWith('Connection refused') && 'code' in error && typeof error.code === 'number')
     return connackFault(error.code, address);
   if (error.message === 'connack timeout' || /keepalive/i.test(error.message)) return fault('timed-out', { address });
-  if ('code' in error && typeof error.code === 'string') return faultOfSocket(error, address, true);
+  if ('code' in error && typeof error.code === 'string') return null;
   return fault('server-answer', { status: 'mqtt' });
 }
 
