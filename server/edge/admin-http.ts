@@ -41,6 +41,11 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
   const app = fastify({
     bodyLimit: maxBodyBytes,
     forceCloseConnections: true,
+    frameworkErrors: (_error, _request, reply) => sendProblem(reply, fault('bad-shape', { what: 'url' })),
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.end(rawProblem(error.code === 'HPE_HEADER_OVERFLOW'));
+      else socket.destroy();
+    },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
   });
   app.setErrorHandler((error: { readonly code?: string; readonly validation?: unknown }, _request, reply) => {
@@ -88,17 +93,27 @@ function addRoute(app: FastifyInstance, server: Server, publish: () => Promise<v
 
 function sendProblem(reply: FastifyReply, found: Fault, more: object = {}): FastifyReply {
   const status = statuses[found.code] ?? (found.kind === 'broken' ? 500 : found.kind === 'unavailable' ? 503 : 400);
-  const problem: Problem = {
-    type: `urn:thintrust:fault:${found.code}`,
-    title: sayFault(wordsOf.en, found),
-    status,
-    ...found,
-  };
   return reply
     .code(status)
     .header('content-type', 'application/problem+json')
     .serializer((payload: unknown) => JSON.stringify(payload))
-    .send({ ...problem, ...more });
+    .send({ ...problemOf(found, status), ...more });
+}
+
+const problemOf = (found: Fault, status: number): Problem => ({
+  type: `urn:thintrust:fault:${found.code}`,
+  title: sayFault(wordsOf.en, found),
+  status,
+  ...found,
+});
+
+/** What is no HTTP gets its answer by hand. */
+function rawProblem(tooLarge: boolean): string {
+  const found = fault(tooLarge ? 'too-large' : 'bad-shape', { what: tooLarge ? 'headers' : 'http' });
+  const [status, reason] = tooLarge ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request'];
+  const body = JSON.stringify(problemOf(found, status));
+  const headers = `Connection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}`;
+  return `HTTP/1.1 ${status} ${reason}\r\n${headers}\r\n\r\n${body}`;
 }
 
 function faultOf(error: { readonly code?: string; readonly validation?: unknown }): Fault {
