@@ -36,9 +36,10 @@ async function main(argv: readonly string[]): Promise<number> {
 /** Loaded late: an old runtime is told so before it meets what it does not know. */
 async function readCommands(): Promise<readonly Command[]> {
   const { localCommands } = await import('./cli/local.ts');
+  const { codeCommands } = await import('./cli/code.ts');
   const { fleetCommands } = await import('./cli/remote.ts');
   const { policyCommands } = await import('./cli/policy.ts');
-  return [...localCommands, ...fleetCommands, ...policyCommands];
+  return [...localCommands, ...codeCommands, ...fleetCommands, ...policyCommands];
 }
 
 function report(outcome: Outcome, json: boolean): number {

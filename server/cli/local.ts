@@ -1,29 +1,11 @@
-/** Commands that work on the state directory itself: the first start, running, backups and recovery. */
+/**
+ * Commands that work on the state directory itself: the first start, running, backups and recovery. What they do is
+ * loaded when one of them runs: database and cryptography take half a second that the other commands need not spend.
+ */
+import type { Command, Option } from './command.ts';
 
-import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
-import { explain } from '../../protocol/codes.ts';
-import { bad, type Facts, type Result } from '../../protocol/fault.ts';
-import { instant } from '../../protocol/time.ts';
-import { fill } from '../../words/say.ts';
-import { serverWords as words } from '../../words/server.ts';
-import type { Clock, Log } from '../core/ports.ts';
-import { makeBackup, recoverFromKit, restoreBackup } from '../edge/backup.ts';
-import type { CodeAnswer } from '../edge/codes.ts';
-import { kitFile } from '../edge/kit.ts';
-import type { Choices } from '../edge/material.ts';
-import { initialise, isInitialised, openState, type Surroundings } from '../edge/state.ts';
-import { changeChoices } from '../edge/upkeep.ts';
-import { call } from './client.ts';
-import { type Command, misused, numberOption, type Option, type Outcome, textOption, type Words } from './command.ts';
-import { answerText } from './remote.ts';
+const load = () => import('./state.ts');
 
-const { progress, values } = words;
-const maxInputBytes = 1024 * 1024;
-const defaultHost = '127.0.0.1';
-const defaultPorts = { https: 443, mqtt: 8883 };
 const placeOptions: Readonly<Record<string, Option>> = {
   name: { type: 'string', text: 'server-name' },
   host: { type: 'string', text: 'host' },
@@ -32,7 +14,7 @@ const placeOptions: Readonly<Record<string, Option>> = {
 };
 
 export const localCommands: readonly Command[] = [
-  { name: 'init', positionals: [], options: placeOptions, run: runInit },
+  { name: 'init', positionals: [], options: placeOptions, run: async (given) => (await load()).runInit(given) },
   {
     name: 'run',
     positionals: [],
@@ -41,232 +23,14 @@ export const localCommands: readonly Command[] = [
       broker: { type: 'string', text: 'broker' },
       'broker-dir': { type: 'string', text: 'broker-dir' },
     },
-    run: runServer,
+    run: async (given) => (await load()).runServer(given),
   },
-  {
-    name: 'code',
-    positionals: ['CONFIRMATION-CODE'],
-    optional: 1,
-    options: {
-      device: { type: 'string', text: 'device' },
-      certificate: { type: 'string', text: 'certificate' },
-      explain: { type: 'boolean', text: 'explain' },
-    },
-    needsState: ({ options }) => options['explain'] !== true,
-    run: runCode,
-  },
-  { name: 'backup', positionals: ['FILE'], options: {}, run: runBackup },
-  { name: 'restore', positionals: ['FILE'], options: {}, run: runRestore },
+  { name: 'backup', positionals: ['FILE'], options: {}, run: async (given) => (await load()).runBackup(given) },
+  { name: 'restore', positionals: ['FILE'], options: {}, run: async (given) => (await load()).runRestore(given) },
   {
     name: 'recover',
     positionals: [],
     options: { kit: { type: 'string', text: 'kit', required: true } },
-    run: runRecover,
+    run: async (given) => (await load()).runRecover(given),
   },
 ];
-
-export const systemClock: Clock = () => instant(Date.now());
-
-/** Lower case, fields, one line each, on standard error. */
-export const journal: Log = (level, message, facts: Facts = {}) => {
-  if (level === 'debug') return;
-  const fields = Object.entries(facts).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);
-  process.stderr.write(`${level}: ${message}${fields.join('')}\n`);
-};
-
-export const surroundings = (directory: string): Surroundings => ({
-  directory,
-  clock: systemClock,
-  log: journal,
-  credentials: process.env['CREDENTIALS_DIRECTORY'],
-});
-
-type Placed =
-  | { readonly ok: true; readonly value: Partial<Choices> }
-  | { readonly ok: 'misused'; readonly text: string };
-
-async function runInit(given: Words): Promise<Outcome> {
-  const placed = readChoices(given);
-  if (placed.ok !== true) return placed;
-  const made = await firstStart(given.state, placed.value, given.json);
-  return made.ok ? { ok: true, text: '', data: {} } : made;
-}
-
-async function runServer(given: Words): Promise<Outcome> {
-  // Broker and HTTP server are loaded here only: the other commands answer sooner without them.
-  const { brokerOf } = await import('./brokers.ts');
-  const { startService } = await import('../edge/service.ts');
-  const placed = readChoices(given);
-  if (placed.ok !== true) return placed;
-  const broker = brokerOf(given);
-  if (broker.ok !== true) return broker;
-  const { state } = given;
-  if (!isInitialised(state)) {
-    const made = await firstStart(state, placed.value, false);
-    if (!made.ok) return made;
-  }
-  const opened = await openState(surroundings(state));
-  if (!opened.ok) return opened;
-  const { server, close } = opened.value;
-  const wanted = Object.fromEntries(Object.entries(placed.value).filter(([, value]) => value !== 0));
-  const changed = await changeChoices(server, wanted);
-  if (!changed.ok) return changed;
-  say(progress.starting);
-  const started = await startService(server, broker.value);
-  if (!started.ok) {
-    await close();
-    return started;
-  }
-  const { https, mqtt, fingerprint } = started.value.ready;
-  const ended = untilSignal();
-  process.stdout.write(`ready https=${https} mqtt=${mqtt} fingerprint=${fingerprint}\n`);
-  await ended;
-  say(progress.stopping);
-  await started.value.close();
-  await close();
-  return { ok: true, text: `${progress.stopped}\n`, data: {} };
-}
-
-/** Prints the passphrase before there is anything it could open. */
-async function firstStart(directory: string, choices: Partial<Choices>, json: boolean): Promise<Result<null>> {
-  if (!json) say(fill(progress.making, { directory }));
-  const host = choices.host ?? defaultHost;
-  const made = await initialise(
-    surroundings(directory),
-    {
-      host,
-      name: choices.name ?? host,
-      httpsPort: await freePort(host, choices.httpsPort ?? defaultPorts.https),
-      mqttPort: await freePort(host, choices.mqttPort ?? defaultPorts.mqtt),
-    },
-    (passphrase) =>
-      json
-        ? process.stdout.write(`${JSON.stringify({ passphrase, kit: join(directory, kitFile) })}\n`)
-        : say(fill(progress.passphrase, { passphrase })),
-  );
-  if (made.ok && !json) say(fill(progress.kit, { file: join(directory, kitFile) }));
-  return made;
-}
-
-async function runCode(given: Words): Promise<Outcome> {
-  const { options, positionals, state } = given;
-  if (options['explain'] === true) return runExplain();
-  const code = positionals[0];
-  if (code === undefined)
-    return misused(fill(words.missing, { name: 'CONFIRMATION-CODE', form: 'code CONFIRMATION-CODE' }));
-  const device = textOption(given, 'device');
-  const certificate = textOption(given, 'certificate');
-  const body = {
-    code,
-    ...(device === undefined ? {} : { device }),
-    ...(certificate === undefined ? {} : { certificate }),
-  };
-  const answer = await call<CodeAnswer>(state, 'POST', '/codes', body);
-  return answer.ok ? { ok: true, text: answerText(answer.value), data: answer.value } : answer;
-}
-
-async function runExplain(): Promise<Outcome> {
-  let input: unknown;
-  try {
-    input = JSON.parse(await readInput());
-  } catch {
-    return bad('not-json', { what: 'explain' });
-  }
-  const explained = explain(input);
-  return explained.ok ? { ok: true, text: `${JSON.stringify(explained.value)}\n`, data: explained.value } : explained;
-}
-
-async function runBackup({ state, positionals: [file = ''] }: Words): Promise<Outcome> {
-  if (existsSync(file)) return { ...bad('already-exists', { what: file }), text: fill(words.fileThere, { file }) };
-  const passphrase = await readPassphrase();
-  if (passphrase === '') return misused(words.noPassphrase);
-  const made = await makeBackup(surroundings(state), passphrase);
-  if (!made.ok) return made;
-  await writeFile(file, made.value, { mode: 0o600, flag: 'wx' });
-  return { ok: true, text: `${fill(values.backedUp, { file })}\n`, data: { file } };
-}
-
-function runRestore({ state, positionals: [file = ''] }: Words): Promise<Outcome> {
-  return comeBack(state, file, (text, passphrase) => restoreBackup(surroundings(state), text, passphrase));
-}
-
-function runRecover(given: Words): Promise<Outcome> {
-  const file = textOption(given, 'kit') ?? '';
-  return comeBack(given.state, file, (text, passphrase) => recoverFromKit(surroundings(given.state), text, passphrase));
-}
-
-async function comeBack(
-  directory: string,
-  file: string,
-  bring: (text: string, passphrase: string) => Promise<Result<null>>,
-): Promise<Outcome> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    return { ...bad('not-found', { what: file.slice(-200) }), text: fill(words.noFile, { file }) };
-  }
-  const passphrase = await readPassphrase();
-  if (passphrase === '') return misused(words.noPassphrase);
-  const back = await bring(text, passphrase);
-  if (!back.ok) return back;
-  return { ok: true, text: `${fill(values.restored, { directory })}\n`, data: { directory } };
-}
-
-function readChoices(given: Words): Placed {
-  const https = numberOption(given, 'https-port', 0, 65535);
-  if (https.ok !== true) return https;
-  const mqtt = numberOption(given, 'mqtt-port', 0, 65535);
-  if (mqtt.ok !== true) return mqtt;
-  const [name, host] = [textOption(given, 'name'), textOption(given, 'host')];
-  const value = {
-    ...(name === undefined ? {} : { name }),
-    ...(host === undefined ? {} : { host }),
-    ...(https.value === undefined ? {} : { httpsPort: https.value }),
-    ...(mqtt.value === undefined ? {} : { mqttPort: mqtt.value }),
-  };
-  return { ok: true, value };
-}
-
-/** The port itself, or a free one for 0. */
-function freePort(host: string, port: number): Promise<number> {
-  if (port !== 0) return Promise.resolve(port);
-  return new Promise((resolve, reject) => {
-    const listener = createServer();
-    listener.on('error', reject);
-    listener.listen(0, host, () => {
-      const address = listener.address();
-      listener.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
-
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
-}
-
-const say = (line: string): void => {
-  process.stdout.write(`${line}\n`);
-};
-
-/** From the environment, else the first line of standard input where that is no terminal. */
-async function readPassphrase(): Promise<string> {
-  const given = process.env['THINTRUST_PASSPHRASE'];
-  if (given !== undefined) return given.trim();
-  if (process.stdin.isTTY) return '';
-  return (await readInput()).split(/\r?\n/, 1)[0]?.trim() ?? '';
-}
-
-async function readInput(): Promise<string> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const part of process.stdin) {
-    const data = Buffer.from(part);
-    bytes += data.length;
-    if (bytes > maxInputBytes) break;
-    parts.push(data);
-  }
-  return Buffer.concat(parts).toString('utf8');
-}

@@ -4,7 +4,6 @@ import { groupFingerprint } from '../../protocol/certificate.ts';
 import { dayMs } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { CodeAnswer } from '../edge/codes.ts';
 import type { Invited } from '../edge/enrolment.ts';
 import type { AuditRow, StatusView } from '../edge/overview.ts';
 import type { DeviceDetails, DeviceRow, GroupView } from '../edge/places.ts';
@@ -143,25 +142,6 @@ export const fleetCommands: readonly Command[] = [
     },
   },
 ];
-
-/** The answer to a confirmation code, over the running server. */
-export function answerText({ action, device, certificate, replacementCode }: CodeAnswer): string {
-  const actions: Readonly<Record<string, string>> = words.code.actions;
-  const offered = certificate
-    ? ([
-        [words.code.certificate, certificate.view.owner],
-        [words.code.role, certificate.role],
-        [words.code.fingerprint, groupFingerprint(certificate.view.fingerprint)],
-        [words.code.valid, `${date(certificate.view.notBefore)} – ${date(certificate.view.notAfter)}`],
-      ] as const)
-    : [];
-  const asked = [
-    [words.code.action, actions[action] ?? action],
-    [words.code.device, `${device.name} (${device.id})`],
-    ...offered,
-  ] as const;
-  return `${words.code.lead}\n\n${lines(asked)}\n${lines([[words.code.answer, replacementCode]])}`;
-}
 
 /** File names travel without their directory. */
 export const fileName = (path: string): string => basename(path).slice(-255);

@@ -1,0 +1,112 @@
+/** Migrations and transactions over real files. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { bad, good } from '../../protocol/fault.ts';
+import { openDatabase, transact } from '../../server/edge/database.ts';
+import { codeOf, value } from '../fakes/fleet-server.ts';
+import { assert, rejects, test } from '../harness.ts';
+
+async function inFolder(run: (path: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'thintrust-database-'));
+  try {
+    await run(join(folder, 'thintrust.sqlite'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Name and SQL of everything in a database, as a release made it. */
+function schemaOf(path: string): readonly string[] {
+  const raw = new DatabaseSync(path, { readOnly: true });
+  const rows = raw
+    .prepare("select sql from sqlite_master where sql is not null and name not like 'kysely%' order by name")
+    .all();
+  raw.close();
+  return rows.map(({ sql }) => String(sql).replace(/\s+/g, ' '));
+}
+
+test('a database of the first release opens with what is in it', () =>
+  inFolder(async (path) => {
+    const raw = new DatabaseSync(path);
+    raw.exec(readFileSync('test/vectors/server-database-0001.sql', 'utf8'));
+    raw.close();
+    const { db, close } = value(await openDatabase(path));
+    const groups = await db.selectFrom('groups').select(['name', 'kind']).execute();
+    const [row] = await db.selectFrom('audit').selectAll().execute();
+    await close();
+    assert.equal(
+      groups.map((each) => ({ ...each })),
+      [{ name: 'Unassigned', kind: 'unassigned' }],
+    );
+    assert.equal(
+      { ...row },
+      {
+        id: 1,
+        at: 1,
+        actor: 'server',
+        action: 'initialised',
+        subject: 'x',
+        facts: '{}',
+        device_seq: null,
+      },
+    );
+  }));
+
+test('a new database has the shape of a migrated one, and opening twice changes nothing', () =>
+  inFolder(async (path) => {
+    const old = `${path}.old`;
+    const raw = new DatabaseSync(old);
+    raw.exec(readFileSync('test/vectors/server-database-0001.sql', 'utf8'));
+    raw.close();
+    for (const each of [old, path, path]) await value(await openDatabase(each)).close();
+    assert.equal(schemaOf(path), schemaOf(old));
+  }));
+
+test('a database of a newer release is refused and left alone', () =>
+  inFolder(async (path) => {
+    await value(await openDatabase(path)).close();
+    const raw = new DatabaseSync(path);
+    raw.exec("insert into kysely_migration (name, timestamp) values ('9999-future', '2030')");
+    raw.close();
+    const before = readFileSync(path);
+    assert.is(codeOf(await openDatabase(path)), 'unknown-version');
+    assert.equal(readFileSync(path), before);
+  }));
+
+test('a file that is no database is refused and left alone', () =>
+  inFolder(async (path) => {
+    writeFileSync(path, 'no database at all, but text of some length, so that the header is there'.repeat(20));
+    const before = readFileSync(path);
+    assert.is(codeOf(await openDatabase(path)), 'backup-unreadable');
+    assert.equal(readFileSync(path), before);
+  }));
+
+test('a fault rolls back, a throw too, and the next transaction works', () =>
+  inFolder(async (path) => {
+    const { db, close } = value(await openDatabase(path));
+    const put = (name: string) => ({ name, value: '1' });
+    const kept = async () => (await db.selectFrom('settings').select('name').execute()).map(({ name }) => name);
+    const refused = await transact(db, async (trx) => {
+      await trx.insertInto('settings').values(put('refused')).execute();
+      return bad('not-allowed');
+    });
+    assert.is(codeOf(refused), 'not-allowed');
+    await rejects(
+      () =>
+        transact(db, async (trx) => {
+          await trx.insertInto('settings').values(put('thrown')).execute();
+          throw new Error('on purpose');
+        }),
+      /on purpose/,
+    );
+    value(
+      await transact(db, async (trx) => {
+        await trx.insertInto('settings').values(put('kept')).execute();
+        return good(null);
+      }),
+    );
+    assert.equal(await kept(), ['kept']);
+    await close();
+  }));

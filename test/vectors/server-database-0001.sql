@@ -1,0 +1,25 @@
+-- The database of the server as the first release (migration 0001-first) left it. Fixture; never edited.
+CREATE TABLE "kysely_migration" ("name" varchar(255) not null primary key, "timestamp" varchar(255) not null);
+CREATE TABLE "kysely_migration_lock" ("id" varchar(255) not null primary key, "is_locked" integer default 0 not null);
+CREATE TABLE settings (name text primary key, value text not null);
+CREATE TABLE keys (name text primary key, public text not null, sealed text not null);
+CREATE TABLE server_certificates ( fingerprint text primary key, role text not null, chain text not null, sealed_key text not null, activate_at bigint, not_after bigint not null, made_at bigint not null);
+CREATE TABLE groups ( id text primary key, name text not null unique, parent text references groups (id), kind text not null, certificates_enforced integer not null, contacts_enforced integer not null, contacts text, created_at bigint not null);
+CREATE TABLE policy_certificates ( group_id text not null references groups (id), purpose text not null, fingerprint text not null, file text not null, certificate text not null, added_at bigint not null, primary key (group_id, purpose, fingerprint));
+CREATE TABLE blocked_certificates ( group_id text not null references groups (id), fingerprint text not null, added_at bigint not null, primary key (group_id, fingerprint));
+CREATE TABLE devices ( id text primary key, name text not null, hardware_id text not null, group_id text not null references groups (id), secret_generation integer not null, locator text not null, presence text not null, last_seen bigint, confirmed_at bigint, adopted_at bigint, created_at bigint not null, removed_at bigint);
+CREATE INDEX devices_by_locator on devices (locator);
+CREATE INDEX devices_by_group on devices (group_id);
+CREATE TABLE identities ( issuer text not null, serial text not null, fingerprint text not null, device_id text not null references devices (id), chain text not null, not_after bigint not null, issued_at bigint not null, revoked_at bigint, primary key (issuer, serial));
+CREATE INDEX identities_by_device on identities (device_id);
+CREATE TABLE invitations ( id text primary key, name text, group_id text not null references groups (id), salt text not null, hash text not null, tries_left integer not null, expires_at bigint not null, bound_to text, device_id text references devices (id), used_at bigint, created_at bigint not null);
+CREATE TABLE documents ( aud text primary key, type text not null, topic text not null, rev bigint not null, jws text not null, signed_at bigint not null, published_at bigint);
+CREATE TABLE revisions (aud text primary key, rev bigint not null);
+CREATE TABLE reports ( device_id text primary key references devices (id), received_at bigint not null, body text not null, applied_group text, applied_policy bigint not null, applied_device bigint not null, pin_current text, pin_reserve text);
+CREATE TABLE outbox (topic text primary key, aud text, queued_at bigint not null);
+CREATE TABLE "audit" ("id" integer primary key autoincrement, "at" bigint not null, "actor" text not null, "action" text not null, "subject" text not null, "facts" text not null, "device_seq" bigint);
+CREATE UNIQUE INDEX audit_by_device_event on audit (actor, device_seq);
+insert into kysely_migration (name, timestamp) values ('0001-first', '2026-01-01T00:00:00.000Z');
+insert into kysely_migration_lock (id, is_locked) values ('migration_lock', 0);
+insert into groups (id, name, parent, kind, certificates_enforced, contacts_enforced, contacts, created_at) values ('6b9dd1f2-94e5-4b6f-8b6f-0242ac130003', 'Unassigned', null, 'unassigned', 0, 0, null, 1);
+insert into audit (at, actor, action, subject, facts) values (1, 'server', 'initialised', 'x', '{}');
