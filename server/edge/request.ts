@@ -67,6 +67,8 @@ function split(csrDer: Uint8Array): Parts | null {
   try {
     const { offset, result } = asn1js.fromBER(Buffer.from(csrDer), bounds);
     if (offset !== csrDer.length || !(result instanceof asn1js.Sequence)) return null;
+    // asn1js reads lengths that lie by a byte; what is DER comes out again as it went in.
+    if (!Buffer.from(result.toBER()).equals(csrDer)) return null;
     const [info, algorithm, signature, ...rest] = result.valueBlock.value;
     if (!(info instanceof asn1js.Sequence) || !(algorithm instanceof asn1js.Sequence) || rest.length > 0) return null;
     if (!(signature instanceof asn1js.BitString) || signature.valueBlock.unusedBits !== 0) return null;
