@@ -3,6 +3,7 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { Kysely, type SqliteDatabase, SqliteDialect } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import { makePrivate } from './files.ts';
 import { migrations } from './migrations.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -16,6 +17,7 @@ export type Opened = { readonly db: Database; readonly close: () => Promise<void
 export async function openDatabase(path: string): Promise<Result<Opened>> {
   let raw: DatabaseSync;
   try {
+    makePrivate(path);
     raw = new DatabaseSync(path);
     raw.exec(
       'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000;',
@@ -54,6 +56,7 @@ export async function transact<T>(db: Database, run: (trx: Database) => Promise<
 export function snapshot(path: string, temporary: string): void {
   const raw = new DatabaseSync(path, { readOnly: true });
   try {
+    makePrivate(temporary);
     raw.prepare('vacuum into ?').run(temporary);
   } finally {
     raw.close();

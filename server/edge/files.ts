@@ -1,12 +1,13 @@
 /** Files that must not be half there. */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 
-/** Temporary file, fsync, rename, fsync of the directory: either the old content or the new one. */
+/** Temporary file, fsync, rename, fsync of the directory: either the old content or the new one. What a cut left goes. */
 export function writeDurable(path: string, content: string | Uint8Array, mode: number): void {
   const temporary = `${path}.tmp`;
-  const file = openSync(temporary, 'w', mode);
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, 'wx', mode);
   try {
     const bytes = Buffer.from(content);
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
@@ -27,6 +28,9 @@ export function moveDurable(from: string, to: string): void {
     closeSync(directory);
   }
 }
+
+/** An empty file that only its owner may open, where there is none: for those who would make it with the mode of the day. */
+export const makePrivate = (path: string): void => closeSync(openSync(path, 'a', 0o600));
 
 /** Fault: `not-found`, for whatever cannot be read. */
 export function readIfThere(path: string): Result<Buffer> {

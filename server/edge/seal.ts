@@ -82,7 +82,7 @@ function decrypt(key: Uint8Array, data: Buffer, associated: string): Uint8Array 
 const header = ({ n, r, p }: Cost, salt: Buffer): string => `${format}:scrypt:${n}:${r}:${p}:${salt.toString('hex')}`;
 
 function derive(passphrase: string, salt: Buffer, { n, r, p }: Cost): Promise<Buffer> {
-  const limits = { N: n, r, p, maxmem: 2 * 128 * n * r };
+  const limits = { N: n, r, p, maxmem: 256 * r * (n + p + 2) };
   return new Promise((resolve, reject) => {
     scrypt(normalize(passphrase), salt, keyBytes, limits, (error, key) => (error ? reject(error) : resolve(key)));
   });
@@ -108,7 +108,8 @@ function readEnvelope(sealed: string): Envelope | null {
   const { format: named, kdf, n, r, p, salt, data } = value as Record<string, unknown>;
   if (named !== format || kdf !== 'scrypt' || typeof salt !== 'string' || typeof data !== 'string') return null;
   if (!between(n, 2, maxCost.n) || !between(r, 1, maxCost.r) || !between(p, 1, maxCost.p)) return null;
-  if (!Number.isInteger(Math.log2(n)) || 128 * n * r > maxCost.bytes) return null;
+  // The second bound is scrypt's own (RFC 7914 §2).
+  if (!Number.isInteger(Math.log2(n)) || 128 * n * r > maxCost.bytes || n >= 2 ** (16 * r)) return null;
   const saltRead = Buffer.from(salt, 'base64');
   return saltRead.length === saltBytes
     ? { cost: { n, r, p }, salt: saltRead, data: Buffer.from(data, 'base64') }

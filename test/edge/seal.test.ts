@@ -98,6 +98,7 @@ table(
       text: kitWith({ n: 2 ** 20, r: 16 }),
       code: 'backup-unreadable',
     },
+    { name: 'cost that scrypt does not know', typed: passphrase, text: kitWith({ r: 1 }), code: 'backup-unreadable' },
     { name: 'cost no power of two', typed: passphrase, text: kitWith({ n: 1000 }), code: 'backup-unreadable' },
     { name: 'cost no number', typed: passphrase, text: kitWith({ n: '131072' }), code: 'backup-unreadable' },
     { name: 'another derivation', typed: passphrase, text: kitWith({ kdf: 'none' }), code: 'backup-unreadable' },

@@ -1,0 +1,46 @@
+/** What the server leaves on a disk is its owner's alone, also below a directory and a mask that let others in. */
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openDatabase, snapshot } from '../../server/edge/database.ts';
+import { writeDurable } from '../../server/edge/files.ts';
+import { assert, test } from '../harness.ts';
+
+test('the database and all that SQLite puts beside it', () =>
+  inOpenDirectory(async (directory) => {
+    const opened = await openDatabase(join(directory, 'x.sqlite'));
+    assert.ok(opened.ok);
+    const { close, db } = opened.value;
+    await db.insertInto('settings').values({ name: 'a', value: 'b' }).execute();
+    assert.ok(readdirSync(directory).includes('x.sqlite-wal'));
+    assertPrivate(directory);
+    snapshot(join(directory, 'x.sqlite'), join(directory, 'copy'));
+    assertPrivate(directory);
+    await close();
+  }));
+
+test('a file that takes the place of what a cut left open', () =>
+  inOpenDirectory(async (directory) => {
+    const path = join(directory, 'master.key');
+    writeFileSync(`${path}.tmp`, 'half', { mode: 0o666 });
+    writeDurable(path, 'whole', 0o600);
+    assert.is(readFileSync(path, 'utf8'), 'whole');
+    assertPrivate(directory);
+  }));
+
+function assertPrivate(directory: string): void {
+  for (const name of readdirSync(directory))
+    assert.is((statSync(join(directory, name)).mode & 0o777).toString(8), '600', name);
+}
+
+async function inOpenDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'thintrust-rest-'));
+  chmodSync(directory, 0o777);
+  const before = process.umask(0);
+  try {
+    await run(directory);
+  } finally {
+    process.umask(before);
+    rmSync(directory, { recursive: true });
+  }
+}
