@@ -113,9 +113,10 @@ function onStarted(state: State, event: Of<'started'>): Step {
   const known = { ...initial, versions: event.versions, hardware: event.hardware, at: 'running' as const };
   const restored = restore(event.disk, event.built);
   if (!restored.ok) return broken(known, restored.fault);
-  const { durable, number, faults } = restored.value;
-  const cloned = durable.registration.at === 'registered' && durable.registration.hardware !== event.hardware;
+  const { number, faults } = restored.value;
   const opened = reopen(restored.value);
+  const { durable } = opened;
+  const cloned = durable.registration.at === 'registered' && durable.registration.hardware !== event.hardware;
   const counters: Counters = { ...opened.counters, eventSeq: Math.max(opened.counters.eventSeq, event.lastEvent) };
   const found = [...faults, ...opened.faults];
   const running: State = {
@@ -142,7 +143,10 @@ function onStarted(state: State, event: Of<'started'>): Step {
   return cloned ? then(ready, (next) => broken(next, fault('cloned'))) : ready;
 }
 
-/** Stored documents are verified again; what does not hold is left out and reported, and comes again from the server. */
+/**
+ * Stored documents are verified again; what does not hold is left out and reported, and comes again from the server. Below
+ * the highest revision nothing that a person accepted counts, since the newer policy may have removed it.
+ */
 function reopen(restored: Restored) {
   const { durable } = restored;
   const audience = audienceOf(durable);
@@ -164,7 +168,10 @@ function reopen(restored: Restored) {
   const highest = { ...restored.counters.highest };
   for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
   const proved = Math.max(restored.counters.hardFloor, ...documents.map((each) => fromNumericDate(each.iat)));
-  return { held, waiting, faults, counters: { ...restored.counters, highest, hardFloor: instant(proved) } };
+  const fellBack = documents.some((each) => each.rev < (highest[each.aud] ?? 0));
+  const local = fellBack ? durable.local.filter((entry) => entry.source !== 'manual') : durable.local;
+  const counters = { ...restored.counters, highest, hardFloor: instant(proved) };
+  return { held, waiting, faults, counters, durable: { ...durable, local } };
 }
 
 /** The one order: counters, audit, exports, acknowledgement, answer, and then what comes next. */

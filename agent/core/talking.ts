@@ -26,11 +26,13 @@ import {
   withFault,
 } from './state.ts';
 import { groupOf } from './syncing.ts';
+import { exportsOf } from './views.ts';
 
 const saveEveryMs = minuteMs;
 
 export function onTick(state: State, now: Now): Step {
-  const saved = now.uptimeMs - state.savedAtMs >= saveEveryMs ? saveCounters(state, now) : rest(state);
+  const saved =
+    now.uptimeMs - state.savedAtMs >= saveEveryMs ? then(saveCounters(state, now), exportAgain) : rest(state);
   return then(saved, (next) => {
     if (isDue(next.link, now)) return attempt(next, now);
     if (isSilent(next.link, now)) return drop(next, now, fault('documents-missing'));
@@ -46,6 +48,15 @@ export function saveCounters(state: State, now: Now): Step {
   const counters = trusted ? recordGoodTime(timed, clockOf(state, now)) : timed;
   return { state: { ...state, counters, savedAtMs: now.uptimeMs }, effects: [{ do: 'count', counters }] };
 }
+
+/** What consumers read must follow the store once there is room again. */
+const exportAgain = (state: State): Step =>
+  state.faults.export
+    ? {
+        state: withFault(state, 'export', null),
+        effects: [{ do: 'export', certificates: exportsOf(state.durable, state.held) }],
+      }
+    : rest(state);
 
 /** One try: what registration still needs, else the server, by the carrier whose turn it is. */
 function attempt(state: State, now: Now): Step {
