@@ -81,7 +81,16 @@ export function openSystem(runtime: string = process.execPath, environment: Node
     server,
     env,
     startServer: (more: readonly string[] = []): Promise<Running> =>
-      start(process.execPath, 'thintrust-server', ['run', '--state', server, '--https-port', '0', '--mqtt-port', '0', ...more]),
+      start(process.execPath, 'thintrust-server', [
+        'run',
+        '--state',
+        server,
+        '--https-port',
+        '0',
+        '--mqtt-port',
+        '0',
+        ...more,
+      ]),
     device: (name: string): Device => ({
       name,
       state: join(folder, name),

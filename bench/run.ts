@@ -1,0 +1,50 @@
+/** `make bench`: every figure beside its floor, measured in this one run. Names of benches as arguments choose among them. */
+import { benchMemory, benchStart } from './agent.ts';
+import { benchApply } from './apply.ts';
+import { benchDecide } from './decide.ts';
+import type { Row } from './row.ts';
+import { benchUi } from './ui.ts';
+
+const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  start: benchStart,
+  memory: benchMemory,
+  apply: benchApply,
+  decide: benchDecide,
+  console: benchUi,
+};
+
+const columns = ['what', 'figure', 'floor', 'goal', 'met'] as const;
+
+function print(rows: readonly Row[]): void {
+  const table = [columns.map(String), ...rows.map((row) => columns.map((column) => cell(row[column])))];
+  const widths = columns.map((_, index) => Math.max(...table.map((line) => line[index]?.length ?? 0)));
+  for (const line of table)
+    process.stdout.write(
+      `${line
+        .map((text, index) => text.padEnd(widths[index] ?? 0))
+        .join('  ')
+        .trimEnd()}\n`,
+    );
+}
+
+const cell = (value: string | boolean): string => (typeof value === 'boolean' ? (value ? 'yes' : 'NO') : value);
+
+async function main(wanted: readonly string[]): Promise<number> {
+  const unknown = wanted.filter((name) => !(name in benches));
+  if (unknown.length > 0) {
+    process.stderr.write(`no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}\n`);
+    return 2;
+  }
+  const rows: Row[] = [];
+  for (const [name, bench] of Object.entries(benches)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    process.stderr.write(`measuring ${name} …\n`);
+    rows.push(...(await bench()));
+  }
+  print(rows);
+  return 0;
+}
+
+main(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});

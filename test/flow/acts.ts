@@ -1,0 +1,43 @@
+/** What administrators and people at a console do in several stories. */
+import { join } from 'node:path';
+import type { Status } from '../../protocol/schema.ts';
+import { assert } from '../harness.ts';
+import { type Device, type Outcome, type Screen, type System, whenStatus } from './system.ts';
+
+export const vector = (name: string): string => join('test/vectors/certificates', name);
+
+/** Well-formed codes (check digits right) that answer nothing. */
+export const wrongCodes = ['000000000098', '000000000195', '000000000292', '000000000389', '000000000486'];
+
+/** The administrator invites, the person at the device types what it was told. */
+export async function register(system: System, device: Device): Promise<void> {
+  const invited = await json(system.admin(['invite', '--name', device.name, '--json']));
+  const { address, fingerprint, invitation, password } = invited as Record<string, string>;
+  const told = ['--address', `${address}`, '--fingerprint', `${fingerprint}`, '--invitation', `${invitation}`];
+  await good(system.thintrust(device, ['register', ...told], `${password}\n`));
+  await whenStatus(system, device, `${device.name} is connected`, (status) => status.link?.at === 'connected');
+}
+
+export async function clear(screen: Screen): Promise<void> {
+  for (let digit = 0; digit < 12; digit++) await screen.type('BSpace');
+}
+
+export async function good(running: Promise<Outcome>): Promise<string> {
+  const { code, out, err } = await running;
+  assert.is(code, 0, `${out}${err}`);
+  return out;
+}
+export const json = async (running: Promise<Outcome>): Promise<unknown> => JSON.parse(await good(running));
+
+export const slot = (status: Status, name: 'current' | 'reserve'): string | null =>
+  status.certificates?.find((each) => each.slot === name)?.fingerprint ?? null;
+export const held = (status: Status): string[] =>
+  status.certificates.map((each) => `${each.purpose} ${each.source} ${each.fingerprint}`).sort();
+
+export async function reported(system: System, device: Device): Promise<number> {
+  const shown = (await json(system.admin(['device', 'show', device.name, '--json']))) as {
+    report?: { applied?: { policy?: number } };
+  };
+  return shown.report?.applied?.policy ?? 0;
+}
+export const revisionOf = (policy: unknown): number => (policy as { rev: number }).rev;
