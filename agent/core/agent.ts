@@ -22,7 +22,18 @@ import {
 } from './registering.ts';
 import { onCode, onCounted, onCountFailed } from './replacing.ts';
 import type { Effect, Event, Now } from './shape.ts';
-import { answer, audienceOf, initial, type Of, rest, type State, type Step, then, withFault } from './state.ts';
+import {
+  acknowledge,
+  answer,
+  audienceOf,
+  initial,
+  type Of,
+  rest,
+  type State,
+  type Step,
+  then,
+  withFault,
+} from './state.ts';
 import { onMessage } from './syncing.ts';
 import { drop, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
 import { certificatesOf, exportsOf, statusOf } from './views.ts';
@@ -194,7 +205,7 @@ function onPersisted(state: State, event: Of<'persisted'>): Step {
     const effects: Effect[] = [];
     if (pending.counters) effects.push({ do: 'count', counters: next.counters });
     if (changed) effects.push({ do: 'export', certificates: exportsOf(durable, held) });
-    if (delivery) effects.push({ do: 'acknowledge', ...delivery });
+    effects.push(...acknowledge(next, delivery));
     effects.push(...answer(pending.answer?.request ?? null, pending.answer?.result ?? { ok: true, value: null }));
     return then({ state: next, effects }, (last) => follow(last, pending.next, event.now));
   });

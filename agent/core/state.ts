@@ -192,6 +192,12 @@ export function commit(state: State, change: Change): Step {
 export const answer = (request: number | null, result: Result<null>): readonly Effect[] =>
   request === null ? [] : [{ do: 'answer', request, result }];
 
+/** Nothing once the connection it came over is gone: the broker sends it again. */
+export const acknowledge = ({ link }: State, delivery: Pending['delivery']): readonly Effect[] =>
+  delivery && link.at === 'connected' && link.connection === delivery.connection
+    ? [{ do: 'acknowledge', ...delivery }]
+    : [];
+
 export const done: Result<null> = good(null);
 
 export type Of<Type extends Event['type']> = Extract<Event, { type: Type }>;

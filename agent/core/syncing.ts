@@ -21,9 +21,10 @@ import {
 import type { Counters, Durable } from './durable.ts';
 import { type Awaited, heard } from './link.ts';
 import { afterPolicy, wouldStrand } from './pin.ts';
-import type { Effect, Now } from './shape.ts';
+import type { Now } from './shape.ts';
 import {
   type AuditDraft,
+  acknowledge,
   audienceOf,
   audit,
   clockOf,
@@ -74,7 +75,7 @@ export function onMessage(state: State, event: Of<'message'>): Step {
   if (link.at !== 'connected' || link.connection !== event.connection) return rest(state);
   const { connection, ticket, now } = event;
   // An empty retained message clears a topic: nothing to apply.
-  if (event.payload.length === 0) return { state, effects: [{ do: 'acknowledge', connection, ticket }] };
+  if (event.payload.length === 0) return { state, effects: acknowledge(state, { connection, ticket }) };
   const kind = kindOf(state, event.topic);
   if (kind === null) {
     const unknown = fault('unknown-topic', { topic: event.topic.slice(0, 120) });
@@ -155,10 +156,9 @@ function settleUnchanged(next: State, before: State, draft: Draft, delivery: Del
       state: { ...trailed.state, counting: delivery },
       effects: [...trailed.effects, { do: 'count', counters: trailed.state.counters }],
     };
-  const acknowledge: Effect[] = delivery ? [{ do: 'acknowledge', ...delivery }] : [];
   const behind = draft.newer.length > before.newer.length;
   const refused = next.refusals.told !== before.refusals.told;
-  const told: Step = { state: trailed.state, effects: [...trailed.effects, ...acknowledge] };
+  const told: Step = { state: trailed.state, effects: [...trailed.effects, ...acknowledge(next, delivery)] };
   return behind || refused ? then(told, (last) => publishReport(last, now)) : told;
 }
 
@@ -166,7 +166,7 @@ function settleUnchanged(next: State, before: State, draft: Draft, delivery: Del
 export function onCommandCounted(state: State, now: Now): Step {
   const { counting } = state;
   if (counting === null) return rest(state);
-  const told: Step = { state: { ...state, counting: null }, effects: [{ do: 'acknowledge', ...counting }] };
+  const told: Step = { state: { ...state, counting: null }, effects: acknowledge(state, counting) };
   return then(told, (next) => publishReport(next, now));
 }
 
