@@ -2,6 +2,7 @@
  * One file per program: esbuild, CommonJS, with what the device never uses left out. A bundle finds `thintrust.node` and
  * blessed's `usr/` beside itself, so its folder can be moved as a whole.
  */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
@@ -31,6 +32,25 @@ if (a < 24 || (a === 24 && b < 7)) {
   process.exit(1);
 } }
 `;
+const version: string = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+
+/**
+ * What the clock of a device never goes below: SOURCE_DATE_EPOCH (seconds), else the time of the last commit, so that the
+ * same source gives the same bytes; in a tree without history the beginning of its year of release.
+ */
+function builtMs(): number {
+  const epoch = process.env['SOURCE_DATE_EPOCH'] ?? lastCommit();
+  return epoch ? Number(epoch) * 1000 : Date.UTC(2026, 0, 1);
+}
+
+function lastCommit(): string {
+  try {
+    return execFileSync('git', ['log', '-1', '--format=%ct'], { cwd: root, encoding: 'utf8', stdio: 'pipe' }).trim();
+  } catch {
+    return '';
+  }
+}
+
 const importMetaUrl = `const importMetaUrl = require('node:url').pathToFileURL(__filename).href;\n`;
 
 /** Writes `<folder>/<out>.cjs`, executable, its source map apart. Throws what esbuild complains of, warnings too. */
@@ -49,7 +69,11 @@ export async function bundleProgram({ entry, out, target }: Program, folder: str
     minifyWhitespace: true,
     legalComments: 'none',
     logLevel: 'silent',
-    define: { 'import.meta.url': 'importMetaUrl' },
+    define: {
+      'import.meta.url': 'importMetaUrl',
+      THINTRUST_VERSION: JSON.stringify(version),
+      THINTRUST_BUILT: String(builtMs()),
+    },
     banner: { js: `#!/usr/bin/env node\n${target === 'node24' ? serverNode : ''}${importMetaUrl}` },
     plugins: target === 'node20' ? [slimMqtt, plainBlessed] : [],
   });

@@ -10,6 +10,7 @@ import {
   sign,
   X509Certificate,
 } from 'node:crypto';
+import forge, { type Asn1 } from 'node-forge/lib/asn1.js';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { derChildren, derTag, oidOf, readDer } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
@@ -17,11 +18,9 @@ import type { Order } from '../core/durable.ts';
 import { exchange, faultOfAnswer, type HttpAnswer } from './https.ts';
 import type { Judging } from './registration.ts';
 
-/** Object identifiers as DER: 2.5.4.3 (common name) and 1.2.840.10045.4.3.2 (ECDSA with SHA-256). */
-const commonName = Buffer.from('0603550403', 'hex');
-const ecdsaWithSha256 = Buffer.from('06082a8648ce3d040302', 'hex');
-const version1 = Buffer.from('020100', 'hex');
-const tag = { bitString: 0x03, utf8: 0x0c, set: 0x31, sequence: derTag.sequence, attributes: derTag.first } as const;
+const { SEQUENCE, SET, OID, UTF8, INTEGER, BITSTRING } = forge.Type;
+const commonName = '2.5.4.3';
+const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 const signedData = '1.2.840.113549.1.7.2';
 const longestCommonName = 64;
 const maxAnswerBytes = 256 * 1024;
@@ -37,11 +36,19 @@ export function makeRequest(pkcs8: Uint8Array, subject: string): Uint8Array {
   const key = readKey(pkcs8);
   const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
   const name = [...subject].slice(0, longestCommonName).join('') || 'thin client';
-  const attribute = der(tag.sequence, commonName, der(tag.utf8, Buffer.from(name, 'utf8')));
-  const subjectName = der(tag.sequence, der(tag.set, attribute));
-  const info = der(tag.sequence, version1, subjectName, spki, der(tag.attributes));
-  const signature = sign('sha256', info, key);
-  return der(tag.sequence, info, der(tag.sequence, ecdsaWithSha256), der(tag.bitString, Buffer.alloc(1), signature));
+  const info = node(SEQUENCE, [
+    leaf(INTEGER, '\0'),
+    node(SEQUENCE, [node(SET, [node(SEQUENCE, [oid(commonName), leaf(UTF8, utf8(name))])])]),
+    forge.fromDer(spki.toString('latin1')),
+    forge.create(forge.Class.CONTEXT_SPECIFIC, 0, true, []),
+  ]);
+  const signature = sign('sha256', encode(info), key);
+  const request = node(SEQUENCE, [
+    info,
+    node(SEQUENCE, [oid(ecdsaWithSha256)]),
+    leaf(BITSTRING, `\0${signature.toString('latin1')}`),
+  ]);
+  return encode(request);
 }
 
 /**
@@ -121,13 +128,11 @@ function refusalOf(answer: HttpAnswer): Fault {
 const readKey = (pkcs8: Uint8Array): KeyObject =>
   createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
 
-/** One DER element (X.690 §8.1) of less than 64 KiB. */
-function der(tagByte: number, ...parts: readonly Uint8Array[]): Buffer {
-  const value = Buffer.concat(parts);
-  const { length } = value;
-  const octets = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tagByte, ...octets]), value]);
-}
+const node = (type: forge.Type, value: Asn1[]): Asn1 => forge.create(forge.Class.UNIVERSAL, type, true, value);
+const leaf = (type: forge.Type, value: string): Asn1 => forge.create(forge.Class.UNIVERSAL, type, false, value);
+const oid = (dotted: string): Asn1 => leaf(OID, forge.oidToDer(dotted).getBytes());
+const utf8 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+const encode = (value: Asn1): Buffer => Buffer.from(forge.toDer(value).getBytes(), 'latin1');
 
 /** Base64 without what people and servers put around it; empty when it is none. */
 function unwrap(body: Uint8Array): Uint8Array {
