@@ -6,6 +6,7 @@ import { type IncomingMessage, request as open } from 'node:http';
 import { type Fault, fault, faultKinds } from '../../protocol/fault.ts';
 import type { RegisterRequest, Status } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
+import { eventReader } from './events.ts';
 
 export type AgentEvents = { readonly onStatus: (status: Status) => void; readonly onLost: () => void };
 export type AgentClient = {
@@ -52,11 +53,15 @@ export function connectAgent(socketPath: string, { onStatus, onLost }: AgentEven
       if (response.statusCode !== 200) return lost();
       response.on('end', lost);
       response.on('error', lost);
-      const take = eventReader((data) => {
-        const status = read('status', data, maxStatusBytes);
-        if (status.ok) onStatus(status.value);
-        else lost();
-      }, lost);
+      const take = eventReader(
+        (data) => {
+          const status = read('status', data, maxStatusBytes);
+          if (status.ok) onStatus(status.value);
+          else lost();
+        },
+        lost,
+        maxStatusBytes,
+      );
       response.on('data', take);
     });
     calling.end();
@@ -85,31 +90,6 @@ export function connectAgent(socketPath: string, { onStatus, onLost }: AgentEven
       if (timer) clearTimeout(timer);
       stop();
     },
-  };
-}
-
-/** Bytes of a stream to the data of its events; `overflow` when one event is larger than any status. */
-function eventReader(event: (data: Uint8Array) => void, overflow: () => void): (chunk: Buffer) => void {
-  let chunks: Buffer[] = [];
-  let bytes = 0;
-  return (chunk) => {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > maxStatusBytes) return overflow();
-    if (!chunk.includes('\n')) return;
-    const text = Buffer.concat(chunks);
-    const end = text.lastIndexOf('\n\n');
-    if (end < 0) {
-      chunks = [text];
-      return;
-    }
-    const rest = text.subarray(end + 2);
-    chunks = [Buffer.from(rest)];
-    bytes = rest.length;
-    for (const block of text.subarray(0, end).toString('utf8').split('\n\n')) {
-      const data = block.split('\n').filter((line) => line.startsWith('data:'));
-      if (data.length > 0) event(Buffer.from(data.map((line) => line.slice(5).trimStart()).join('\n')));
-    }
   };
 }
 
