@@ -21,7 +21,9 @@ export const openJournal = (
 /** `text code=… name=value name="two words"`. */
 export function formatLine(text: string, fault: Fault | null): string {
   const fields = fault ? Object.entries({ code: fault.code, ...fault.facts }) : [];
-  const line = [plain(text), ...fields.map(([name, value]) => `${name}=${quoted(plain(String(value)))}`)].join(' ');
+  const line = [plain(text), ...fields.map(([name, value]) => `${plain(name)}=${quoted(plain(String(value)))}`)].join(
+    ' ',
+  );
   return line.slice(0, longestLine);
 }
 

@@ -49,7 +49,7 @@ export function readManifest(bytes: Uint8Array, number: number): Result<Manifest
   const format = formatOf(Buffer.from(bytes).toString('utf8'));
   if (format > manifestFormat) return bad('generation-newer', { number, format });
   const body = unseal(bytes);
-  const manifest: unknown = body === null ? null : JSON.parse(body);
+  const manifest = body === null ? null : parse(body);
   return isManifest(manifest) && manifest.number === number
     ? good(manifest)
     : bad('generation-damaged', { number, what: 'manifest' });
@@ -62,13 +62,18 @@ export const digestsIn = (bytes: Uint8Array): readonly string[] =>
     .match(/[0-9a-f]{64}/g) ?? [];
 
 function formatOf(text: string): number {
+  const value = parse(text);
+  return value !== null && typeof value === 'object' && 'format' in value && typeof value.format === 'number'
+    ? value.format
+    : 0;
+}
+
+/** Null for what is no JSON: a digest can be right over anything. */
+function parse(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return value !== null && typeof value === 'object' && 'format' in value && typeof value.format === 'number'
-      ? value.format
-      : 0;
+    return JSON.parse(text);
   } catch {
-    return 0;
+    return null;
   }
 }
 
