@@ -190,7 +190,10 @@ function onPersisted(state: State, event: Of<'persisted'>): Step {
   const { pending } = state;
   if (!pending || pending.number !== event.number) return rest(state);
   const { durable, held, waiting, delivery } = pending;
-  const counters = pending.counters ? { ...pending.counters, eventSeq: state.counters.eventSeq } : state.counters;
+  const { eventSeq, uptimeMs } = state.counters;
+  const counters = pending.counters
+    ? { ...pending.counters, eventSeq, uptimeMs: Math.max(uptimeMs, pending.counters.uptimeMs) }
+    : state.counters;
   const applied: State = {
     ...withFault(state, 'disk', null),
     pending: null,
