@@ -11,8 +11,6 @@ if (major < wantedNode[0] || (major === wantedNode[0] && minor < wantedNode[1]))
   process.stderr.write(`${sentence}\n`);
   process.exit(2);
 }
-// Whatever this program writes is for its own user.
-process.umask(0o077);
 main(process.argv.slice(2)).then((code) => {
   process.exitCode = code;
 });

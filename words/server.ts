@@ -182,6 +182,8 @@ export const serverWords = {
     activated: 'The reserve certificate becomes the main one at {at}, once all devices hold it.',
     backedUp: 'Backup written to {file}. Keep it and its passphrase apart.',
     restored: 'Restored into {directory}. Start it: thintrust-server run --state {directory}',
+    mosquitto:
+      'Written. Start the broker: mosquitto -c {file}\nThen the server: thintrust-server run --broker mosquitto --broker-dir {directory}',
     removed: 'Removed.',
     added: 'Added:',
   },

@@ -33,4 +33,10 @@ export const localCommands: readonly Command[] = [
     options: { kit: { type: 'string', text: 'kit', required: true } },
     run: async (given) => (await load()).runRecover(given),
   },
+  {
+    name: 'mosquitto-config',
+    positionals: ['DIR'],
+    options: {},
+    run: async (given) => (await load()).runMosquittoConfig(given),
+  },
 ];

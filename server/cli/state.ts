@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { bad, type Facts, type Result } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
@@ -16,6 +15,7 @@ import { initialise, isInitialised, openState, type Surroundings } from '../edge
 import { changeChoices } from '../edge/upkeep.ts';
 import { misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { readPassphrase } from './input.ts';
+import { freePort } from './port.ts';
 
 const { progress, values } = words;
 const defaultHost = '127.0.0.1';
@@ -68,7 +68,7 @@ export async function runServer(given: Words): Promise<Outcome> {
   const changed = await changeChoices(server, wanted);
   if (!changed.ok) return changed;
   say(progress.starting);
-  const started = await startService(server, broker.value);
+  const started = await startService(server, await broker.value(server));
   if (!started.ok) {
     await close();
     return started;
@@ -102,6 +102,17 @@ async function firstStart(directory: string, choices: Partial<Choices>, json: bo
   );
   if (made.ok && !json) say(fill(progress.kit, { file: join(directory, kitFile) }));
   return made;
+}
+
+export async function runMosquittoConfig({ state, positionals: [directory = ''] }: Words): Promise<Outcome> {
+  const { writeBrokerFiles } = await import('./brokers.ts');
+  const opened = await openState(surroundings(state));
+  if (!opened.ok) return opened;
+  try {
+    return await writeBrokerFiles(opened.value.server, directory);
+  } finally {
+    await opened.value.close();
+  }
 }
 
 export async function runBackup({ state, positionals: [file = ''] }: Words): Promise<Outcome> {
@@ -154,19 +165,6 @@ function readChoices(given: Words): Placed {
     ...(mqtt.value === undefined ? {} : { mqttPort: mqtt.value }),
   };
   return { ok: true, value };
-}
-
-/** The port itself, or a free one for 0. */
-function freePort(host: string, port: number): Promise<number> {
-  if (port !== 0) return Promise.resolve(port);
-  return new Promise((resolve, reject) => {
-    const listener = createServer();
-    listener.on('error', reject);
-    listener.listen(0, host, () => {
-      const address = listener.address();
-      listener.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
 
 function untilSignal(): Promise<void> {

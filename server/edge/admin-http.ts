@@ -2,7 +2,7 @@
  * The administration API, `/api/v1`, for the command line over a Unix socket (and later for the Web Console). Every answer
  * that is not 2xx is a problem document (RFC 9457) that carries the fault as `code`, `kind`, `facts`.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { bad, type Fault, type FaultCode, fault, type Result } from '../../protocol/fault.ts';
 import { sayFault, wordsOf } from '../../words/say.ts';
@@ -58,8 +58,12 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
   );
   for (const route of adminRoutes) addRoute(app, server, publish, route);
   rmSync(path, { force: true });
-  await app.listen({ path });
-  chmodSync(path, 0o600);
+  const before = process.umask(0o177);
+  try {
+    await app.listen({ path });
+  } finally {
+    process.umask(before);
+  }
   return {
     close: async () => {
       await app.close();

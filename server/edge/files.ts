@@ -1,5 +1,5 @@
 /** Files that must not be half there. */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 
@@ -9,6 +9,7 @@ export function writeDurable(path: string, content: string | Uint8Array, mode: n
   rmSync(temporary, { force: true });
   const file = openSync(temporary, 'wx', mode);
   try {
+    fchmodSync(file, mode);
     const bytes = Buffer.from(content);
     for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
     fsyncSync(file);

@@ -21,6 +21,8 @@ export type StartBroker = (given: {
   readonly fleet: Fleet;
   readonly tls: ListenerTls;
   readonly identity: Identity;
+  /** Gives the broker what waits. */
+  readonly publish: () => Promise<void>;
 }) => Promise<Broker>;
 export type Ready = { readonly https: string; readonly mqtt: string; readonly fingerprint: string };
 export type Service = { readonly ready: Ready; readonly close: () => Promise<void> };
@@ -49,7 +51,7 @@ export async function startService(server: Server, startBroker: StartBroker): Pr
     const { host, httpsPort: port } = identity;
     const devices = await serveDevices({ fleet, tls: tls.value, host, port, clock, log });
     closing.push(devices.close);
-    const broker = await startBroker({ server, fleet, tls: tls.value, identity });
+    const broker = await startBroker({ server, fleet, tls: tls.value, identity, publish });
     closing.push(broker.close);
     await broker.refresh(await allDevices(server));
     server.carriers.current = {

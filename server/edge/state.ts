@@ -62,6 +62,8 @@ export async function build(
   for (const suffix of ['', '-wal', '-shm']) rmSync(unfinished + suffix, { force: true });
   const master = takeMasterKey(around);
   if (!master.ok) return master;
+  // The mode is inherited by what SQLite puts beside it.
+  writeDurable(unfinished, '', 0o600);
   const opened = await openDatabase(unfinished);
   if (!opened.ok) return opened;
   const { db, close } = opened.value;
