@@ -85,7 +85,6 @@ export const faultKinds = {
   // server certificate change
   'devices-not-ready': 'rejected',
   'no-reserve': 'rejected',
-  'too-early': 'rejected',
   // storage
   'disk-full': 'unavailable',
   'disk-failed': 'broken',

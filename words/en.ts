@@ -94,7 +94,6 @@ export const en = {
     'devices-not-ready':
       'Not all devices hold the new certificate yet[: {count} are missing it]. Wait for them, or override.',
     'no-reserve': 'There is no reserve certificate. Make one first.',
-    'too-early': 'It is too early for this[: it can be done from {at} on].',
 
     'disk-full': 'The storage of the device is full. The last good state stays in use.',
     'disk-failed': 'The storage of the device failed[ ({what})]. The service will start again.',
