@@ -106,7 +106,10 @@ export async function join(
   client.on('error', () => {});
   const next = (topic: string, text?: string): Promise<void> =>
     new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`nothing came on ${topic}: ${JSON.stringify(messages)}`)), 8000);
+      const timer = setTimeout(
+        () => reject(new Error(`nothing came on ${topic}: ${JSON.stringify(messages).slice(0, 500)}`)),
+        8000,
+      );
       const check = () => {
         if (!messages.some((message) => message.topic === topic && (text === undefined || message.text === text)))
           return;

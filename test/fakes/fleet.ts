@@ -13,6 +13,8 @@ export type FakeFleet = Fleet & {
   readonly remove: (device: string) => void;
   /** Certificates of removed devices, for a revocation list. */
   readonly removed: () => readonly Revoked[];
+  /** From now on this answers `groupOf`. */
+  readonly holdGroupOf: (answer: Fleet['groupOf']) => void;
   readonly received: Received[];
   readonly confirmed: string[];
   readonly enrolments: Enrolment[];
@@ -33,6 +35,7 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
   const waiting = new Set<(arrived: Received) => void>();
   const confirmed: string[] = [];
   const enrolments: Enrolment[] = [];
+  let groupOf: Fleet['groupOf'] = async (device) => devices.get(device)?.group ?? null;
   const answers: FakeFleet['answers'] = { receive: good(null), enrol: bad('invitation-refused'), checkin: null };
   return {
     received,
@@ -84,7 +87,10 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
       for (const check of [...waiting]) check(arrived);
       return answers.receive;
     },
-    groupOf: async (device) => devices.get(device)?.group ?? null,
+    groupOf: (device) => groupOf(device),
+    holdGroupOf: (answer) => {
+      groupOf = answer;
+    },
   };
 }
 
