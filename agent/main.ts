@@ -30,6 +30,8 @@ type Environment = NodeJS.ProcessEnv;
 
 const usage = 'usage: thintrustd [--state DIR] [--runtime DIR] | --version | --help\n';
 const farewellMs = 2000;
+/** What the state on disk has room for; a longer one could not be read back. */
+const longestHardwareId = 200;
 
 /** Runs to the end and gives the exit code. */
 async function main(args: readonly string[], env: Environment): Promise<number> {
@@ -161,9 +163,9 @@ function datagramOf(): Datagram | null {
 /** What says whether this storage has moved to another machine. */
 function hardwareId(env: Environment): string {
   const given = env['THINTRUST_HARDWARE'];
-  if (given) return given;
+  if (given) return given.slice(0, longestHardwareId);
   try {
-    return readFileSync('/etc/machine-id', 'utf8').trim() || 'unknown';
+    return readFileSync('/etc/machine-id', 'utf8').trim().slice(0, longestHardwareId) || 'unknown';
   } catch {
     return 'unknown';
   }

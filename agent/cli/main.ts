@@ -2,7 +2,7 @@
  * `thintrust`: the command line of the device, over the control API. Exit codes: 0 good, 1 refused (a sentence on standard
  * error; with `--json` the fault), 2 usage.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
@@ -154,7 +154,7 @@ async function readPassword({ options, words }: Command): Promise<Result<string>
   let text = '';
   if (typeof file === 'string') {
     try {
-      text = readFileSync(file, 'utf8');
+      text = readStart(file);
     } catch {
       return bad('not-found', { what: file });
     }
@@ -168,6 +168,17 @@ async function readPassword({ options, words }: Command): Promise<Result<string>
   }
   const line = (text.split('\n', 1)[0] ?? '').trim();
   return line === '' ? bad('bad-argument', { what: 'password' }) : good(line);
+}
+
+/** Enough for any password; a file may be without end. */
+function readStart(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(maxPasswordBytes + 1);
+    return start.toString('utf8', 0, readSync(file, start));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Who may only open the console socket may read there too. */

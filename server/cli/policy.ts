@@ -1,10 +1,9 @@
 /** Commands about the policy of a group. */
-import { readFile } from 'node:fs/promises';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
-import { bad } from '../../protocol/fault.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 import type { Entry, Settings } from '../core/policy.ts';
+import { readBounded } from '../edge/files.ts';
 import type { PolicyView } from '../edge/policies.ts';
 import { call, segment } from './client.ts';
 import { type Command, misused, type Outcome, textOption, type Words } from './command.ts';
@@ -80,15 +79,10 @@ async function addCertificate(given: Words): Promise<Outcome> {
   const purpose = textOption(given, 'purpose') ?? '';
   if (!purposes.includes(purpose)) return wrongPurpose();
   const path = given.positionals[1] ?? '';
-  let content: Uint8Array;
-  try {
-    content = await readFile(path);
-  } catch {
-    const refused = bad('not-found', { what: path.slice(-200) });
-    return { ...refused, text: fill(words.noFile, { file: path }) };
-  }
-  if (content.length > maxFileBytes) return bad('too-large', { bytes: content.length, limit: maxFileBytes });
-  const body = { purpose, file: fileName(path), content: toBase64(content) };
+  const content = readBounded(path, maxFileBytes);
+  if (!content.ok)
+    return content.fault.code === 'not-found' ? { ...content, text: fill(words.noFile, { file: path }) } : content;
+  const body = { purpose, file: fileName(path), content: toBase64(content.value) };
   const asked = call<readonly string[]>(given.state, 'POST', `${pathOf(given)}/certificates`, body);
   return show(asked, (added) => [values.added, ...added, ''].join('\n'));
 }

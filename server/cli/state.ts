@@ -1,7 +1,7 @@
 /** What the commands of `local.ts` do. */
 
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bad, type Facts, type Result } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
@@ -9,8 +9,10 @@ import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import { makeBackup, recoverFromKit, restoreBackup } from '../edge/backup.ts';
+import { readBounded } from '../edge/files.ts';
 import { kitFile } from '../edge/kit.ts';
 import type { Choices } from '../edge/material.ts';
+import { maxSealedBytes } from '../edge/seal.ts';
 import { initialise, isInitialised, openState, type Surroundings } from '../edge/state.ts';
 import { changeChoices } from '../edge/upkeep.ts';
 import { misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
@@ -139,15 +141,11 @@ async function comeBack(
   file: string,
   bring: (text: string, passphrase: string) => Promise<Result<null>>,
 ): Promise<Outcome> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch {
-    return { ...bad('not-found', { what: file.slice(-200) }), text: fill(words.noFile, { file }) };
-  }
+  const read = readBounded(file, maxSealedBytes);
+  if (!read.ok) return read.fault.code === 'not-found' ? { ...read, text: fill(words.noFile, { file }) } : read;
   const passphrase = await readPassphrase();
   if (passphrase === '') return misused(words.noPassphrase);
-  const back = await bring(text, passphrase);
+  const back = await bring(read.value.toString('utf8'), passphrase);
   if (!back.ok) return back;
   return { ok: true, text: `${fill(values.restored, { directory })}\n`, data: { directory } };
 }

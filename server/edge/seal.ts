@@ -12,7 +12,7 @@ const tagBytes = 16;
 const saltBytes = 16;
 const prefix = 'thintrust-sealed-1:';
 const format = 'thintrust-passphrase-1';
-const maxSealedBytes = 256 * 1024 * 1024;
+export const maxSealedBytes = 256 * 1024 * 1024;
 /** 128 MiB and about half a second. Other values are read too, within `maxCost`, so that they can be raised one day. */
 const cost = { n: 2 ** 17, r: 8, p: 1 } as const;
 const maxCost = { n: 2 ** 20, r: 16, p: 4, bytes: 1024 * 1024 * 1024 } as const;

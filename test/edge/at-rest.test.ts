@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDatabase, snapshot } from '../../server/edge/database.ts';
-import { writeDurable } from '../../server/edge/files.ts';
+import { readBounded, writeDurable } from '../../server/edge/files.ts';
 import { assert, test } from '../harness.ts';
 
 test('the database and all that SQLite puts beside it', () =>
@@ -26,6 +26,23 @@ test('a file that takes the place of what a cut left open', () =>
     writeDurable(path, 'whole', 0o600);
     assert.is(readFileSync(path, 'utf8'), 'whole');
     assertPrivate(directory);
+  }));
+
+test('a file that a person names is read up to its limit, and one without end is refused', () =>
+  inOpenDirectory(async (directory) => {
+    const path = join(directory, 'x');
+    writeFileSync(path, Buffer.alloc(3_000_000, 7));
+    const read = readBounded(path, 3_000_000);
+    assert.ok(read.ok && read.value.equals(readFileSync(path)));
+    for (const [name, code] of [
+      [path, 'too-large'],
+      ['/dev/zero', 'too-large'],
+      [directory, 'not-found'],
+      [join(directory, 'y'), 'not-found'],
+    ] as const) {
+      const refused = readBounded(name, 2_999_999);
+      assert.is(refused.ok ? null : refused.fault.code, code);
+    }
   }));
 
 function assertPrivate(directory: string): void {

@@ -162,6 +162,12 @@ const rows: Row[] = [
     code: 1,
     err: /\/nonexistent/,
   },
+  {
+    name: 'a password file without end',
+    args: [...registerArgs, '--password-file', '/dev/zero'],
+    code: 1,
+    err: /expected form/,
+  },
   { name: 'code in groups', args: ['code', '1234', '5678', '9012'], code: 0, out: /replaced/ },
   { name: 'no code', args: ['code'], code: 2, err: /CODE/ },
   { name: 'version', args: ['version'], code: 0, out: /^thintrust \S+\n$/ },
