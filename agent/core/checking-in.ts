@@ -11,7 +11,7 @@ import { afterCheckin, afterFailure } from './link.ts';
 import { proved } from './proving.ts';
 import type { Now } from './shape.ts';
 import { acceptOf, audienceOf, clockOf, type Of, rest, type State, type Step, then, withFault } from './state.ts';
-import { type Draft, draftOf, settle, take } from './syncing.ts';
+import { type Draft, draftOf, refuse, settle, take } from './syncing.ts';
 import { reportOf } from './views.ts';
 
 const maxAnswerBytes = 4 * maxDocumentBytes;
@@ -57,19 +57,25 @@ export function onCheckedIn(state: State, event: Of<'checked-in'>): Step {
   const audience = audienceOf(state.durable);
   if (nonce === null || !audience) return rest(state);
   const checked = read('checkinAnswer', event.bytes, maxAnswerBytes);
-  if (!checked.ok) return onCheckinFailed(state, fault('server-answer', { cause: checked.fault.code }), now);
+  if (!checked.ok) {
+    const why = fault('server-answer', { cause: checked.fault.code });
+    return then(refuse(state, now, checked.fault, 'answer'), (next) => onCheckinFailed(next, why, now));
+  }
   const answer = checked.value;
   const time = openTime(answer.time, audience, nonce);
-  const timed = time.ok ? takeSignedTime(state.counters, now, instant(time.value.time)) : state;
+  const judged = time.ok ? rest(withFault(state, 'answer', null)) : refuse(state, now, time.fault, 'answer');
+  const timed = time.ok ? takeSignedTime(state.counters, now, instant(time.value.time)) : judged.state;
   const told: State = {
-    ...withFault(withFault(state, 'link', null), 'identity', null),
+    ...withFault(withFault(judged.state, 'link', null), 'identity', null),
     nonce: null,
     counters: timed.counters,
     anchor: timed.anchor,
     errandAtMs: null,
     link: state.link.at === 'calling' ? afterCheckin(state.link, now) : state.link,
   };
-  return then(forgetEvents(told, Math.min(answer.acknowledged, told.counters.eventSeq)), (next) => {
+  const heard: Step = { state: told, effects: judged.effects };
+  const forgotten = then(heard, (next) => forgetEvents(next, Math.min(answer.acknowledged, next.counters.eventSeq)));
+  return then(forgotten, (next) => {
     let draft = draftOf(next);
     if (answer.device) draft = take(draft, next, 'device', answer.device, now);
     if (answer.policy) draft = take(draft, next, 'policy', answer.policy, now);

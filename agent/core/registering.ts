@@ -22,6 +22,7 @@ import {
   then,
   withFault,
 } from './state.ts';
+import { refuse } from './syncing.ts';
 
 /** Starts a registration; the control API is answered once its first outcome is known. */
 export function onRegister(state: State, request: number, order: Order, now: Now): Step {
@@ -101,8 +102,10 @@ export function onBundle(state: State, event: Of<'bundle-fetched'>): Step {
   const { registration } = state.durable;
   if (registration.at !== 'enrolled') return rest(state);
   const checked = checkBundle(event.bytes, registration.identity.chain[0] ?? '');
-  if (!checked.ok)
-    return onCallFailed(state, { ...event, type: 'call-failed', call: 'fetch-bundle', fault: checked.fault });
+  if (!checked.ok) {
+    const failed = { ...event, type: 'call-failed', call: 'fetch-bundle', fault: checked.fault } as const;
+    return then(refuse(state, event.now, checked.fault, 'answer'), (next) => onCallFailed(next, failed));
+  }
   const bundle = checked.value;
   const registered: Registration = {
     at: 'registered',
@@ -114,7 +117,7 @@ export function onBundle(state: State, event: Of<'bundle-fetched'>): Step {
     hardware: state.hardware,
   };
   const pins = fromBundle(bundle.pins, clockOf(state, event.now).now);
-  return commit(state, {
+  return commit(withFault(state, 'answer', null), {
     durable: { ...state.durable, registration: registered, pins },
     audit: [{ event: 'registered', facts: { device: bundle.deviceId, server: bundle.serverId } }],
     next: 'call',

@@ -13,7 +13,16 @@ import type { Effect, Event, Now, Step as ShapeStep } from './shape.ts';
 export type Step = ShapeStep<State>;
 
 /** Where a standing fault belongs; one stands for each. */
-export type Area = 'restore' | 'disk' | 'counters' | 'export' | 'document' | 'registration' | 'link' | 'identity';
+export type Area =
+  | 'restore'
+  | 'disk'
+  | 'counters'
+  | 'export'
+  | 'document'
+  | 'answer'
+  | 'registration'
+  | 'link'
+  | 'identity';
 export type Faults = { readonly [area in Area]?: Fault };
 
 /** What a change of state is told the audit log. */

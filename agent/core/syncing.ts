@@ -171,11 +171,11 @@ export function onCommandCounted(state: State, now: Now): Step {
 }
 
 /** The audit log is told once of a fault that repeats, and of so many an hour. */
-export function refuse(state: State, now: Now, why: Fault): Step {
-  const standing = state.faults.document;
+export function refuse(state: State, now: Now, why: Fault, area: 'document' | 'answer' = 'document'): Step {
+  const standing = state.faults[area];
   const powered = poweredOf(state, now);
   const { sinceMs, told } = powered - state.refusals.sinceMs < hourMs ? state.refusals : { sinceMs: powered, told: 0 };
-  const next = { ...withFault(state, 'document', why), refusals: { sinceMs, told } };
+  const next = { ...withFault(state, area, why), refusals: { sinceMs, told } };
   const log: Step = { state: next, effects: [{ do: 'log', level: 'warning', text: 'document refused', fault: why }] };
   if ((standing?.code === why.code && told > 0) || told >= refusalsAnHour) return log;
   const facts = { code: why.code, ...why.facts };

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Happening } from '../../agent/core/shape.ts';
+import type { Effect, Happening } from '../../agent/core/shape.ts';
 import type { Files } from '../../agent/edge/files.ts';
 import type { FaultCode } from '../../protocol/fault.ts';
 import { joinSignature, signingInput } from '../../protocol/jws.ts';
@@ -283,6 +283,73 @@ table(
   },
 );
 
+const answers: readonly { readonly name: string; readonly code: FaultCode; readonly alter: Alter }[] = [
+  { name: 'no JSON', code: 'not-json', alter: () => '<html>sign in</html>' },
+  { name: 'a later format', code: 'unknown-version', alter: (answer) => ({ ...answer, format: 2 }) },
+  { name: 'a field too few', code: 'bad-shape', alter: ({ time: _, ...answer }) => answer },
+  {
+    name: 'a time over another nonce',
+    code: 'replayed',
+    alter: (answer, world) => ({ ...answer, time: timeWith(world, { nonce: '0'.repeat(32) }) }),
+  },
+  {
+    name: 'a time signed by a stranger',
+    code: 'unknown-key',
+    alter: (answer, world) => ({ ...answer, time: timeWith(world, {}, 'stranger') }),
+  },
+  {
+    name: 'a time for another device',
+    code: 'wrong-audience',
+    alter: (answer, world) => ({ ...answer, time: timeWith(world, { aud: `${randomUUID()}/device/${randomUUID()}` }) }),
+  },
+];
+type Alter = (answer: Record<string, unknown>, world: World) => object | string;
+
+table('an answer to a check-in', answers, async ({ code, alter }) => {
+  const seen = await tryBad(null, 'checkin', (effect, world) => {
+    if (effect.do !== 'checkin') return null;
+    return (world.server.perform(effect) ?? []).map((each) =>
+      each.type === 'checked-in' ? { ...each, bytes: changed(each.bytes, world, alter) } : each,
+    );
+  });
+  assertUnchanged(seen);
+  assertTold(seen, code, false);
+});
+
+test('a bad registration bundle is on record once the device is registered', async () => {
+  const world = openWorld();
+  const tell = tellStory();
+  let fetched = 0;
+  const { ending } = await live(world, {
+    whenQuiet: (device) => tell(world, device),
+    instead: (effect) => {
+      if (effect.do !== 'fetch-bundle' || ++fetched > 3) return null;
+      return (world.server.perform(effect) ?? []).map((each) =>
+        each.type === 'bundle-fetched'
+          ? { ...each, bytes: changed(each.bytes, world, (bundle) => ({ ...bundle, format: 2 })) }
+          : each,
+      );
+    },
+    goal: () => refusals(world).length > 0,
+  });
+  assert.is(ending, 'goal');
+  assert.equal(
+    refusals(world).map(({ facts }) => facts['code']),
+    ['unknown-version'],
+  );
+});
+
+const changed = (bytes: Uint8Array, world: World, alter: Alter): Buffer => {
+  const made = alter(JSON.parse(Buffer.from(bytes).toString('utf8')), world);
+  return Buffer.from(typeof made === 'string' ? made : JSON.stringify(made));
+};
+function timeWith({ server, time }: World, more: object, signer: 'policy' | 'stranger' = 'policy'): string {
+  const iat = second(time.trueMs);
+  const aud = `${server.serverId}/device/${server.device.id}`;
+  const body = { aud, rev: 1, iat, refreshBefore: iat + 60, format: 1, nonce: 'f'.repeat(32), time: time.trueMs };
+  return server.sign('time', { ...body, ...more }, server.keys[signer]);
+}
+
 test('a bad document that comes again is told once', async () => {
   const world = openWorld();
   let sent = 0;
@@ -323,7 +390,12 @@ function settled(): World {
   return world;
 }
 
-async function tryBad(make: Row['make'], carrier: 'mqtt' | 'checkin'): Promise<Seen> {
+/** The bad document is what `make` puts in the place of a good one, or what `alter` makes of effects from then on. */
+async function tryBad(
+  make: Row['make'] | null,
+  carrier: 'mqtt' | 'checkin',
+  alter: (effect: Effect, world: World) => readonly Happening[] | null = () => null,
+): Promise<Seen> {
   const world = openWorld();
   const tell = tellStory();
   const { server } = world;
@@ -343,16 +415,17 @@ async function tryBad(make: Row['make'], carrier: 'mqtt' | 'checkin'): Promise<S
         return [];
       }
       sent = true;
-      const { topic, payload } = make(world);
-      if (carrier === 'mqtt') return [server.deliverRaw(topic, payload)];
+      const bad = make?.(world);
+      if (bad && carrier === 'mqtt') return [server.deliverRaw(bad.topic, bad.payload)];
       const { connection } = server.state;
-      server.state.retained.set(topic, payload);
+      if (bad) server.state.retained.set(bad.topic, bad.payload);
       server.state.mqttBlocked = true;
       server.state.connection = null;
       return connection === null
         ? []
         : [{ type: 'closed', connection, fault: { code: 'server-refused', kind: 'unavailable', facts: {} } }];
     },
+    instead: (effect) => (sent ? alter(effect, world) : null),
     goal: (running) => refusals(world).length > 0 && running.status !== null,
     longestMs: 6 * hourMs,
   });
