@@ -77,6 +77,10 @@ export function openLink({ door, clientId, lasting, connected, heard, failed }: 
     close: () => client.endAsync(true),
   };
   client.on('error', failed);
+  // What was on its way is the caller's to send again; sent by itself it would come before the marker is looked at.
+  client.on('close', () => {
+    for (const id of Object.keys(client.outgoing)) client.removeOutgoingMessage(Number(id));
+  });
   client.on('connect', () => {
     connected(link).catch((error: Error) => {
       failed(error);

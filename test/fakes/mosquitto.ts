@@ -1,7 +1,7 @@
 /** A real mosquitto for tests, started from the configuration the server wrote and killed by its own process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from '../programs.ts';
@@ -22,7 +22,8 @@ export async function freePort(): Promise<number> {
 
 /** Resolves when the port answers. Started by root it stays root, to read what only the test may read. */
 export async function startMosquitto(configuration: string, port: number): Promise<Mosquitto> {
-  if (process.getuid?.() === 0) await appendFile(configuration, 'user root\n');
+  const asRoot = process.getuid?.() === 0 && !/^user /m.test(await readFile(configuration, 'utf8'));
+  if (asRoot) await appendFile(configuration, 'user root\n');
   const child = spawn(findProgram('mosquitto') ?? 'mosquitto', ['-c', configuration], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
