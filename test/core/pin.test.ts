@@ -74,6 +74,8 @@ const presented: readonly {
     clock: unknown('2026-07-02'),
     expected: 'clock-unknown',
   },
+  { name: 'current, on its last moment', shows: 'a', clock: known('2027-01-01'), expected: 'current' },
+  { name: 'current, on its first moment', shows: 'a', clock: known('2026-01-01'), expected: 'current' },
   { name: 'current, expired', shows: 'a', clock: known('2027-01-02'), expected: 'pin-expired' },
   { name: 'current, not valid yet', shows: 'a', clock: known('2025-12-31'), expected: 'not-yet-valid' },
   { name: 'current, blocklisted', shows: 'a', clock: known('2026-06-15'), blocklist: ['a'], expected: 'blocklisted' },
@@ -352,6 +354,12 @@ const stranded: readonly {
   expected: boolean;
 }[] = [
   { name: 'nothing is blocked', held: { current: 'a' }, blocklist: [], expected: false },
+  {
+    name: 'nothing is blocked, and time has stranded us already',
+    held: { current: 'past' },
+    blocklist: [],
+    expected: false,
+  },
   { name: 'others are blocked', held: { current: 'a' }, blocklist: ['c', 'past'], expected: false },
   { name: 'current, no reserve', held: { current: 'a' }, blocklist: ['a'], expected: true },
   {

@@ -3,7 +3,7 @@ import type { Effect, Happening } from '../../agent/core/shape.ts';
 import { fault } from '../../protocol/fault.ts';
 import { minuteMs, toNumericDate } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
-import { print, serverCertificates } from '../fakes/administration.ts';
+import { base64, print, serverCertificates } from '../fakes/administration.ts';
 import { type Bench, lastStatus, loseConnection, nowOf, openRegistered, pass, send, start } from '../fakes/agent.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -246,4 +246,81 @@ table('commands', commands, ({ make, happens, before }) => {
   const message: Happening = bench.server.deliverRaw(topic, jws);
   const effects = send(bench, message).filter((effect) => !told.has(effect.do));
   assert.is(effects.map((effect) => effect.do).join(' '), happens);
+});
+
+test('errand: one that never works leaves the connection alone, and is tried every few minutes', () => {
+  const bench = openRegistered();
+  const { server } = bench;
+  bench.instead = (effect) =>
+    effect.do === 'checkin' ? [{ type: 'presented', der: base64(serverCertificates[2]) }] : null;
+  const wanted = { main: base64(serverCertificates[1]), reserve: null };
+  deliver(
+    bench,
+    { group: server.unassigned.id },
+    server.sign('policy', server.policyOf(server.unassigned, { server: wanted })),
+  );
+  const effects = pass(bench, 60 * minuteMs);
+  assert.is(bench.state.link.at, 'connected');
+  assert.ok(count(effects, 'checkin') >= 8 && count(effects, 'checkin') <= 25, `${count(effects, 'checkin')} tries`);
+  assert.is(count(effects, 'persist') + count(effects, 'disconnect'), 0);
+  assert.is(bench.state.durable.requests.length, 0, 'and no code is asked for');
+  bench.instead = () => null;
+  server.state.main = 1;
+  pass(bench, 15 * minuteMs);
+  assert.is(bench.state.durable.pins?.current.der, base64(serverCertificates[1]));
+  assert.is(bench.state.link.at, 'connected');
+});
+
+test('errand: a connection by an unknown clock asks the time once', () => {
+  const bench = openRegistered();
+  bench.time.wallErrorMs = -Date.parse('2026-11-22T12:00:00Z');
+  start(bench);
+  const effects = pass(bench, minuteMs);
+  assert.is(bench.state.link.at, 'connected');
+  assert.is(count(effects, 'checkin'), 1);
+  assert.is(lastStatus(bench).clock.at, 'known');
+});
+
+const joins: readonly { name: string; managed: boolean; assigns: boolean; stays: string }[] = [
+  { name: 'a group (T7)', managed: true, assigns: false, stays: 'factory' },
+  { name: 'no group, and certificates are assigned (T7)', managed: false, assigns: true, stays: 'factory' },
+  { name: 'no group, and none are', managed: false, assigns: false, stays: 'manual factory' },
+];
+table('what the person accepted, when the device is in', joins, ({ managed, assigns, stays }) => {
+  const bench = openRegistered();
+  const { server, state } = bench;
+  const local = (['manual', 'factory'] as const).map((source) => ({
+    purpose: 'rdp' as const,
+    source,
+    file: source,
+    der: base64(serverCertificates[1]),
+    addedAt: nowOf(bench).wall,
+  }));
+  bench.state = { ...state, durable: { ...state.durable, local } };
+  if (managed) deliver(bench, 'device', signDevice(bench, { managed }));
+  const entries = assigns ? [{ purpose: 'log', file: 'l', certificate: base64(serverCertificates[2]) }] : [];
+  const policy = server.policyOf(server.unassigned, { certificates: { enforced: true, entries } });
+  deliver(bench, { group: server.unassigned.id }, server.sign('policy', policy));
+  assert.is(bench.state.durable.local.map(({ source }) => source).join(' '), stays);
+});
+
+test('a device document alone is not judged by what time did to a reserve since', () => {
+  const bench = openRegistered();
+  const { state } = bench;
+  const policy = state.held.policy;
+  if (!policy) throw new Error('no policy');
+  const blocklist = [print(serverCertificates[0])];
+  bench.state = { ...state, held: { ...state.held, policy: { ...policy, policy: { ...policy.policy, blocklist } } } };
+  deliver(bench, 'device', signDevice(bench, { name: 'new' }));
+  assert.is(bench.state.held.device?.device.name, 'new');
+});
+
+test('events: a check-in hands them over, and what the server has is forgotten', () => {
+  const bench = openRegistered();
+  bench.server.state.mqttBlocked = true;
+  loseConnection(bench);
+  pass(bench, 5 * minuteMs);
+  assert.ok(count(bench.effects, 'checkin') > 0);
+  assert.is(bench.spool.size, 0);
+  assert.is(bench.server.state.events.size, bench.state.counters.eventSeq);
 });
