@@ -120,6 +120,14 @@ export const bad = (code: FaultCode, facts: Facts = {}): { ok: false; fault: Fau
   fault: fault(code, facts),
 });
 
+/** What of a peer's facts can be one: texts and numbers. */
+export const factsIn = (value: unknown): Facts =>
+  Object.fromEntries(
+    Object.entries(value !== null && typeof value === 'object' ? value : {}).filter(
+      ([, fact]) => typeof fact === 'string' || typeof fact === 'number',
+    ),
+  );
+
 const longestFact = 300;
 
 const isLong = (fact: string | number): boolean => typeof fact === 'string' && fact.length > longestFact;

@@ -1,7 +1,7 @@
 /** The administration API from the other side of its socket. */
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { bad, type Facts, type Fault, fault, faultKinds, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, factsIn, fault, faultKinds, good, type Result } from '../../protocol/fault.ts';
 
 export type Answer<T> = Result<T> & { readonly faults?: readonly Fault[] };
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -56,6 +56,6 @@ function read<T>(status: number, bytes: Buffer): Answer<T> {
   } | null;
   const code = Object.keys(faultKinds).find((known) => known === problem?.code) as Fault['code'] | undefined;
   if (code === undefined) return bad('server-answer', { status });
-  const found = { ok: false as const, fault: fault(code, (problem?.facts ?? {}) as Facts) };
+  const found = { ok: false as const, fault: fault(code, factsIn(problem?.facts)) };
   return Array.isArray(problem?.faults) ? { ...found, faults: problem.faults } : found;
 }

@@ -3,10 +3,11 @@
  * grows beyond its bound, and what parses is written again as the same bytes. 10^4 runs each; bounds stand beside each.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, request } from 'node:http';
+import { Agent, createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { call as askAgent } from '../../agent/cli/client.ts';
 import { builtAt } from '../../agent/edge/build.ts';
 import { openControl } from '../../agent/edge/control.ts';
 import { faultOfAnswer } from '../../agent/edge/https.ts';
@@ -20,6 +21,7 @@ import { parseAddress } from '../../agent/edge/tls.ts';
 import { faultKinds, good } from '../../protocol/fault.ts';
 import { maxControlBytes } from '../../protocol/limits.ts';
 import { check } from '../../protocol/validate.ts';
+import { call as askServer } from '../../server/cli/client.ts';
 import { parse } from '../../server/cli/command.ts';
 import { localCommands } from '../../server/cli/local.ts';
 import { policyCommands } from '../../server/cli/policy.ts';
@@ -385,6 +387,42 @@ test('the control API: any body at any place is answered with JSON (1000 runs: t
   } finally {
     agent.destroy();
     await control.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('the command lines as clients: any answer of any status is a result (1000 runs each, up to 300 bytes)', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'thintrust-parse-'));
+  const socketPath = join(folder, 'control.sock');
+  let next = { status: 200, body: new Uint8Array() };
+  const server = createServer((_request, response) => response.writeHead(next.status).end(next.body));
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  const body = fc.oneof(
+    bytes(300),
+    fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value))),
+    fc
+      .record({ code: fc.constantFrom(...Object.keys(faultKinds), 'x'), facts: fc.jsonValue(), faults: fc.jsonValue() })
+      .map((value) => Buffer.from(JSON.stringify(value))),
+  );
+  try {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 200, max: 599 }), body, async (status, bodyBytes) => {
+        next = { status, body: bodyBytes };
+        const results = [
+          await askAgent(socketPath, { method: 'GET', path: '/status' }),
+          await askServer(folder, 'GET', '/status'),
+        ];
+        for (const result of results) {
+          if (result.ok) continue;
+          assert.ok(result.fault.code in faultKinds);
+          for (const fact of Object.values(result.fault.facts)) assert.ok(['string', 'number'].includes(typeof fact));
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  } finally {
+    server.close();
+    server.closeAllConnections();
     rmSync(folder, { recursive: true });
   }
 });
