@@ -324,3 +324,33 @@ test('events: a check-in hands them over, and what the server has is forgotten',
   assert.is(bench.spool.size, 0);
   assert.is(bench.server.state.events.size, bench.state.counters.eventSeq);
 });
+
+test('move: subscribes to the other group, and both documents apply in one generation', () => {
+  const bench = openRegistered();
+  const { server } = bench;
+  server.state.group = server.office;
+  deliver(bench, 'device', signDevice(bench, { group: server.office.id, managed: true }));
+  const { generation } = bench.state;
+  assert.is(bench.state.held.policy?.policy.group.id, server.unassigned.id, 'nothing yet');
+  const effects = pass(bench, 3000);
+  const connect = effects.find((effect) => effect.do === 'connect');
+  assert.ok(connect?.do === 'connect' && connect.topics.includes(policyTopic(server.office.id)));
+  assert.is(bench.state.held.policy?.policy.group.id, server.office.id);
+  assert.is(bench.state.held.device?.device.group, server.office.id);
+  assert.is(bench.state.generation, generation + 1);
+  assert.is(bench.state.waiting, null);
+});
+
+test('floor: the iat of an accepted document raises it, a refused or replayed one does not', () => {
+  const bench = openRegistered();
+  const { server } = bench;
+  const iat = toNumericDate(nowOf(bench).wall) + 3600;
+  const forged = server.sign('device', server.deviceDocument({ iat }), server.keys.stranger);
+  const before = bench.state.counters.hardFloor;
+  deliver(bench, 'device', forged);
+  assert.is(bench.state.counters.hardFloor, before);
+  deliver(bench, 'device', signDevice(bench, { iat }));
+  assert.is(bench.state.counters.hardFloor, iat * 1000);
+  deliver(bench, 'device', signDevice(bench, { iat: iat + 60, rev: 1 }));
+  assert.is(bench.state.counters.hardFloor, iat * 1000);
+});
