@@ -1,5 +1,5 @@
 /** What the server's edges offer each other: the seam between the fleet (database, decisions) and its carriers. */
-import type { Facts, Result } from '../../protocol/fault.ts';
+import type { Facts, Fault, Result } from '../../protocol/fault.ts';
 import type { CheckinAnswer, CheckinRequest, RegistrationBundle } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 
@@ -31,6 +31,8 @@ export type Fleet = {
     leaf: 'report' | 'event' | 'presence',
     payload: Uint8Array,
   ) => Promise<Result<null>>;
+  /** What a device sent could not be read by the carrier: it is on record. */
+  readonly refused: (device: string, what: 'checkin', why: Fault) => Promise<void>;
   /** The group whose policy a device may read, or null when it may connect no more. */
   readonly groupOf: (device: string) => Promise<string | null>;
 };

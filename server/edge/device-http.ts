@@ -150,7 +150,9 @@ function routesOf(fleet: Fleet): readonly Route[] {
       withIdentity: true,
       answer: async (request, _reply, device) => {
         const checkin = read('checkinRequest', bodyOf(request), maxCheckinBytes);
-        return checkin.ok ? fleet.checkin(device, checkin.value) : checkin;
+        if (checkin.ok) return fleet.checkin(device, checkin.value);
+        await fleet.refused(device, 'checkin', checkin.fault);
+        return checkin;
       },
     },
   ];
@@ -176,14 +178,14 @@ function layCertificates(reply: FastifyReply, chainDer: readonly Uint8Array[]): 
 }
 
 /** RFC 7617, UTF-8; the user name ends at the first colon. */
-function basicOf(header: string | undefined): { readonly invitation: string; readonly password: string } | null {
+export function basicOf(header: string | undefined): { readonly invitation: string; readonly password: string } | null {
   const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? '')?.[1] ?? '';
   const pair = /^([^:]{1,64}):(.{1,128})$/su.exec(Buffer.from(encoded, 'base64').toString());
   return pair?.[1] && pair[2] ? { invitation: pair[1], password: pair[2] } : null;
 }
 
 /** On one line, or wrapped by LF or CRLF, whatever `Content-Transfer-Encoding` says (RFC 8951 §3.1). */
-function fromWrappedBase64(body: Uint8Array): Uint8Array | null {
+export function fromWrappedBase64(body: Uint8Array): Uint8Array | null {
   const text = Buffer.from(body)
     .toString('latin1')
     .replace(/[\r\n\t ]/g, '');

@@ -7,7 +7,7 @@ import type { Server } from './context.ts';
 import { transact } from './database.ts';
 import { bundle, confirm, enrol } from './enrolment.ts';
 import { readServerCertificates } from './pins.ts';
-import { checkin, receive } from './reports.ts';
+import { checkin, noteRefused, receive } from './reports.ts';
 
 /** `publish` is called when a request may have queued documents. */
 export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
@@ -24,6 +24,7 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     confirm: (device) => confirm(server, device),
     checkin: (device, request) => andPublish(checkin(server, device, request)),
     receive: (device, leaf, payload) => andPublish(receive(server, device, leaf, payload)),
+    refused: (device, what, why) => noteRefused(server, device, what, why),
     groupOf: (device) => groupOf(server, device),
   };
 }

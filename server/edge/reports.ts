@@ -165,7 +165,7 @@ async function answer(
   });
 }
 
-async function noteRefused(server: Server, device: string, leaf: string, { code, facts }: Fault): Promise<void> {
+export async function noteRefused(server: Server, device: string, leaf: string, { code, facts }: Fault): Promise<void> {
   const row = { actor: device, action: 'message-refused', subject: leaf, facts: { ...facts, code } };
   server.log('warn', 'refused a message', { device, leaf, code });
   await audit(server, server.db, row);

@@ -264,6 +264,8 @@ table(
       assert.is(answer.status, row.status);
       assert.is(codeOf(answer), row.code);
       assert.equal(Object.keys(JSON.parse(answer.body)).sort(), ['code', 'facts', 'kind']);
+      const recorded = row.path === '/v1/checkin' && row.status === 400;
+      assert.equal(setting.fleet.refusals, recorded ? [`${setting.device.id} checkin ${row.code}`] : []);
       if (row.status === 405) assert.is(answer.headers['allow'], row.path === '/v1/bundle' ? 'GET' : 'POST');
     }),
 );

@@ -27,6 +27,7 @@ import { localCommands } from '../../server/cli/local.ts';
 import { policyCommands } from '../../server/cli/policy.ts';
 import { fleetCommands } from '../../server/cli/remote.ts';
 import { accessList, mosquittoConfiguration } from '../../server/core/mosquitto.ts';
+import { basicOf, fromWrappedBase64 } from '../../server/edge/device-http.ts';
 import { openKit } from '../../server/edge/kit.ts';
 import { makeMasterKey, open, openWithPassphrase, seal as sealSecret } from '../../server/edge/seal.ts';
 import { eventReader } from '../../ui/edge/events.ts';
@@ -313,6 +314,41 @@ test('words of thintrust-server: any of them are run, helped or refused (up to 8
       const parsed = parse(commands, argv, {});
       if (parsed.at === 'run') assert.ok(commands.includes(parsed.command));
       else assert.ok(parsed.text.length > 0 && parsed.text.length < 8000, parsed.text);
+    }),
+    runs,
+  );
+});
+
+test('Basic credentials and base64 bodies: any text; what is read is written again as the same (up to 300 characters)', () => {
+  const basic = fc.oneof(
+    text(300),
+    text(200).map((pair) => `Basic ${Buffer.from(pair).toString('base64')}`),
+    fc
+      .tuple(text(20), text(20))
+      .map(([id, password]) => `basic ${Buffer.from(`${id}:${password}`).toString('base64')}`),
+  );
+  fc.assert(
+    fc.property(basic, fc.uint8Array({ maxLength: 300 }), (header, body) => {
+      const found = basicOf(header);
+      if (found) {
+        const pair = `${found.invitation}:${found.password}`;
+        assert.is(Buffer.from(header.split(' ').at(-1) ?? '', 'base64').toString(), pair);
+        assert.ok(found.invitation.length <= 128 && found.password.length <= 256);
+      }
+      for (const sent of [
+        body,
+        Buffer.from(
+          Buffer.from(body)
+            .toString('base64')
+            .replace(/.{1,7}/g, '$&\r\n'),
+        ),
+      ]) {
+        const read = fromWrappedBase64(sent);
+        const bare = Buffer.from(sent)
+          .toString('latin1')
+          .replace(/[\r\n\t ]/g, '');
+        if (read) assert.ok(Buffer.from(bare, 'base64').equals(read));
+      }
     }),
     runs,
   );

@@ -18,6 +18,7 @@ export type FakeFleet = Fleet & {
   readonly received: Received[];
   readonly confirmed: string[];
   readonly enrolments: Enrolment[];
+  readonly refusals: string[];
   /** What `receive` answers; good until told otherwise. */
   readonly answers: {
     receive: Result<null>;
@@ -35,12 +36,14 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
   const waiting = new Set<(arrived: Received) => void>();
   const confirmed: string[] = [];
   const enrolments: Enrolment[] = [];
+  const refusals: string[] = [];
   let groupOf: Fleet['groupOf'] = async (device) => devices.get(device)?.group ?? null;
   const answers: FakeFleet['answers'] = { receive: good(null), enrol: bad('invitation-refused'), checkin: null };
   return {
     received,
     confirmed,
     enrolments,
+    refusals,
     answers,
     add: (device, group) => {
       devices.set(device.id, { id: device.id, group });
@@ -86,6 +89,9 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
       if (answers.receive.ok) received.push(arrived);
       for (const check of [...waiting]) check(arrived);
       return answers.receive;
+    },
+    refused: async (device, what, why) => {
+      refusals.push(`${device} ${what} ${why.code}`);
     },
     groupOf: (device) => groupOf(device),
     holdGroupOf: (answer) => {
