@@ -17,19 +17,22 @@ import { openExport } from './edge/export.ts';
 import { realFiles } from './edge/files.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
 import { lockDirectory } from './edge/lock.ts';
+import { collectGarbage } from './edge/memory.ts';
 import { openMqtt } from './edge/mqtt.ts';
 import { type Datagram, type Notify, openNotify } from './edge/notify.ts';
 import { openPerform } from './edge/perform.ts';
 import { systemRandom } from './edge/random.ts';
 import { inheritedSockets, listenOnDescriptor, listenOnPath } from './edge/sockets.ts';
 import { openSpool } from './edge/spool.ts';
-import { run } from './loop.ts';
+import { run, systemAlarm } from './loop.ts';
 
 type Places = { readonly state: string; readonly runtime: string };
 type Environment = NodeJS.ProcessEnv;
 
 const usage = 'usage: thintrustd [--state DIR] [--runtime DIR] | --version | --help\n';
 const farewellMs = 2000;
+/** So long after the last happening the daemon counts as quiet. */
+const quietMs = 2000;
 /** What the state on disk has room for; a longer one could not be read back. */
 const longestHardwareId = 200;
 
@@ -93,7 +96,13 @@ async function serve({ state, runtime }: Places, env: Environment, journal: Jour
     hardware: hardwareId(env),
     versions: { agent: version, runtime: process.version },
   });
-  emit = loop.send;
+  // What a start, a connection or a message left behind goes once it is quiet (docs/adr/0009-memory-of-the-daemon.md).
+  const rest = systemAlarm();
+  rest(quietMs, collectGarbage);
+  emit = (happening) => {
+    rest(quietMs, collectGarbage);
+    loop.send(happening);
+  };
   for (const happening of early) loop.send(happening);
   const leave = async (): Promise<void> => {
     await notify.stopping();
