@@ -354,3 +354,26 @@ test('floor: the iat of an accepted document raises it, a refused or replayed on
   deliver(bench, 'device', signDevice(bench, { iat: iat + 60, rev: 1 }));
   assert.is(bench.state.counters.hardFloor, iat * 1000);
 });
+
+test('revisions: a document never lowers what was accepted for another audience (fallback generation)', () => {
+  const bench = openRegistered();
+  const audience = bench.state.held.policy?.policy.aud ?? '';
+  const { counters } = bench.state;
+  const highest = { ...counters.highest, [audience]: Number.MAX_SAFE_INTEGER };
+  bench.state = { ...bench.state, counters: { ...counters, highest } };
+  deliver(bench, 'device', signDevice(bench, { name: 'new' }));
+  assert.is(bench.state.counters.highest[audience], Number.MAX_SAFE_INTEGER);
+});
+
+test('messages: on the topic of another device, or of a connection before, nothing is taken', () => {
+  const bench = openRegistered();
+  const jws = signDevice(bench, { name: 'new' });
+  const { server, state } = bench;
+  send(bench, server.deliverRaw(deviceLeafTopic('6f1dcf1c-1111-4111-8111-111111111111', 'device'), jws));
+  assert.is(bench.state.faults.document?.code, 'unknown-topic');
+  const topic = deviceLeafTopic(server.device.id, 'device');
+  send(bench, { type: 'message', connection: 0, ticket: 1, topic, payload: Buffer.from(jws) });
+  assert.is(bench.state.held, state.held);
+  deliver(bench, 'device', jws);
+  assert.is(bench.state.held.device?.device.name, 'new');
+});
