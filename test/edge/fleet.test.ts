@@ -12,7 +12,7 @@ import { readIdentity } from '../../server/edge/context.ts';
 import { invite } from '../../server/edge/enrolment.ts';
 import { showStatus } from '../../server/edge/overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from '../../server/edge/places.ts';
-import { setContacts } from '../../server/edge/policies.ts';
+import { setContacts, showPolicy } from '../../server/edge/policies.ts';
 import {
   auditOf,
   bytes,
@@ -379,6 +379,23 @@ test('while the broker is away documents wait, and then the latest goes out', ()
     const contacts = payloadOf(policies[0]?.payload ?? '')['contacts'] as { value: { name: string } };
     assert.is(contacts.value.name, 'second');
     assert.is((await showStatus(server)).unpublished, 0);
+  }));
+
+test('what changes while it is on its way goes out again', () =>
+  withFleet(async (world) => {
+    const { server, broker, published } = world;
+    const office = value(await addGroup(server, admin, { name: 'Office' })).id;
+    await world.publish();
+    const contacts = (name: string) => setContacts(server, admin, 'Office', { name, phone: '', email: '', note: '' });
+    value(await contacts('first'));
+    broker.during = async () => {
+      value(await contacts('second'));
+    };
+    await world.publish();
+    assert.is((await showStatus(server)).unpublished, 1);
+    await world.publish();
+    const policies = published.filter(({ topic }) => topic === policyTopic(office));
+    assert.is(payloadOf(policies.at(-1)?.payload ?? '')['rev'], (await showPolicy(server, 'Office').then(value)).rev);
   }));
 
 test('presence is kept', () =>

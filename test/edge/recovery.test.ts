@@ -172,6 +172,11 @@ test('a server rebuilt from the kit alone keeps its devices, their group and the
       assert.ok(roles.some(([role, fingerprint]) => role === 'reserve' && fingerprint === next.fingerprint));
       assert.ok(roles.some(([role]) => role === 'previous'));
       assert.is(codeOf(await fleet.deviceOf(removed.proof)), 'identity-refused');
+      assert.is(
+        codeOf(await fleet.deviceOf({ ...removed.proof, serial: 'AB' })),
+        'identity-refused',
+        'whatever it shows',
+      );
       assert.is(codeOf(await fleet.deviceOf({ ...device.proof, commonName: 'not an id' })), 'identity-refused');
 
       assert.is(value(await fleet.deviceOf(device.proof)), device.id);

@@ -28,7 +28,8 @@ export type FleetServer = {
   readonly disconnected: string[];
   /** Chains the listeners were given. */
   readonly served: string[];
-  readonly broker: { fails: boolean };
+  /** `during` runs while a document is on its way. */
+  readonly broker: { fails: boolean; during: (() => Promise<void>) | null };
   readonly time: { now: Instant };
   readonly close: () => Promise<void>;
 };
@@ -87,11 +88,14 @@ export async function openFleet(existing?: {
   const refreshed: { readonly id: string; readonly group: string | null }[] = [];
   const disconnected: string[] = [];
   const served: string[] = [];
-  const broker = { fails: false };
+  const broker: FleetServer['broker'] = { fails: false, during: null };
   const carriers: Carriers = {
     publish: async (topic, payload, retain) => {
       if (broker.fails) throw new Error('the broker is away');
       published.push({ topic, payload, retain });
+      const { during } = broker;
+      broker.during = null;
+      await during?.();
     },
     refresh: async (devices) => {
       refreshed.push(...devices);
