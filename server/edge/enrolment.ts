@@ -7,7 +7,7 @@ import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, locatorOf } from '../../protocol/codes.ts';
 import { bad, type Facts, good, type Result } from '../../protocol/fault.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
-import { instant } from '../../protocol/time.ts';
+import { hourMs, instant } from '../../protocol/time.ts';
 import {
   checkKey,
   checkOpen,
@@ -37,6 +37,8 @@ export type Invited = {
 };
 
 const identityDays = 365;
+const refusedAction = 'enrolment-refused';
+const refusalsOnRecord = 100;
 const idLetters = 8;
 const passwordLetters = 12;
 const maxName = 120;
@@ -227,13 +229,22 @@ async function refuse(
   { fault }: { readonly fault: { readonly code: string; readonly facts: Facts } },
 ): Promise<Result<never>> {
   const subject = invitation.slice(0, 64);
-  await audit(server, server.db, {
-    actor: 'server',
-    action: 'enrolment-refused',
-    subject,
-    facts: { ...fault.facts, code },
-  });
+  const facts = { ...fault.facts, code };
+  if (await isFlood(server)) server.log('warn', 'enrolment refused', { ...facts, invitation: subject });
+  else await audit(server, server.db, { actor: 'server', action: refusedAction, subject, facts });
   return code === 'invitation-refused' ? bad('invitation-refused') : bad('csr-refused', fault.facts);
+}
+
+/** Strangers may ask: more than this many refusals in a row within an hour are in the journal only. */
+async function isFlood({ db, clock }: Server): Promise<boolean> {
+  const last = await db
+    .selectFrom('audit')
+    .select(['action', 'at'])
+    .orderBy('id', 'desc')
+    .limit(refusalsOnRecord)
+    .execute();
+  const since = clock() - hourMs;
+  return last.length === refusalsOnRecord && last.every(({ action, at }) => action === refusedAction && at > since);
 }
 
 async function chainOf(trx: Database, device: string | null): Promise<readonly Uint8Array[] | null> {
