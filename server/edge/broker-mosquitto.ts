@@ -210,10 +210,14 @@ async function hear({ fleet, log }: MosquittoOptions, topic: string, payload: Ui
   return received.fault.kind === 'rejected';
 }
 
-/** Waits until a listener shows this certificate. */
+/**
+ * Waits until a listener shows this certificate. Not at once: mosquitto 2.0.11 has been seen to crash (double free) when a
+ * connection came in the moment it read its files again.
+ */
 async function untilServed({ host, port }: Endpoint, pem: string, log: Log): Promise<void> {
   const endpoint = { host: ['0.0.0.0', '::'].includes(host) ? 'localhost' : host, port };
-  for (const until = performance.now() + reloadTimeoutMs; ; await delay(reloadPollMs)) {
+  for (const until = performance.now() + reloadTimeoutMs; ; ) {
+    await delay(reloadPollMs);
     const served = await servedCertificate(endpoint);
     if (served && toPem(served) === pem) return;
     if (!served) return log('warn', 'mosquitto is away and reads its files when it starts');
