@@ -1,11 +1,12 @@
 /**
- * The cut test: the main job is killed after every effect, and once more during the recovery from that; the end is always
- * the same (F9–F14, F32, F37). The disk forgets what was not synced, in a different way each time.
+ * Cuts in the main job: the power goes at a chosen moment, the device starts again, and the end is always the same (F9–F14,
+ * F32, F37). The disk forgets what was not synced, in a different way each time.
  */
-import { base64, logServer, print, rdpRoot, serverCertificates } from '../fakes/administration.ts';
-import { counts, cutPower, type Device, live, openWorld, type Plan, type World } from '../fakes/device.ts';
-import { type Chapter, chapterOf, chapters, tellStory } from '../fakes/story.ts';
-import { assert, table, test } from '../harness.ts';
+
+import { assert } from '../harness.ts';
+import { base64, logServer, print, rdpRoot, serverCertificates } from './administration.ts';
+import { counts, cutPower, type Device, live, openWorld, type Plan, type World } from './device.ts';
+import { type Chapter, chapterOf, tellStory } from './story.ts';
 
 const story = (world: World, more: Partial<Plan> = {}): Plan => {
   const tell = tellStory();
@@ -39,7 +40,7 @@ function assertEnd(world: World, device: Device): void {
 }
 
 /** How many effects each chapter takes, from one undisturbed run. */
-async function measure(): Promise<{ effects: number; operations: number; ends: Map<Chapter, number> }> {
+export async function measure(): Promise<{ effects: number; operations: number; ends: Map<Chapter, number> }> {
   const world = openWorld();
   const ends = new Map<Chapter, number>();
   const plan = story(world);
@@ -55,14 +56,8 @@ async function measure(): Promise<{ effects: number; operations: number; ends: M
   return { effects: device.effects.filter(counts).length, operations: world.disk.operations(), ends };
 }
 
-const whole = await measure();
-
-test('the undisturbed story passes through every chapter', () => {
-  assert.equal([...whole.ends.keys()], chapters.slice(0, -1));
-  assert.ok(whole.effects > 100, `only ${whole.effects} effects`);
-});
-
-async function cutAndFinish(cuts: readonly Partial<Plan>[]): Promise<void> {
+/** The story, with these cuts one after the other, then to its end. */
+export async function cutAndFinish(cuts: readonly Partial<Plan>[]): Promise<void> {
   const world = openWorld();
   for (const [index, cut] of cuts.entries()) {
     const { ending, device } = await live(world, story(world, cut));
@@ -75,24 +70,4 @@ async function cutAndFinish(cuts: readonly Partial<Plan>[]): Promise<void> {
   assertEnd(world, device);
 }
 
-const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
-const tens = Array.from({ length: Math.ceil(whole.effects / 10) }, (_, index) => ({
-  name: `effects ${index * 10 + 1}–${index * 10 + 10}`,
-  cuts: upTo(10).map((offset) => index * 10 + offset),
-}));
-
-table('killed after an effect, and again after each of the first four of the recovery', tens, async ({ cuts }) => {
-  for (const cutAfter of cuts) {
-    await cutAndFinish([{ cutAfter }]);
-    for (const again of upTo(4)) await cutAndFinish([{ cutAfter }, { cutAfter: again }]);
-  }
-});
-
-const diskCuts = Array.from({ length: Math.ceil(whole.operations / 25) }, (_, index) => ({
-  name: `operations ${index * 25}–${index * 25 + 24}`,
-  cuts: Array.from({ length: 25 }, (_, offset) => index * 25 + offset),
-}));
-
-table('killed in the middle of a disk operation', diskCuts, async ({ cuts }) => {
-  for (const cutDiskAfter of cuts) await cutAndFinish([{ cutDiskAfter }, { cutDiskAfter: cutDiskAfter % 11 }]);
-});
+export const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
