@@ -7,7 +7,7 @@ import { copyFileSync, createWriteStream, mkdirSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const folder = '.demo';
+const folder = process.env['THINTRUST_DEMO'] ?? '.demo';
 const server = join(folder, 'server');
 const device = join(folder, 'device');
 const runtime = join(folder, 'run');
@@ -103,7 +103,11 @@ copyFileSync('test/vectors/certificates/leaf.pem', join(folder, 'log-server.pem'
 writeFileSync(join(folder, 'administrator.txt'), sheet.trimStart());
 
 say('· starting the Administration Server (its authority, certificate and policy key are made on first start)');
-const running = await start('thintrust-server', ['run', '--state', server, '--https-port', '0', '--mqtt-port', '0'], 'ready');
+const running = await start(
+  'thintrust-server',
+  ['run', '--state', server, '--https-port', '0', '--mqtt-port', '0'],
+  'ready',
+);
 say(`· ${running.line}`);
 say('· powering the device on');
 let on = await powerOn();

@@ -120,21 +120,25 @@ export function openSystem(runtime: string = process.execPath, environment: Node
   };
 }
 
-export type Screen = ReturnType<typeof openConsole>;
+export type Screen = ReturnType<typeof openTerminal>;
 
 /** The console in tmux: keys are typed, the screen is read. */
-function openConsole(node: string, device: Device, folder: string, width: number, height: number) {
-  const name = `thintrust-${process.pid}-${device.name}`;
+const openConsole = (node: string, device: Device, folder: string, width: number, height: number) =>
+  openTerminal(
+    device.name,
+    `THINTRUST_LANG=en LANG=C.UTF-8 '${node}' '${dist('thintrust-ui')}' --runtime '${device.runtime}' --allow-exit 2>>'${folder}/ui.log'`,
+    width,
+    height,
+  );
+
+/** A command in a pseudo-terminal of its own. */
+export function openTerminal(title: string, command: string, width = 80, height = 24) {
+  const name = `thintrust-${process.pid}-${title}`;
   const tmux = (args: readonly string[]): Promise<string> =>
     new Promise((done) => {
-      execFile(
-        'tmux',
-        ['-f', '/dev/null', '-L', name, ...args],
-        { env: { ...process.env, LANG: 'C.UTF-8' } },
-        (_, out) => done(out),
-      );
+      const env = { ...process.env, LANG: 'C.UTF-8' };
+      execFile('tmux', ['-f', '/dev/null', '-L', name, ...args], { env }, (_, out) => done(out));
     });
-  const command = `THINTRUST_LANG=en LANG=C.UTF-8 '${node}' '${dist('thintrust-ui')}' --runtime '${device.runtime}' --allow-exit 2>>'${folder}/ui.log'`;
   const ready = tmux(['new-session', '-d', '-x', String(width), '-y', String(height), command]);
   const read = async (): Promise<string> => {
     await ready;
@@ -145,6 +149,7 @@ function openConsole(node: string, device: Device, folder: string, width: number
     /** Waits until the screen shows this. */
     see: (wanted: RegExp): Promise<string> =>
       until(`the screen shows ${wanted}`, read, (screen) => wanted.test(screen)),
+    /** Names of keys as tmux has them (`Enter`, `C-q`), or text. */
     type: async (...keys: readonly string[]): Promise<void> => {
       await ready;
       for (const key of keys)
