@@ -2,15 +2,18 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
+/** On Node 20 a collection gives nothing back, and the context for it costs 0.6 MB. */
+const oldestNode = 22;
+
 /**
  * Collects everything that can be, compiled code that has not run lately included, and gives the pages back. Stops the
- * program meanwhile (about 50 ms on a desktop), so it is for when nothing is going on. Node before 22 knows only a plain
- * full collection. Does nothing where the engine has no `gc` to give.
+ * program meanwhile (about 50 ms on a desktop), so it is for when nothing is going on. Does nothing on a Node below 22.
  *
  * A flag on the command line would do the same, but then a daemon started in another way would lack it. A context made
  * after the flag has been set has `gc`; the program's own was made before.
  */
 export function collectGarbage(): void {
+  if (Number.parseInt(process.versions.node, 10) < oldestNode) return;
   setFlagsFromString('--expose-gc');
   const gc: unknown = runInNewContext('globalThis.gc');
   if (typeof gc === 'function') gc({ type: 'major', flavor: 'last-resort', execution: 'sync' });
