@@ -92,8 +92,8 @@ export function copyCompanions(folder: string): void {
 }
 
 /**
- * The MQTT client without websocket, SOCKS, browser timers and debug output, and on Node's own streams: a third less
- * resident memory. A transport that was left out throws when it is asked for.
+ * The MQTT client without websocket, SOCKS, browser timers, debug output and the cache of topic aliases (MQTT 5), and on
+ * Node's own streams: a third less resident memory. A transport that was left out throws when it is asked for.
  */
 const slimMqtt: Plugin = {
   name: 'slim-mqtt',
@@ -103,7 +103,7 @@ const slimMqtt: Plugin = {
       mqtt.test(importer) ? { path: 'node:stream', external: true } : null,
     );
     onResolve({ filter: /^debug$/ }, () => ({ path: 'debug', namespace: 'silent' }));
-    onResolve({ filter: /^(\.\/(ws|wx|ali|socks)|worker-timers)$/ }, ({ path, importer }) =>
+    onResolve({ filter: /^(\.\/(ws|wx|ali|socks)|worker-timers|lru-cache)$/ }, ({ path, importer }) =>
       mqtt.test(importer) ? { path, namespace: 'left-out' } : null,
     );
     onLoad({ filter: /./, namespace: 'silent' }, () => ({
