@@ -21,6 +21,8 @@ import { assert, rejects, table } from '../harness.ts';
 export const groupA = '7d0a8e0e-6f1c-4b8e-9a3e-3a1c4d9d2b11';
 export const groupB = 'f2b7c9d4-1e0a-4c55-8d7e-6b5a49382716';
 
+const caseTimeoutMs = 30_000;
+
 export type Given = { readonly fleet: FakeFleet; readonly authorities: Authorities; readonly tls: ListenerTls };
 export type Running = {
   readonly broker: Broker;
@@ -61,10 +63,19 @@ export async function withBroker(start: Start, check: (setting: Setting) => Prom
       { id: one.id, group: groupA },
       { id: two.id, group: groupA },
     ]);
-    await check({ fleet, authorities, tls, broker, one, two });
+    await inTime(check({ fleet, authorities, tls, broker, one, two }));
   } finally {
     await stop();
   }
+}
+
+/** A client that waits for an answer that never comes must not hold up the file. */
+async function inTime(work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`not over after ${caseTimeoutMs} ms`)), caseTimeoutMs);
+  });
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /** Rejects where the broker does not let it in. */

@@ -6,7 +6,7 @@ import { toPem } from '../../protocol/certificate.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { embeddedBroker } from '../../server/edge/broker-embedded.ts';
 import { assert, rejects, table, test } from '../harness.ts';
-import { brokerCases, groupA, joinAs, leave, type Setting, type Start, withBroker } from './broker-cases.ts';
+import { brokerCases, groupA, groupB, joinAs, leave, type Setting, type Start, withBroker } from './broker-cases.ts';
 
 const started =
   (bounds?: { maxConnections: number; maxHandshakes: number }): Start =>
@@ -47,7 +47,7 @@ const connectPacket = (clientId: string, more: object = {}): Packet => ({
 
 async function untilClosed(socket: TLSSocket): Promise<void> {
   socket.resume();
-  if (!socket.closed) await once(socket, 'close');
+  if (!socket.closed) await once(socket, 'close', { signal: AbortSignal.timeout(8000) });
 }
 
 const will = (topic: string, qos = 1) => ({ will: { topic, payload: Buffer.from('x'), qos, retain: false } });
@@ -100,7 +100,7 @@ table(
         answer = Buffer.concat([answer, chunk]);
         if (row.code === 0 && answer.length >= 4) socket.write(generate({ cmd: 'disconnect' }));
       });
-      await once(socket, 'close');
+      await once(socket, 'close', { signal: AbortSignal.timeout(8000) });
       assert.equal([...answer.subarray(0, 4)], [0x20, 2, 0, row.code]);
     }),
 );
@@ -186,6 +186,22 @@ test('a device removed while it is being let in does not get in', () =>
       return groupA;
     });
     await rejects(() => joinAs(setting, one));
+  }));
+
+test('a move while a device is being let in counts', () =>
+  withBroker(start, async (setting) => {
+    const { broker, fleet, one } = setting;
+    let moved = false;
+    fleet.holdGroupOf(async () => {
+      if (moved) return groupB;
+      moved = true;
+      await broker.refresh([{ id: one.id, group: groupB }]);
+      return groupA;
+    });
+    const joined = await joinAs(setting, one);
+    await rejects(() => joined.client.subscribeAsync(policyTopic(groupA), { qos: 1 }));
+    await joined.client.subscribeAsync(policyTopic(groupB), { qos: 1 });
+    await leave(joined);
   }));
 
 test('a flood of half-open connections shuts nobody out', () =>
