@@ -170,7 +170,11 @@ export async function embeddedBroker(options: EmbeddedBrokerOptions): Promise<Br
     for (const [, session] of sessionsOf(device)) session.stream.destroy();
   };
 
-  const bound = await listen(server, host, port);
+  const endBroker = () => new Promise<void>((resolve) => aedes.close(resolve));
+  const bound = await listen(server, host, port).catch(async (error) => {
+    await endBroker();
+    throw error;
+  });
   return {
     port: bound,
     publish: async (topic, payload, retain) => {
@@ -195,7 +199,7 @@ export async function embeddedBroker(options: EmbeddedBrokerOptions): Promise<Br
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       connections.end();
-      await new Promise<void>((resolve) => aedes.close(resolve));
+      await endBroker();
       await closed;
     },
   };
