@@ -1,5 +1,5 @@
 /** Bytes to checked plain data: size first, then JSON (RFC 8259), then the compiled schema. */
-import * as compiled from '../build/validators.js';
+import { validators } from '../build/validators.js';
 import { bad, good, type Result } from './fault.ts';
 import type * as schema from './schema.ts';
 
@@ -39,7 +39,7 @@ export function read<Name extends ShapeName>(name: Name, bytes: Uint8Array, limi
 
 /** Faults: `unknown-version` where the `format` number is not ours, else `bad-shape` with the place. */
 export function check<Name extends ShapeName>(name: Name, value: unknown): Result<Shape<Name>> {
-  const validate = compiled[name];
+  const validate = validators[name];
   if (validate(value)) return good(value as Shape<Name>);
   const error = validate.errors?.[0];
   if (hasForeignFormat(value)) return bad('unknown-version', { what: name });

@@ -26,7 +26,9 @@ const ajv = new Ajv({
 });
 for (const [id, schema] of shareParts(Object.entries(schemas).map(([name, schema]) => [name, toPlain(schema)])))
   ajv.addSchema(schema, id);
-const whole = standalone.default(ajv, Object.fromEntries(names.map((name) => [name, name])));
+const functions = standalone.default(ajv, Object.fromEntries(names.map((name) => [name, name])));
+// One record instead of an export for each, so that a validator can be looked up by its name.
+const whole = `${functions.replace(/export const (\w+ = validate)/g, 'const $1')}\nexport const validators = { ${names.join(', ')} };`;
 // Nobody reads more of an error than its place and its rule, and no rule looks at what surrounds its value; the rest is
 // half of the code.
 const source = whole
@@ -51,11 +53,11 @@ if (Object.values(bundled.metafile.outputs).some((output) => output.imports.leng
   throw new Error('the validators would load something at run time');
 mkdirSync('build', { recursive: true });
 writeFileSync('build/validators.js', code);
-const declaration =
-  'export type Validator = { (value: unknown): boolean; errors?: { instancePath: string; keyword: string }[] | null };\n';
 writeFileSync(
   'build/validators.d.ts',
-  declaration + names.map((name) => `export const ${name}: Validator;\n`).join(''),
+  `type Validator = { (value: unknown): boolean; errors?: { instancePath: string; keyword: string }[] | null };
+export const validators: { readonly [name in ${names.map((name) => `'${name}'`).join(' | ')}]: Validator };
+`,
 );
 
 /** JSON Schema without TypeBox's symbols; a literal needs no type beside it, and a union of literals is an `enum`. */

@@ -31,7 +31,7 @@ const badRows = [
   {
     name: 'the validators by the back door',
     path: 'agent/core/a.ts',
-    text: `import { policy } from '../../build/validators.js';`,
+    text: `import { validators } from '../../build/validators.js';`,
   },
   { name: 'a folder nobody planned', path: 'common/a.ts', text: `import { b } from './b.ts';` },
 ];
@@ -56,7 +56,7 @@ const goodRows = [
   {
     name: 'the validators, from their one door',
     path: 'protocol/validate.ts',
-    text: `import * as v from '../build/validators.js';`,
+    text: `import { validators } from '../build/validators.js';`,
   },
   { name: 'a test', path: 'test/flow/a.test.ts', text: `import { b } from '../../server/edge/b.ts';` },
   { name: 'a path in a comment', path: 'ui/a.ts', text: `/** See '../server/b.ts'. */` },
