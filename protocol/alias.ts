@@ -4,6 +4,7 @@
  * both. Lists of good certificates compare bytes and need none of this. RSA, RSA-PSS and Ed25519 have one spelling only.
  */
 import { type Fingerprint, fingerprintOf } from './certificate.ts';
+import { derTag, writeDer } from './der.ts';
 
 type Element = { readonly tag: number; readonly start: number; readonly end: number };
 
@@ -32,19 +33,25 @@ function twinsOf(der: Buffer): readonly Uint8Array[] {
   const algorithm = readElement(der, body?.end);
   const identifier = readElement(der, algorithm?.start);
   const bits = readElement(der, algorithm?.end);
-  if (!certificate || !algorithm || !identifier || bits?.tag !== 0x03) return [];
+  if (!certificate || !algorithm || !identifier || bits?.tag !== derTag.bitString) return [];
   if (!der.subarray(identifier.start, identifier.end - 1).equals(ecdsaWithSha2)) return [];
   const pair = readElement(der, bits.start + 1);
   const r = readElement(der, pair?.start);
   const s = readElement(der, r?.end);
-  if (!pair || !r || s?.tag !== 0x02 || s.end - s.start > longestInteger || s.end === s.start) return [];
+  if (!pair || !r || s?.tag !== derTag.integer || s.end - s.start > longestInteger || s.end === s.start) return [];
   const value = BigInt(`0x${der.toString('hex', s.start, s.end)}`);
   const signed = der.subarray(certificate.start, algorithm.end);
   const kept = der.subarray(pair.start, r.end);
   const order = value > 0n ? orders.find((one) => value < one) : undefined;
   return order === undefined
     ? []
-    : [write(0x30, signed, write(0x03, Buffer.of(0), write(0x30, kept, writeInteger(order - value))))];
+    : [
+        writeDer(
+          derTag.sequence,
+          signed,
+          writeDer(derTag.bitString, Buffer.of(0), writeDer(derTag.sequence, kept, writeInteger(order - value))),
+        ),
+      ];
 }
 
 /** One element in definite form of at most three length octets; null where there is none. */
@@ -63,12 +70,5 @@ function readElement(der: Buffer, at: number | undefined): Element | null {
 function writeInteger(value: bigint): Buffer {
   const digits = value.toString(16);
   const bytes = Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex');
-  return write(0x02, ...((bytes[0] ?? 0) > 0x7f ? [Buffer.of(0), bytes] : [bytes]));
-}
-
-function write(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...size]), content]);
+  return writeDer(derTag.integer, ...((bytes[0] ?? 0) > 0x7f ? [Buffer.of(0), bytes] : [bytes]));
 }

@@ -1,10 +1,10 @@
 /**
  * Just enough DER (X.690) to look where `X509Certificate` does not tell the same on every supported runtime: definite, shortest
- * lengths below 16 MiB, one-byte tags. Works on views, copies nothing, never looks deeper than asked.
+ * lengths below 16 MiB, one-byte tags. Reading works on views, copies nothing, never looks deeper than asked.
  */
 export type Tlv = { readonly tag: number; readonly value: Uint8Array; readonly whole: Uint8Array };
 
-export const derTag = { oid: 0x06, sequence: 0x30, first: 0xa0 } as const;
+export const derTag = { integer: 0x02, bitString: 0x03, oid: 0x06, sequence: 0x30, set: 0x31, first: 0xa0 } as const;
 
 /** The element at the start of `bytes`; null where it is not DER or claims more than is there. */
 export function readDer(bytes: Uint8Array): Tlv | null {
@@ -30,6 +30,15 @@ export function derChildren(value: Uint8Array): readonly Tlv[] {
     rest = rest.subarray(next.whole.length);
   }
   return found;
+}
+
+/** One element of these parts, its length in the shortest definite form (X.690 §8.1.3, §10.1). */
+export function writeDer(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts);
+  if (content.length < 0x80) return Buffer.concat([Buffer.of(tag, content.length), content]);
+  const hex = content.length.toString(16);
+  const length = Buffer.from(hex.length % 2 ? `0${hex}` : hex, 'hex');
+  return Buffer.concat([Buffer.of(tag, 0x80 | length.length), length, content]);
 }
 
 /** Dotted form of an object identifier (X.690 §8.19); null where it is none or has a part of more than 28 bits. */

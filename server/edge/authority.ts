@@ -1,9 +1,8 @@
 /**
  * The server's own certificate authority: one EC P-256 root that signs server certificates and device identities
- * (RFC 5280), wraps chains as degenerate PKCS#7 (RFC 7030 §4.1.3) and lists what it
- * revoked. Certificates are laid out by pkijs; keys and serial
- * numbers are `node:crypto`'s.
- * Every certificate is back-dated one hour, for devices whose clock is a little late.
+ * (RFC 5280), wraps chains as degenerate PKCS#7 (RFC 7030 §4.1.3) and lists what it revoked. Certificates are laid out by
+ * pkijs; keys and serial numbers are `node:crypto`'s. Every certificate is back-dated one hour, for devices whose clock is
+ * a little late.
  */
 import { createHash, createPublicKey, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -11,6 +10,7 @@ import { domainToASCII } from 'node:url';
 import * as asn1js from 'asn1js';
 import * as pkijs from 'pkijs';
 import { parseCertificate, toPem } from '../../protocol/certificate.ts';
+import { derTag, writeDer } from '../../protocol/der.ts';
 import { dayMs, hourMs, type Instant, secondMs } from '../../protocol/time.ts';
 
 export type Authority = { readonly certificateDer: Uint8Array; readonly keyPkcs8: Uint8Array };
@@ -39,8 +39,6 @@ export type CrlRequest = {
   readonly now: Instant;
   readonly days: number;
 };
-
-export { type CertificateRequest, readRequest } from './request.ts';
 
 const organization = 'thintrust';
 const deviceOrganization = 'thintrust device';
@@ -151,9 +149,11 @@ export async function makeCrl(authority: Authority, { revoked, number, now, days
 
 /** Degenerate SignedData that carries only certificates (RFC 5652 §5.1, RFC 7030 §4.1.3), bytes kept as they are. */
 export function certsOnly(chainDer: readonly Uint8Array[]): Uint8Array {
-  const data = der(0x30, Buffer.from('06092a864886f70d010701', 'hex'));
-  const signed = der(0x30, Buffer.from('0201013100', 'hex'), data, der(0xa0, ...chainDer), der(0x31));
-  return der(0x30, Buffer.from('06092a864886f70d010702', 'hex'), der(0xa0, signed));
+  const { first, sequence, set } = derTag;
+  const data = writeDer(sequence, Buffer.from('06092a864886f70d010701', 'hex'));
+  const head = Buffer.from('0201013100', 'hex');
+  const signed = writeDer(sequence, head, data, writeDer(first, ...chainDer), writeDer(set));
+  return writeDer(sequence, Buffer.from('06092a864886f70d010702', 'hex'), writeDer(first, signed));
 }
 
 async function issue(
@@ -288,13 +288,4 @@ const integer = (value: bigint): asn1js.Integer => asn1js.Integer.fromBigInt(val
 function randomSerial(): asn1js.Integer {
   const value = BigInt(`0x${randomBytes(serialBytes).toString('hex')}`);
   return value === 0n ? randomSerial() : integer(value);
-}
-
-/** One tag, a definite length (X.690 §8.1.3), and the parts. */
-function der(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
-  const body = Buffer.concat(parts);
-  if (body.length < 0x80) return Buffer.concat([Buffer.of(tag, body.length), body]);
-  const hex = body.length.toString(16);
-  const length = Buffer.from(hex.length % 2 ? `0${hex}` : hex, 'hex');
-  return Buffer.concat([Buffer.of(tag, 0x80 | length.length), length, body]);
 }

@@ -20,12 +20,13 @@ import {
 } from '../core/invitation.ts';
 import { flatten, pathTo } from '../core/policy.ts';
 import type { Enrolment } from '../core/ports.ts';
-import { type Identity as DeviceIdentity, issueDevice, readRequest } from './authority.ts';
+import { type Identity as DeviceIdentity, issueDevice } from './authority.ts';
 import { type Actor, addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice } from './documents.ts';
 import { findGroup } from './lookup.ts';
 import { readPins, readServerCertificates } from './pins.ts';
+import { readRequest } from './request.ts';
 import type { Database, Tables } from './tables.ts';
 
 export type Invited = {
@@ -89,7 +90,7 @@ export async function invite(
 /** Leaf and chain. Faults: `invitation-refused` (why is in the audit only), `csr-refused` and others of `readRequest`. */
 export async function enrol(server: Server, typed: Enrolment): Promise<Result<readonly Uint8Array[]>> {
   const request = { ...typed, invitation: typed.invitation.trim().toUpperCase() };
-  const csr = await readRequest(request.csrDer);
+  const csr = readRequest(request.csrDer);
   if (!csr.ok) return refuse(server, request.invitation, csr.fault.code, csr);
   const proven = await checkPassword(server, request);
   if (!proven.ok) return refuse(server, request.invitation, 'invitation-refused', proven);

@@ -46,11 +46,7 @@ type Parts = {
  * Reads one DER request whose signature proves possession of the key: EC P-256, P-384, P-521, or RSA of 2048–8192 bits.
  * Faults: `too-large`; `csr-refused` with `reason`: `unreadable`, `key`, `algorithm`, `signature`.
  */
-export function readRequest(csrDer: Uint8Array): Promise<Result<CertificateRequest>> {
-  return Promise.resolve(judge(csrDer));
-}
-
-function judge(csrDer: Uint8Array): Result<CertificateRequest> {
+export function readRequest(csrDer: Uint8Array): Result<CertificateRequest> {
   if (csrDer.length > maxRequestBytes) return bad('too-large', { bytes: csrDer.length, limit: maxRequestBytes });
   const parts = split(csrDer);
   if (!parts) return bad('csr-refused', { reason: 'unreadable' });

@@ -326,7 +326,7 @@ table(
   },
 );
 
-// --- properties -------------------------------------------------------------------------------------------------------
+// properties
 
 const parsed = /^(read|certificate-unreadable)$/;
 const refused = /^(read|certificate-weak-key|certificate-weak-signature)$/;

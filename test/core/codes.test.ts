@@ -243,7 +243,7 @@ table(
   ({ run }) => assert.throws(run, (error: unknown) => error instanceof RangeError),
 );
 
-// --- properties -------------------------------------------------------------------------------------------------------
+// properties
 
 const secret = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const deviceId = fc.uuid({ version: 4 });

@@ -19,7 +19,7 @@ const start = started();
 
 brokerCases('embedded broker', start);
 
-// --- what only the embedded broker answers ----------------------------------------------------------------------------
+// what only the embedded broker answers
 
 /** A TLS connection of a device that speaks raw packets. */
 async function raw({ broker, authorities, one }: Setting): Promise<TLSSocket> {

@@ -104,7 +104,7 @@ async function withStand(check: (setting: Setting, stand: Stand) => Promise<void
   });
 }
 
-// --- what only mosquitto does -----------------------------------------------------------------------------------------
+// what only mosquitto does
 
 test('a mosquitto that comes back empty is found out, and given everything again', () =>
   withStand(async (setting, stand) => {

@@ -284,7 +284,7 @@ test('a fault inside is told as internal, and a handler that throws too', () =>
     assert.not.match(enrol.body, /secret/);
   }));
 
-// --- enrolment --------------------------------------------------------------------------------------------------------
+// enrolment
 
 const csr = Buffer.from('thirty bytes that a fleet would look at '.repeat(10));
 const flat = csr.toString('base64');
@@ -412,7 +412,7 @@ test('curl reads the authorities, and openssl what it got', () =>
     }
   }));
 
-// --- TLS --------------------------------------------------------------------------------------------------------------
+// TLS
 
 test('TLS 1.1 is refused, 1.2 and 1.3 are spoken', () =>
   withServer(async ({ http }) => {
