@@ -84,6 +84,7 @@ export const faultKinds = {
   'code-ambiguous': 'rejected',
   // server certificate change
   'devices-not-ready': 'rejected',
+  'reserve-there': 'rejected',
   'no-reserve': 'rejected',
   // storage
   'disk-full': 'unavailable',

@@ -1,7 +1,7 @@
 /** `thintrust-server`: exit code 0 good, 1 refused (the fault on standard error), 2 misused. */
-import { sayFault, wordsOf } from '../words/say.ts';
 import { serverWords as words } from '../words/server.ts';
-import { type Command, type Outcome, parse } from './cli/command.ts';
+import { type Command, type Outcome, parse, type Words } from './cli/command.ts';
+import { outcomeOf, sentenceOf } from './cli/refusal.ts';
 
 const wantedNode = [24, 7] as const;
 
@@ -24,10 +24,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (parsed.at === 'misused') return misuse(parsed.text);
   try {
-    return report(await parsed.command.run(parsed.words), parsed.words.json);
+    return report(await parsed.command.run(parsed.words), parsed.words);
   } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    return report({ ok: false, fault: { code: 'internal', kind: 'broken', facts: { what } } }, parsed.words.json);
+    return report(outcomeOf(error), parsed.words);
   }
 }
 
@@ -40,7 +39,7 @@ async function readCommands(): Promise<readonly Command[]> {
   return [...localCommands, ...codeCommands, ...fleetCommands, ...policyCommands];
 }
 
-function report(outcome: Outcome, json: boolean): number {
+function report(outcome: Outcome, { json, state }: Words): number {
   if (outcome.ok === 'misused') return misuse(outcome.text);
   if (outcome.ok) {
     process.stdout.write(json ? `${JSON.stringify(outcome.data)}\n` : outcome.text);
@@ -50,7 +49,7 @@ function report(outcome: Outcome, json: boolean): number {
   if (json) process.stdout.write(`${JSON.stringify(faults ? { ...fault, faults } : fault)}\n`);
   else
     for (const each of faults ?? [fault])
-      process.stderr.write(`${words.failed.replace('{sentence}', () => text ?? sayFault(wordsOf.en, each))}\n`);
+      process.stderr.write(`${words.failed.replace('{sentence}', () => text ?? sentenceOf(each, state))}\n`);
   return 1;
 }
 

@@ -84,7 +84,7 @@ export const en = {
     cloned:
       'This storage was registered in another device. It does not connect; ask the administrator to register this device.',
 
-    'code-typo': 'A digit of the code is mistyped. Check the digits; no attempt was used.',
+    'code-typo': 'The code is mistyped. Check every digit; no attempt was used.',
     'code-wrong': 'The code is wrong.[ Attempts left: {triesLeft}.]',
     'code-locked': 'Too many wrong codes. Wait before you try again.',
     'code-not-asked': 'No code is asked for now.',
@@ -92,8 +92,10 @@ export const en = {
     'code-ambiguous': 'The confirmation code fits more than one device. Name the device: {devices}',
 
     'devices-not-ready':
-      'Not all devices hold the new certificate yet[: {count} are missing it]. Wait for them, or override.',
-    'no-reserve': 'There is no reserve certificate. Make one first.',
+      'The new certificate has not reached all devices yet[; missing: {count}][ ({devices})]. Wait for them, or switch with --override.',
+    'reserve-there':
+      'There is a reserve certificate already. Switch to it, or take it back first: certificate reset-reserve.',
+    'no-reserve': 'There is no reserve certificate. Make one first: certificate schedule.',
 
     'disk-full': 'The storage of the device is full. The last good state stays in use.',
     'disk-failed': 'The storage of the device failed[ ({what})]. The service will start again.',
@@ -106,7 +108,7 @@ export const en = {
     'backup-unreadable': 'The backup or recovery kit cannot be read.',
     'master-key-missing': 'The master key of the server is missing or does not fit its database.',
     busy: 'Another operation is still running. Try again in a moment.',
-    'daemon-not-running': 'The device service is not running[ ({path})].',
+    'daemon-not-running': 'The device service is not running[ ({path})]. Restart the device or call the administrator.',
     internal: 'An internal error happened[: {what}]. Tell the administrator.',
   } satisfies Record<FaultCode, string>,
 

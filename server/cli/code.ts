@@ -16,6 +16,8 @@ export const codeCommands: readonly Command[] = [
     name: 'code',
     positionals: ['CONFIRMATION-CODE'],
     optional: 1,
+    // As it is said and shown: in groups of four.
+    open: true,
     options: {
       device: { type: 'string', text: 'device' },
       certificate: { type: 'string', text: 'certificate' },

@@ -26,6 +26,8 @@ export type Command = {
   readonly positionals: readonly string[];
   /** How many of them may be left out, counted from the end. */
   readonly optional?: number;
+  /** More words belong to the last positional argument, with a blank between them. */
+  readonly open?: boolean;
   readonly options: Readonly<Record<string, Option>>;
   readonly needsState?: boolean | ((words: Words) => boolean);
   readonly run: (words: Words) => Promise<Outcome>;
@@ -78,9 +80,10 @@ export function helpOfAll(commands: readonly Command[]): string {
 /** `argv` without the program; the longest command name that fits its first words is meant. */
 export function parse(
   commands: readonly Command[],
-  argv: readonly string[],
+  given: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Parsed {
+  const argv = optionsLast(given);
   const command = commands
     .filter(({ name }) => `${argv.join(' ')} `.startsWith(`${name} `))
     .sort((one, other) => other.name.length - one.name.length)[0];
@@ -90,7 +93,10 @@ export function parse(
     const reason = String(read.fault.facts['what'] ?? '');
     return { at: 'misused', text: fill(words.unknownOption, { reason, command: command.name }) };
   }
-  const { values, positionals } = read.value;
+  const { values } = read.value;
+  const positionals = command.open
+    ? joinFrom(read.value.positionals, command.positionals.length - 1)
+    : read.value.positionals;
   if (values['help'] === true) return { at: 'help', text: helpOf(command) };
   const form = formOf(command);
   const missing = command.positionals[positionals.length];
@@ -102,11 +108,23 @@ export function parse(
     if (required && values[name] === undefined)
       return { at: 'misused', text: fill(words.missing, { name: `--${name}`, form }) };
   const state = values['state'] ?? environment[stateVariable] ?? '';
-  const given: Words = { positionals, options: values, state: String(state), json: values['json'] === true };
-  const needs = typeof command.needsState === 'function' ? command.needsState(given) : (command.needsState ?? true);
-  if (needs && given.state === '') return { at: 'misused', text: words.noState };
-  return { at: 'run', command, words: given };
+  const understood: Words = { positionals, options: values, state: String(state), json: values['json'] === true };
+  const needs =
+    typeof command.needsState === 'function' ? command.needsState(understood) : (command.needsState ?? true);
+  if (needs && understood.state === '') return { at: 'misused', text: words.noState };
+  return { at: 'run', command, words: understood };
 }
+
+/** `--json` and `--state DIR` may stand before the command too. */
+function optionsLast([first, second, ...rest]: readonly string[]): readonly string[] {
+  if (first === undefined || second === undefined) return first === undefined ? [] : [first];
+  if (first === '--json' || first.startsWith('--state=')) return [...optionsLast([second, ...rest]), first];
+  if (first === '--state') return [...optionsLast(rest), first, second];
+  return [first, second, ...rest];
+}
+
+const joinFrom = (given: readonly string[], last: number): readonly string[] =>
+  given.length > last ? [...given.slice(0, last), given.slice(last).join(' ')] : given;
 
 /** A whole number within bounds; undefined when the option was not given. Misuse is a text. */
 export function numberOption(
@@ -130,10 +148,12 @@ export const textOption = ({ options }: Words, name: string): string | undefined
 
 export const misused = (text: string): Outcome => ({ ok: 'misused', text });
 
+const isHelp = (word: string | undefined): boolean => word === '--help' || word === '-h';
+
 function withoutCommand(commands: readonly Command[], argv: readonly string[]): Parsed {
-  if (argv.length === 0 || argv[0] === '--help' || argv[0] === 'help') return { at: 'help', text: helpOfAll(commands) };
+  if (argv.length === 0 || isHelp(argv[0]) || argv[0] === 'help') return { at: 'help', text: helpOfAll(commands) };
   const known = commands.some(({ name }) => name.startsWith(`${argv[0]} `));
-  if (known && argv[1] === '--help')
+  if (known && isHelp(argv[1]))
     return { at: 'help', text: helpOfAll(commands.filter(({ name }) => name.startsWith(`${argv[0]} `))) };
   const command = argv.slice(0, known ? 2 : 1).join(' ');
   return { at: 'misused', text: fill(words.unknownCommand, { command: command.slice(0, 80) }) };
@@ -143,12 +163,16 @@ type Read = { readonly values: Record<string, string | boolean | undefined>; rea
 
 function readWords({ options }: Command, argv: readonly string[]): Result<Read> {
   const own = Object.fromEntries(Object.entries(options).map(([name, { type }]) => [name, { type }]));
-  const common = { state: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
+  const common = {
+    state: { type: 'string' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  } as const;
   try {
     const parsed = parseArgs({ args: [...argv], options: { ...own, ...common }, strict: true, allowPositionals: true });
     return { ok: true, value: { values: { ...parsed.values }, positionals: parsed.positionals } };
   } catch (error) {
-    const [what] = (error instanceof Error ? error.message : String(error)).split(/(?<=\.) /);
+    const [what] = (error instanceof Error ? error.message : String(error)).split(/(?<=\.)\s/);
     return bad('bad-argument', { what: what ?? '' });
   }
 }

@@ -231,7 +231,7 @@ function deviceText(device: DeviceDetails): string {
   const held = report.certificates ?? [];
   if (held.length === 0) return head;
   const rows = held.map(({ purpose, source, fingerprint }) => [purpose, source, fingerprint]);
-  return `${head}\n${table([labels.purpose, labels.kind, labels.fingerprint], rows)}`;
+  return `${head}\n${table([labels.purpose, labels.source, labels.fingerprint], rows)}`;
 }
 
 const groupsText = (rows: readonly GroupView[]): string =>

@@ -46,7 +46,10 @@ type Placed =
 export async function runInit(given: Words): Promise<Outcome> {
   const placed = readChoices(given);
   if (placed.ok !== true) return placed;
-  const made = await firstStart(given.state, placed.value, given.json);
+  const { state: directory } = given;
+  if (isInitialised(directory))
+    return { ...bad('already-exists', { what: directory }), text: fill(words.alreadyMade, { directory }) };
+  const made = await firstStart(directory, placed.value, given.json);
   return made.ok ? { ok: true, text: '', data: {} } : made;
 }
 
@@ -73,7 +76,8 @@ export async function runServer(given: Words): Promise<Outcome> {
   const started = await startService(server, await broker.value(server));
   if (!started.ok) {
     await close();
-    return started;
+    const runs = started.fault.code === 'busy';
+    return runs ? { ...started, text: fill(words.alreadyRunning, { directory: state }) } : started;
   }
   const { https, mqtt, fingerprint } = started.value.ready;
   const ended = untilSignal();
@@ -146,7 +150,8 @@ async function comeBack(
   const passphrase = await readPassphrase();
   if (passphrase === '') return misused(words.noPassphrase);
   const back = await bring(read.value.toString('utf8'), passphrase);
-  if (!back.ok) return back;
+  if (!back.ok)
+    return back.fault.code === 'already-exists' ? { ...back, text: fill(words.notEmpty, { directory }) } : back;
   return { ok: true, text: `${fill(values.restored, { directory })}\n`, data: { directory } };
 }
 

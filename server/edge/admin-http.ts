@@ -29,6 +29,7 @@ const statuses: Partial<Record<FaultCode, number>> = {
   'not-allowed': 403,
   'already-exists': 409,
   'devices-not-ready': 409,
+  'reserve-there': 409,
   'no-reserve': 409,
   'too-large': 413,
   internal: 500,

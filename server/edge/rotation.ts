@@ -45,7 +45,7 @@ export async function listServerCertificates({ db }: Server): Promise<readonly S
   });
 }
 
-/** Makes the reserve and tells every device. Faults: `already-exists`, `bad-argument` for an unusable date. */
+/** Makes the reserve and tells every device. Faults: `reserve-there`, `bad-argument` for an unusable date. */
 export async function scheduleReserve(
   server: Server,
   actor: Actor,
@@ -54,12 +54,14 @@ export async function scheduleReserve(
   const { db, clock, keys } = server;
   const now = clock();
   if (activateAt < now - dayMs || activateAt > now + (serverCertificateDays - 1) * dayMs)
-    return bad('bad-argument', { what: 'activation date' });
+    return bad('bad-argument', {
+      what: `activation date, at most ${serverCertificateDays - 1} days ahead and not in the past`,
+    });
   const made = await makeServerCertificate(keys.serverAuthority, await readIdentity(db), 'reserve', activateAt, clock);
   const row = certificateRow(keys.master, made);
   const kept = await transact(db, async (trx) => {
     const there = withRole((await readServerCertificates(trx)).map(roleCertificate), 'reserve');
-    if (there) return bad('already-exists', { what: there.fingerprint });
+    if (there) return bad('reserve-there');
     await trx.insertInto('server_certificates').values(row).execute();
     const facts = { activateAt: new Date(activateAt).toISOString() };
     await audit(server, trx, { actor, action: 'reserve-made', subject: row.fingerprint, facts });

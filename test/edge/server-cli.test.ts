@@ -180,14 +180,14 @@ const bad: readonly Bad[] = [
     name: 'a group name of 121 characters',
     words: ['group', 'add', 'x'.repeat(121)],
     code: 1,
-    says: /form/,
+    says: /“name” is not right: it is too long/,
     fault: 'bad-shape',
   },
   {
     name: 'a fingerprint that is none',
     words: ['policy', 'block', 'Office', 'abc'],
     code: 1,
-    says: /form/,
+    says: /“fingerprint” is not right/,
     fault: 'bad-shape',
   },
   { name: 'a mistyped code', words: ['code', '1234567890123456'], code: 1, says: /mistyped/, fault: 'code-typo' },
@@ -202,23 +202,30 @@ const bad: readonly Bad[] = [
     name: 'init where there is a server',
     words: ['init', ...ports],
     code: 1,
-    says: /already/,
+    says: /There is a server in .* already/,
     fault: 'already-exists',
   },
-  { name: 'run where one runs', words: ['run'], code: 1, says: /still running/, fault: 'busy' },
+  { name: 'run where one runs', words: ['run'], code: 1, says: /A server runs in .* already/, fault: 'busy' },
+  { name: 'a negative number', words: ['audit', '--limit', '-1'], code: 2, says: /^[^?]*Try: .*\n$/ },
+  {
+    name: 'a directory that is a file',
+    words: () => ['mosquitto-config', inRoot('file', 'text')],
+    code: 1,
+    says: /file.* cannot be used \(E[A-Z]+\)/,
+    fault: 'bad-argument',
+  },
+  { name: 'a code in four words', words: ['code', '1234', '5678', '9012', '3456'], code: 1, says: /mistyped/ },
 ];
 
 table('bad input', bad, async ({ words, code, says, fault }) => {
   await server();
   const spoken = typeof words === 'function' ? words() : words;
-  const ran = await administer([...spoken, ...(fault ? ['--json'] : [])], { state });
+  const ran = await administer(spoken, { state });
   assert.is(ran.code, code, ran.out + ran.err);
-  if (!fault) {
-    assert.match(ran.err, says);
-    return;
-  }
-  const told = JSON.parse(ran.out.trim().split('\n').at(-1) ?? '');
-  assert.is(told.code, fault);
+  assert.match(ran.err, says);
+  if (!fault) return;
+  const told = await administer([...spoken, '--json'], { state });
+  assert.is(JSON.parse(told.out.trim().split('\n').at(-1) ?? '').code, fault);
 });
 
 test('a refusal is one sentence on standard error', async () => {
@@ -236,6 +243,16 @@ test('without a state directory, and without a server', async () => {
   const away = await administer(['status', '--state', join(root, 'empty'), '--json']);
   assert.is(away.code, 1);
   assert.is(JSON.parse(away.out).code, 'daemon-not-running');
+  const said = await administer(['--state', join(root, 'empty'), 'status']);
+  assert.match(said.err, /^Refused: No server runs in .*empty\. Start it: /);
+});
+
+test('a port that is taken', async () => {
+  const { https } = await server();
+  const [, port = ''] = https.split(':');
+  const ran = await administer(['run', '--state', join(root, 'second'), '--https-port', port, '--mqtt-port', '0']);
+  assert.is(ran.code, 1);
+  assert.match(ran.err, new RegExp(`Nothing can listen on 127\\.0\\.0\\.1:${port} \\(EADDRINUSE\\)\\. Another port: `));
 });
 
 test('every command has its help', async () => {
