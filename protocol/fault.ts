@@ -113,7 +113,7 @@ export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok
 export const fault = (code: FaultCode, facts: Facts = {}): Fault => ({
   code,
   kind: faultKinds[code],
-  facts: Object.values(facts).some(isLong) ? shortened(facts) : facts,
+  facts: Object.values(facts).some(isLong) ? shortFacts(facts) : facts,
 });
 export const good = <T>(value: T): Result<T> => ({ ok: true, value });
 export const bad = (code: FaultCode, facts: Facts = {}): { ok: false; fault: Fault } => ({
@@ -121,19 +121,27 @@ export const bad = (code: FaultCode, facts: Facts = {}): { ok: false; fault: Fau
   fault: fault(code, facts),
 });
 
-/** What of a peer's facts can be one: texts and numbers. */
-export const factsIn = (value: unknown): Facts =>
+/** The fault a peer named as `{code, facts}`, its facts as far as they are texts and numbers; null for a code we do not know. */
+export function readFault(value: unknown): Fault | null {
+  if (value === null || typeof value !== 'object' || !('code' in value)) return null;
+  const { code } = value;
+  if (typeof code !== 'string' || !Object.hasOwn(faultKinds, code)) return null;
+  return fault(code as FaultCode, 'facts' in value ? factsIn(value.facts) : {});
+}
+
+/** Facts cut at what reports, audit events and statuses have room for. */
+export const shortFacts = (facts: Facts): Facts =>
   Object.fromEntries(
-    Object.entries(value !== null && typeof value === 'object' ? value : {}).filter(
-      ([, fact]) => typeof fact === 'string' || typeof fact === 'number',
-    ),
+    Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? fact.slice(0, longestFact) : fact]),
   );
 
 const longestFact = 300;
 
 const isLong = (fact: string | number): boolean => typeof fact === 'string' && fact.length > longestFact;
 
-const shortened = (facts: Facts): Facts =>
+const factsIn = (value: unknown): Facts =>
   Object.fromEntries(
-    Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? fact.slice(0, longestFact) : fact]),
+    Object.entries(value !== null && typeof value === 'object' ? value : {}).filter(
+      ([, fact]) => typeof fact === 'string' || typeof fact === 'number',
+    ),
   );

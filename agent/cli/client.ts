@@ -1,6 +1,6 @@
 /** The control API from the other side of its sockets. */
 import { request } from 'node:http';
-import { bad, type FaultCode, factsIn, fault, faultKinds, good, type Result } from '../../protocol/fault.ts';
+import { bad, good, type Result, readFault } from '../../protocol/fault.ts';
 
 export type Ask = { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object };
 
@@ -49,7 +49,6 @@ function readAnswer(status: number, text: string): Result<unknown> {
     return bad('server-answer', { status });
   }
   if (status >= 200 && status < 300) return good(value);
-  const { code, facts } = (value ?? {}) as { readonly code?: unknown; readonly facts?: unknown };
-  const known = typeof code === 'string' && Object.hasOwn(faultKinds, code) ? (code as FaultCode) : null;
-  return known ? { ok: false, fault: fault(known, factsIn(facts)) } : bad('server-answer', { status });
+  const fault = readFault(value);
+  return fault ? { ok: false, fault } : bad('server-answer', { status });
 }

@@ -3,10 +3,9 @@
  * a start is restored, and what follows a durable change is done in its one order.
  */
 import { type Fault, fault } from '../../protocol/fault.ts';
-import { fromNumericDate, instant } from '../../protocol/time.ts';
 import { onCheckedIn, onCheckinFailed, sendCheckin, withErrand } from './checking-in.ts';
 import { greet, handOverEvents, onPublished, publishEvents, publishReport, trail } from './delivering.ts';
-import { openDevice, openPolicy } from './documents.ts';
+import { openDevice, openPolicy, raisedBy } from './documents.ts';
 import type { Counters, Durable } from './durable.ts';
 import { type Restored, restore } from './generation.ts';
 import { idle, nextTickMs, soon } from './link.ts';
@@ -176,12 +175,9 @@ function reopen(restored: Restored) {
   };
   const waiting = audience && open(durable.waiting, (jws) => openDevice(jws, audience, null));
   const documents = [held.policy?.policy, held.device?.device, waiting?.device].filter((each) => each !== undefined);
-  const highest = { ...restored.counters.highest };
-  for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
-  const proved = Math.max(restored.counters.hardFloor, ...documents.map((each) => fromNumericDate(each.iat)));
-  const fellBack = documents.some((each) => each.rev < (highest[each.aud] ?? 0));
+  const counters = raisedBy(restored.counters, documents);
+  const fellBack = documents.some((each) => each.rev < (counters.highest[each.aud] ?? 0));
   const local = fellBack ? durable.local.filter((entry) => entry.source !== 'manual') : durable.local;
-  const counters = { ...restored.counters, highest, hardFloor: instant(proved) };
   return { held, waiting, faults, counters, durable: { ...durable, local } };
 }
 

@@ -28,7 +28,7 @@ export const live = (requests: readonly CodeRequest[], poweredMs: number): reado
   requests.filter(({ askedAtMs }) => askedAtMs <= poweredMs && poweredMs - askedAtMs < requestLifetimeMs);
 
 /** The pending request for this certificate, or a new one; the oldest gives way to a fourth. */
-export function request(
+export function requestCode(
   requests: readonly CodeRequest[],
   counters: Counters,
   certificate: string,
@@ -61,7 +61,7 @@ export const confirmationOf = (pending: CodeRequest, secret: Secret): string =>
  * Tries a typed code against all pending requests and counts once.
  * Faults: `code-not-asked`, `code-typo` (costs nothing), `code-locked`, `code-wrong`.
  */
-export function answer(
+export function tryCode(
   typed: string,
   requests: readonly CodeRequest[],
   counters: Counters,
@@ -85,6 +85,13 @@ export function answer(
     lockMs > 0 ? bad('code-locked', { lockedForMs: lockMs }) : bad('code-wrong', { triesLeft: freeTries - tries });
   return { result, counters: counted };
 }
+
+/** As after the first five wrong codes, at the beginning of powered-on time. */
+export const startLocked = (counters: Counters): Counters => ({
+  ...counters,
+  tries: freeTries,
+  lockedUntilMs: firstLockMs,
+});
 
 export const lockedForMs = (counters: Pick<Counters, 'lockedUntilMs'>, poweredMs: number): number =>
   Math.max(0, counters.lockedUntilMs - poweredMs);

@@ -2,6 +2,7 @@
  * Signed documents from the server: opened, checked whole, and admitted or refused. The carrier (MQTT, check-in, a file)
  * is never trusted; only the signature by a policy key, the audience and a rising revision count.
  */
+import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
 import type { Certificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type DocumentType, openJws } from '../../protocol/jws.ts';
@@ -10,7 +11,8 @@ import { judgeEntries, judgePins } from '../../protocol/policy.ts';
 import type { Command, DeviceDocument, Policy, PublicKey, TimeStatement } from '../../protocol/schema.ts';
 import { dayMs, fromNumericDate, type Instant } from '../../protocol/time.ts';
 import { read, type Shape, type ShapeName } from '../../protocol/validate.ts';
-import { type ClockView, skewMs } from './clock.ts';
+import { type ClockView, raiseHardFloor, skewMs } from './clock.ts';
+import type { Counters } from './durable.ts';
 
 /** Whose documents this device takes. */
 export type Audience = { readonly serverId: string; readonly deviceId: string; readonly keys: readonly PublicKey[] };
@@ -35,15 +37,11 @@ export type Admission =
 
 const farFutureMs = dayMs;
 
-/** One audience one counter: revisions rise for each. */
-export const policyAudience = (serverId: string, group: string): string => `${serverId}/group/${group}`;
-export const deviceAudience = (serverId: string, device: string): string => `${serverId}/device/${device}`;
-
 export function openPolicy(jws: string, audience: Audience, clock: ClockView | null): Result<OpenPolicy> {
   const opened = open(jws, 'policy', 'policy', audience.keys, clock);
   if (!opened.ok) return opened;
   const policy = opened.value;
-  if (policy.aud !== policyAudience(audience.serverId, policy.group.id)) return bad('wrong-audience');
+  if (policy.aud !== groupAudience(audience.serverId, policy.group.id)) return bad('wrong-audience');
   const checked = checkContent(policy);
   return checked.ok ? good({ jws, policy, certificates: checked.value }) : checked;
 }
@@ -86,7 +84,7 @@ export function admitPolicy(situation: Situation, incoming: OpenPolicy): Result<
   const current = held.device?.device.group ?? situation.group;
   if (group.id !== current && group.id !== waiting?.device.group) return bad('wrong-audience');
   const ours = held.policy?.policy.aud === aud ? held.policy : null;
-  if (isReplay(rev, situation.highest[aud], ours?.policy.rev)) return replay(rev, ours);
+  if (isReplay(rev, situation.highest[aud], ours?.policy.rev)) return replay(rev, ours?.policy.rev, ours?.jws);
   if (waiting && group.id === waiting.device.group) {
     if (rev < waiting.device.groupRev) return good({ at: 'wait', device: waiting });
     return good({ at: 'apply', held: { policy: incoming, device: waiting } });
@@ -98,7 +96,7 @@ export function admitDevice(situation: Situation, incoming: OpenDevice): Result<
   const { held, waiting } = situation;
   const { aud, rev, group, groupRev } = incoming.device;
   const ours = waiting ?? held.device;
-  if (isReplay(rev, situation.highest[aud], ours?.device.rev)) return replay(rev, ours);
+  if (isReplay(rev, situation.highest[aud], ours?.device.rev)) return replay(rev, ours?.device.rev, ours?.jws);
   const current = held.device?.device.group ?? situation.group;
   if (group === current) return good({ at: 'apply', held: { ...held, device: incoming } });
   const policy = held.policy?.policy;
@@ -111,7 +109,7 @@ export function admitDevice(situation: Situation, incoming: OpenDevice): Result<
  * Every certificate of a policy, or why the whole revision is refused: the first fault, with how many there are. It is the
  * check that the server runs before it signs.
  */
-export function checkContent(policy: Policy): Result<readonly Certificate[]> {
+function checkContent(policy: Policy): Result<readonly Certificate[]> {
   const { entries, faults } = judgeEntries(policy.certificates.entries);
   const all = [...judgePins(policy.server), ...faults];
   const [first] = all;
@@ -144,11 +142,15 @@ const isReplay = (rev: number, highest: number | undefined, held: number | undef
   rev < (highest ?? -1) || rev <= (held ?? -1);
 
 /** The evidence a restored server needs is sent only when it is really behind. */
-const replay = (rev: number, ours: { readonly jws: string } | null): Result<Admission> =>
-  good({ at: 'replay', newer: ours && rev < revisionOf(ours) ? ours.jws : null });
+const replay = (rev: number, held: number | undefined, jws: string | undefined): Result<Admission> =>
+  good({ at: 'replay', newer: jws !== undefined && rev < (held ?? 0) ? jws : null });
 
-const revisionOf = (ours: { readonly jws: string } & Partial<OpenPolicy> & Partial<OpenDevice>): number =>
-  ours.policy?.rev ?? ours.device?.rev ?? 0;
+/** Verified documents raise what may never fall: revisions and the hard floor of the clock. */
+export function raisedBy(counters: Counters, documents: readonly (Policy | DeviceDocument)[]): Counters {
+  const highest = { ...counters.highest };
+  for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
+  return documents.map(signedAt).reduce(raiseHardFloor, { ...counters, highest });
+}
 
 /** When a document was signed. */
 export const signedAt = (document: { readonly iat: number }): Instant => fromNumericDate(document.iat);

@@ -5,8 +5,8 @@
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { type Instant, instant } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
-import type { Counters, Durable, KeyRef } from './durable.ts';
-import { emptyDurable } from './durable.ts';
+import { startLocked } from './codes.ts';
+import { type Counters, type Durable, emptyDurable, type KeyRef } from './durable.ts';
 import type { DiskRead, NamedObject } from './shape.ts';
 
 export type Restored = {
@@ -20,6 +20,7 @@ export type Restored = {
 const documents = ['policy', 'device', 'waiting'] as const;
 const stateFile = 'state.json';
 const maxStateBytes = 32 * 1024 * 1024;
+const maxCountersBytes = 1024 * 1024;
 
 export function toObjects(durable: Durable): readonly NamedObject[] {
   const { policy, device, waiting, ...state } = durable;
@@ -91,8 +92,6 @@ export const freshCounters = (built: Instant): Counters => ({
   softFloor: instant(0),
 });
 
-const damagedLockMs = 15 * 60 * 1000;
-
 /** Only what was registered counts any of these. */
 const hasLived = ({ highest, commandSeq, codeCounter, eventSeq }: Counters): boolean =>
   Object.keys(highest).length > 0 || commandSeq > 0 || codeCounter !== null || eventSeq > 0;
@@ -111,10 +110,9 @@ function restoreCounters(disk: DiskRead, built: Instant, faults: Fault[]): Count
     return { ...counters, hardFloor: instant(Math.max(counters.hardFloor, built)) };
   }
   faults.push(fault('counters-damaged', { cause: parsed.fault.code }));
-  return { ...fresh, tries: 5, lockedUntilMs: damagedLockMs };
+  return startLocked(fresh);
 }
 
-const maxCountersBytes = 1024 * 1024;
 const parseCounters = (bytes: Uint8Array) => read('agentCounters', bytes, maxCountersBytes);
 
 const generationFault = (cause: Fault) =>

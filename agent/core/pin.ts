@@ -11,14 +11,14 @@ import type { ClockView } from './clock.ts';
 import type { Pin, PinSlots } from './durable.ts';
 
 export type Slot = 'current' | 'reserve' | 'previous';
-export type Held = { readonly slot: Slot; readonly pin: Pin; readonly certificate: Certificate };
+export type HeldPin = { readonly slot: Slot; readonly pin: Pin; readonly certificate: Certificate };
 export type Accepted = { readonly slot: Slot };
 
 const previousStaysMs = 7 * dayMs;
 
 /** The certificates in the slots, parsed. A slot that cannot be parsed is left out; it can never match anything. */
-export function heldPins(slots: PinSlots): readonly Held[] {
-  const found: Held[] = [];
+export function heldPins(slots: PinSlots): readonly HeldPin[] {
+  const found: HeldPin[] = [];
   for (const slot of ['current', 'reserve', 'previous'] as const) {
     const pin = slots[slot];
     const parsed = pin && parseCertificate(fromBase64(pin.der));
@@ -121,7 +121,7 @@ export function wouldStrand(slots: PinSlots, blocklist: readonly string[], clock
  * While the clock is unknown the floor is only a lower bound of the time, so it may call an exact pin expired but never
  * "not valid yet": otherwise a device without a clock battery could never reach its server again.
  */
-function judgeHeld(slots: PinSlots, held: Held, clock: ClockView, blocklist: readonly string[]): Fault | null {
+function judgeHeld(slots: PinSlots, held: HeldPin, clock: ClockView, blocklist: readonly string[]): Fault | null {
   const { certificate, slot } = held;
   const facts = { fingerprint: certificate.fingerprint, slot };
   if (blocklist.includes(certificate.fingerprint)) return fault('blocklisted', facts);

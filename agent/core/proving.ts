@@ -1,7 +1,6 @@
 /** What a completed handshake with an accepted certificate changes. */
-import { instant, secondMs } from '../../protocol/time.ts';
 import type { ClockView } from './clock.ts';
-import type { Held } from './documents.ts';
+import { type Held, signedAt } from './documents.ts';
 import type { Durable, PinSlots } from './durable.ts';
 import { afterHandshake, afterPolicy } from './pin.ts';
 import type { AuditDraft } from './state.ts';
@@ -29,5 +28,5 @@ export function proved(
 function refill(before: PinSlots, after: PinSlots, held: Held): PinSlots {
   const policy = held.policy?.policy;
   if (after === before || policy?.server.main !== after.current.der) return after;
-  return afterPolicy(after, policy.server, instant(policy.iat * secondMs));
+  return afterPolicy(after, policy.server, signedAt(policy));
 }

@@ -27,11 +27,11 @@ import { refuse } from './syncing.ts';
 /** Starts a registration; the control API is answered once its first outcome is known. */
 export function onRegister(state: State, request: number, order: Order, now: Now): Step {
   const { registration } = state.durable;
-  const refuse = (why: Fault): Step => ({ state, effects: answer(request, { ok: false, fault: why }) });
-  if (registration.at === 'registered' && registration.confirmed) return refuse(fault('already-registered'));
-  if (state.registerRequest !== null || state.link.at === 'calling') return refuse(fault('busy'));
+  const deny = (why: Fault): Step => ({ state, effects: answer(request, { ok: false, fault: why }) });
+  if (registration.at === 'registered' && registration.confirmed) return deny(fault('already-registered'));
+  if (state.registerRequest !== null || state.link.at === 'calling') return deny(fault('busy'));
   // No key, no CSR by a clock that may be in 1970 (F4).
-  if (clockOf(state, now).at === 'unknown') return refuse(fault('clock-unknown', { floor: clockOf(state, now).floor }));
+  if (clockOf(state, now).at === 'unknown') return deny(fault('clock-unknown', { floor: clockOf(state, now).floor }));
   const asked: State = { ...withFault(state, 'registration', null), registerRequest: request };
   if (registration.at === 'unregistered')
     return { state: { ...asked, pendingOrder: order }, effects: [{ do: 'make-key' }] };

@@ -1,7 +1,7 @@
 /** The replacement code: what the person types decides whether the presented certificate becomes the current one. */
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { fault } from '../../protocol/fault.ts';
-import { answer as tryCode } from './codes.ts';
+import { tryCode } from './codes.ts';
 import { dropEvents } from './delivering.ts';
 import { afterCode } from './pin.ts';
 import type { Now } from './shape.ts';

@@ -1,5 +1,5 @@
 /** All the agent knows while it runs, and the small moves every part of it makes. */
-import { type Facts, type Fault, good, type Result } from '../../protocol/fault.ts';
+import { type Facts, type Fault, good, type Result, shortFacts } from '../../protocol/fault.ts';
 import type { CertificateView } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { type ClockView, judgeClock, type TimeAnchor } from './clock.ts';
@@ -84,6 +84,7 @@ export type State = {
   readonly registerRequest: number | null;
   /** What the person typed, until its key exists. */
   readonly pendingOrder: Order | null;
+  /** `certificatesOf` what is held: derived, and kept because every status would parse each certificate again. */
   readonly views: readonly CertificateView[];
   readonly hardware: string;
   readonly versions: { readonly agent: string; readonly runtime: string };
@@ -146,15 +147,8 @@ export function audienceOf(durable: Durable): Audience | null {
 
 export const withFault = (state: State, area: Area, fault: Fault | null): State => {
   const { [area]: _, ...others } = state.faults;
-  return { ...state, faults: fault ? { ...others, [area]: { ...fault, facts: clipped(fault.facts) } } : others };
+  return { ...state, faults: fault ? { ...others, [area]: { ...fault, facts: shortFacts(fault.facts) } } : others };
 };
-
-const longestFact = 300;
-/** Names of certificates and errors of a system have no bound of their own; reports and events do. */
-const clipped = (facts: Facts): Facts =>
-  Object.fromEntries(
-    Object.entries(facts).map(([name, fact]) => [name, typeof fact === 'string' ? fact.slice(0, longestFact) : fact]),
-  );
 
 /** Numbers an audit event and appends it to the spool; the server's own clock view goes with it. */
 export function audit(state: State, now: Now, draft: AuditDraft): Step {
@@ -166,7 +160,7 @@ export function audit(state: State, now: Now, draft: AuditDraft): Step {
     at: clock.now,
     clock: clock.at,
     ...draft,
-    facts: { ...clipped(draft.facts) },
+    facts: shortFacts(draft.facts),
   };
   return {
     state: { ...state, counters: { ...state.counters, eventSeq: seq } },

@@ -2,10 +2,8 @@
 import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { type Fault, type FaultCode, fault, type Result } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import type { DeviceDocument, Policy } from '../../protocol/schema.ts';
-import { fromNumericDate, hourMs, instant } from '../../protocol/time.ts';
+import { fromNumericDate, hourMs } from '../../protocol/time.ts';
 import { parseTopic } from '../../protocol/topics.ts';
-import { raiseHardFloor } from './clock.ts';
 import { publishReport, trail } from './delivering.ts';
 import {
   type Admission,
@@ -15,6 +13,7 @@ import {
   openCommand,
   openDevice,
   openPolicy,
+  raisedBy,
   type Situation,
   signedAt,
 } from './documents.ts';
@@ -56,6 +55,8 @@ export type Draft = {
   readonly heard: readonly Awaited[];
   readonly changed: boolean;
 };
+
+const refusalsAnHour = 10;
 
 export const draftOf = (state: State): Draft => ({
   durable: state.durable,
@@ -108,7 +109,7 @@ export function take(draft: Draft, state: State, kind: Kind, jws: string, now: N
   if (admission.device === draft.waiting) return { ...draft, heard };
   const { device, jws: waiting } = admission.device;
   const durable = { ...draft.durable, waiting };
-  const counters = accepted(draft.counters, [device]);
+  const counters = raisedBy(draft.counters, [device]);
   return { ...draft, durable, counters, waiting: admission.device, heard, changed: true };
 }
 
@@ -184,21 +185,11 @@ export function refuse(state: State, now: Now, why: Fault, area: 'document' | 'a
   );
 }
 
-const refusalsAnHour = 10;
-
 /** Whose policy is subscribed to. */
 export const groupOf = ({ waiting, held, durable }: Pick<State, 'waiting' | 'held' | 'durable'>): string | null =>
   waiting?.device.group ??
   held.device?.device.group ??
   (durable.registration.at === 'registered' ? durable.registration.bundle.group : null);
-
-/** Verified documents raise what may never fall. */
-function accepted(counters: Counters, documents: readonly (Policy | DeviceDocument)[]): Counters {
-  const highest = { ...counters.highest };
-  for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
-  const proved = Math.max(counters.hardFloor, ...documents.map(signedAt));
-  return raiseHardFloor({ ...counters, highest }, instant(proved));
-}
 
 function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft {
   const clock = clockOf(state, now);
@@ -226,7 +217,7 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
     },
     held,
     waiting,
-    counters: accepted(draft.counters, documents),
+    counters: raisedBy(draft.counters, documents),
     newer: [],
     audit: [...draft.audit, ...changesOf(draft, held, slots, local.length)],
     changed: true,

@@ -4,7 +4,7 @@ import { minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { checkin, errand, onCheckinFailed } from './checking-in.ts';
 import { recordGoodTime } from './clock.ts';
-import { request as requestCode } from './codes.ts';
+import { requestCode } from './codes.ts';
 import { greet } from './delivering.ts';
 import { afterConnect, afterFailure, carrierOf, isDue, isSilent, soon } from './link.ts';
 import { judgePresented } from './pin.ts';

@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, request } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { bad, type Fault, type FaultCode, fault, faultKinds, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, fault, good, type Result, readFault } from '../../protocol/fault.ts';
 import { faultOfSocket, openTls, type TlsOrder } from './tls.ts';
 
 export type HttpOrder = Omit<TlsOrder, 'timeoutMs'> & {
@@ -47,17 +47,12 @@ export async function exchange(order: HttpOrder): Promise<HttpOutcome> {
 export function faultOfAnswer(answer: Pick<HttpAnswer, 'status' | 'body'>): Fault {
   const unknown = fault('server-answer', { status: answer.status });
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(answer.body).toString('utf8'));
-    if (typeof parsed !== 'object' || parsed === null || !('code' in parsed)) return unknown;
-    const { code } = parsed;
-    if (typeof code !== 'string' || !isFaultCode(code) || faultKinds[code] === 'broken') return unknown;
-    return fault(code, { status: answer.status });
+    const named = readFault(JSON.parse(Buffer.from(answer.body).toString('utf8')));
+    return named && named.kind !== 'broken' ? fault(named.code, { status: answer.status }) : unknown;
   } catch {
     return unknown;
   }
 }
-
-const isFaultCode = (code: string): code is FaultCode => Object.hasOwn(faultKinds, code);
 
 function ask(order: HttpOrder, socket: TLSSocket, timeoutMs: number): Promise<Result<Omit<HttpAnswer, 'fingerprint'>>> {
   const { address, body, headers, method, path } = order;

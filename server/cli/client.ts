@@ -1,7 +1,7 @@
 /** The administration API from the other side of its socket. */
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { bad, type Fault, factsIn, fault, faultKinds, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, good, type Result, readFault } from '../../protocol/fault.ts';
 
 export type Answer<T> = Result<T> & { readonly faults?: readonly Fault[] };
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -49,13 +49,8 @@ function read<T>(status: number, bytes: Buffer): Answer<T> {
     return bad('server-answer', { status });
   }
   if (status >= 200 && status < 300) return good(value as T);
-  const problem = value as {
-    readonly code?: unknown;
-    readonly facts?: unknown;
-    readonly faults?: readonly Fault[];
-  } | null;
-  const code = Object.keys(faultKinds).find((known) => known === problem?.code) as Fault['code'] | undefined;
-  if (code === undefined) return bad('server-answer', { status });
-  const found = { ok: false as const, fault: fault(code, factsIn(problem?.facts)) };
-  return Array.isArray(problem?.faults) ? { ...found, faults: problem.faults } : found;
+  const fault = readFault(value);
+  if (!fault) return bad('server-answer', { status });
+  const { faults } = value as { readonly faults?: readonly Fault[] };
+  return Array.isArray(faults) ? { ok: false, fault, faults } : { ok: false, fault };
 }

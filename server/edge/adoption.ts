@@ -7,6 +7,7 @@
  *   of recovered devices and nothing that moves it is published. It is asked for its documents (`questionsFor`); once it
  *   shows them, its group is made again from them, under its own id, and the device is where it was.
  */
+import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { locatorOf } from '../../protocol/codes.ts';
 import { openJws } from '../../protocol/jws.ts';
@@ -16,7 +17,7 @@ import { read } from '../../protocol/validate.ts';
 import { composePolicy, emptySettings } from '../core/policy.ts';
 import type { ClientProof } from '../core/ports.ts';
 import { datesAt } from '../core/revision.ts';
-import { addressesOf, audit, deviceAudience, groupAudience, readIdentity, type Server } from './context.ts';
+import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { raiseRevision, readDocument, signDevice, signFamily } from './documents.ts';
 import { readPins } from './pins.ts';
 import { signDocument } from './sign.ts';

@@ -90,6 +90,3 @@ export function addressesOf({ name, httpsPort, mqttPort }: Identity): Addresses 
   const host = name.includes(':') ? `[${name}]` : name;
   return { https: `${host}:${httpsPort}`, mqtt: `${host}:${mqttPort}` };
 }
-
-export const groupAudience = (serverId: string, group: string): string => `${serverId}/group/${group}`;
-export const deviceAudience = (serverId: string, device: string): string => `${serverId}/device/${device}`;

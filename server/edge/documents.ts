@@ -1,4 +1,5 @@
 /** Signing documents: the revision is allocated, the document signed and queued in the transaction of the change. */
+import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { DeviceDocument } from '../../protocol/schema.ts';
@@ -15,7 +16,7 @@ import {
   type Settings,
 } from '../core/policy.ts';
 import { datesAt, nextRevision, raisedRevision } from '../core/revision.ts';
-import { addressesOf, deviceAudience, groupAudience, type Identity, readIdentity, type Server } from './context.ts';
+import { addressesOf, type Identity, readIdentity, type Server } from './context.ts';
 import { readPins } from './pins.ts';
 import { signDocument } from './sign.ts';
 import type { Database, Tables } from './tables.ts';

@@ -1,4 +1,5 @@
 /** What devices send: reports, numbered audit events, presence, and check-ins that carry the same. */
+import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
 import type { AuditEvent, CheckinAnswer, CheckinRequest, Report, TimeStatement } from '../../protocol/schema.ts';
@@ -6,7 +7,7 @@ import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { read } from '../../protocol/validate.ts';
 import { datesAt, nextRevision } from '../core/revision.ts';
 import { questionsFor, takeNewer } from './adoption.ts';
-import { audit, deviceAudience, groupAudience, readIdentity, type Server } from './context.ts';
+import { audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readDocument } from './documents.ts';
 import { queueLagging } from './publishing.ts';

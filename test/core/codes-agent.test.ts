@@ -1,5 +1,5 @@
 /** Requests for a code, and the lock-out against guessing, through the whole core (T11, T12, F38). */
-import { answer, live, lockedForMs, request } from '../../agent/core/codes.ts';
+import { live, lockedForMs, requestCode, tryCode } from '../../agent/core/codes.ts';
 import type { CodeRequest, Counters } from '../../agent/core/durable.ts';
 import { freshCounters } from '../../agent/core/generation.ts';
 import type { Result } from '../../protocol/fault.ts';
@@ -259,7 +259,8 @@ test('a fourth certificate evicts the oldest request, and any of the three may b
 test('core requests: three pend, one per certificate; the oldest gives way; counters rise and wrap', () => {
   let requests: readonly CodeRequest[] = [];
   let counters: Counters = { ...freshCounters(instant(0)), codeCounter: 99_998 };
-  for (const name of ['a', 'b', 'a', 'c', 'd']) ({ requests, counters } = request(requests, counters, name, 0, 0.5));
+  for (const name of ['a', 'b', 'a', 'c', 'd'])
+    ({ requests, counters } = requestCode(requests, counters, name, 0, 0.5));
   assert.equal(
     requests.map(({ certificate, counter }) => [certificate, counter]),
     [
@@ -268,7 +269,11 @@ test('core requests: three pend, one per certificate; the oldest gives way; coun
       ['d', 2],
     ].map(([name, counter]) => [name, counter]) as never,
   );
-  assert.is(request([], freshCounters(instant(0)), 'a', 0, 0.999999).counters.codeCounter, 99_999, 'a random start');
+  assert.is(
+    requestCode([], freshCounters(instant(0)), 'a', 0, 0.999999).counters.codeCounter,
+    99_999,
+    'a random start',
+  );
 });
 
 test('a typed code is tried against all that pend and counted once', () => {
@@ -276,7 +281,7 @@ test('a typed code is tried against all that pend and counted once', () => {
   const pending = [1, 2, 3].map(
     (counter): CodeRequest => ({ action: 1, counter, certificate: base64(serverCertificates[counter]), askedAtMs: 0 }),
   );
-  const tried = answer(wrong, pending, freshCounters(instant(0)), secret, 0);
+  const tried = tryCode(wrong, pending, freshCounters(instant(0)), secret, 0);
   assert.is(tried.counters.tries, 1);
   assert.is(codeOf(tried.result), 'code-wrong');
 });

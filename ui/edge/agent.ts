@@ -3,7 +3,7 @@
  * §9.2). The stream is opened again for ever; what is not a status of this version is a lost service.
  */
 import { type IncomingMessage, request as open } from 'node:http';
-import { type Fault, fault, faultKinds } from '../../protocol/fault.ts';
+import { type Fault, fault, readFault } from '../../protocol/fault.ts';
 import type { RegisterRequest, Status } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
 import { eventReader } from './events.ts';
@@ -105,20 +105,8 @@ async function faultOf(response: IncomingMessage): Promise<Fault | null> {
   if (good) return null;
   const unknown = fault('server-answer', { status: response.statusCode ?? 0 });
   try {
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-    return isFault(body) ? body : unknown;
+    return readFault(JSON.parse(Buffer.concat(chunks).toString('utf8'))) ?? unknown;
   } catch {
     return unknown;
   }
 }
-
-const isFault = (value: unknown): value is Fault =>
-  typeof value === 'object' &&
-  value !== null &&
-  'code' in value &&
-  typeof value.code === 'string' &&
-  Object.hasOwn(faultKinds, value.code) &&
-  'facts' in value &&
-  typeof value.facts === 'object' &&
-  value.facts !== null &&
-  Object.values(value.facts).every((fact) => typeof fact === 'string' || typeof fact === 'number');
