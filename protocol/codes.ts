@@ -84,8 +84,6 @@ export function parseConfirmation(text: string): Result<Confirmation> {
   });
 }
 
-export const confirmationDigitsOf = (parsed: Confirmation): string => withCheckDigits(parsed.question);
-
 /**
  * Whether this device, secret and certificate make the code. Four digits: a stranger fits once in 10^4 at each locator,
  * so the administrator is shown every candidate that fits.

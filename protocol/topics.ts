@@ -23,6 +23,3 @@ export function parseTopic(topic: string): Topic | null {
   if (device?.[1] && device[2]) return { of: 'device', id: device[1], leaf: device[2] as DeviceLeaf };
   return null;
 }
-
-export const formatTopic = (topic: Topic): string =>
-  topic.of === 'group' ? policyTopic(topic.id) : deviceLeafTopic(topic.id, topic.leaf);

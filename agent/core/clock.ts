@@ -55,9 +55,3 @@ export function takeSignedTime(
     anchor: agrees ? null : { at: time, uptimeMs: now.uptimeMs },
   };
 }
-
-/** Set by a person: may go below the soft floor, never below the hard one. Null when it does. */
-export function setByHand(counters: Counters, time: Instant): Counters | null {
-  if (time < counters.hardFloor - skewMs) return null;
-  return { ...counters, softFloor: instant(Math.min(counters.softFloor, time)) };
-}

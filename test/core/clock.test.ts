@@ -1,13 +1,6 @@
 /** Clock confidence: what raises a floor, what lowers one, and what time is used below it (F1, F5, F6). */
 import fc from 'fast-check';
-import {
-  judgeClock,
-  raiseHardFloor,
-  recordGoodTime,
-  setByHand,
-  skewMs,
-  takeSignedTime,
-} from '../../agent/core/clock.ts';
+import { judgeClock, raiseHardFloor, recordGoodTime, skewMs, takeSignedTime } from '../../agent/core/clock.ts';
 import { freshCounters } from '../../agent/core/generation.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { assert, table, test } from '../harness.ts';
@@ -129,16 +122,4 @@ table('takeSignedTime', signed, ({ time, wall, expected }) => {
   const { hardFloor, softFloor } = taken.counters;
   assert.equal([hardFloor - built, softFloor - built, taken.anchor !== null], expected);
   if (taken.anchor) assert.equal(taken.anchor, { at: at(time), uptimeMs: 77 });
-});
-
-const typed: readonly { name: string; time: number; soft: number | null }[] = [
-  { name: 'above both floors changes none', time: 9 * dayMs, soft: 4 * dayMs },
-  { name: 'below the soft floor lowers it', time: 3.5 * dayMs, soft: 3.5 * dayMs },
-  { name: 'at the hard floor', time: 3 * dayMs, soft: 3 * dayMs },
-  { name: 'below the hard floor is refused', time: 3 * dayMs - skewMs - 1, soft: null },
-];
-table('setByHand', typed, ({ time, soft }) => {
-  const counters = floors(3 * dayMs, 4 * dayMs);
-  const taken = setByHand(counters, at(time));
-  assert.equal(taken, soft === null ? null : { ...counters, softFloor: at(soft) });
 });
