@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../native/engine.ts';
+import { fault } from '../protocol/fault.ts';
 import { type Instant, instant } from '../protocol/time.ts';
 import { initial, step } from './core/agent.ts';
 import type { Happening, Now } from './core/shape.ts';
@@ -44,8 +45,14 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
     return asked.code;
   }
   const journal = openJournal((line) => process.stderr.write(line), env);
-  mkdirSync(asked.state, { recursive: true, mode: 0o700 });
-  mkdirSync(asked.runtime, { recursive: true, mode: 0o755 });
+  try {
+    mkdirSync(asked.state, { recursive: true, mode: 0o700 });
+    mkdirSync(asked.runtime, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    journal('error', 'a directory cannot be made or is none', fault('disk-failed', { what }));
+    return 1;
+  }
   const lock = await lockDirectory(asked.state);
   if (!lock.ok) {
     journal('error', 'another daemon uses this state directory', lock.fault);

@@ -7,16 +7,28 @@ import { parseArgs } from 'node:util';
 import { languageOf } from '../words/say.ts';
 import { runConsole } from './loop.ts';
 
-const usage = 'usage: thintrust-ui [--runtime DIR] [--allow-exit]\n';
+const usage = 'usage: thintrust-ui [--runtime DIR] [--allow-exit] | --help\n';
 
 function refuse(why: string): never {
   process.stderr.write(`thintrust-ui: ${why}\n${usage}`);
   process.exit(2);
 }
 
+function help(): never {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+
 function readOptions(): { readonly runtime: string; readonly allowExit: boolean } {
   try {
-    const { values } = parseArgs({ options: { runtime: { type: 'string' }, 'allow-exit': { type: 'boolean' } } });
+    const { values } = parseArgs({
+      options: {
+        runtime: { type: 'string' },
+        'allow-exit': { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    if (values.help) help();
     const runtime = values.runtime ?? process.env['THINTRUST_RUNTIME'] ?? '/run/thintrust';
     return { runtime, allowExit: values['allow-exit'] ?? false };
   } catch (error) {

@@ -294,13 +294,10 @@ export const en = {
     usage: 'Usage:',
     unknownCommand: 'There is no command “{command}”.',
     missingArgument: '{name} is missing.',
-    unknownOption: 'There is no option {name}.',
-    done: 'Done.',
-    none: 'None.',
+    badOption: 'The option {name} does not exist or lacks its value.',
     registered: 'The device is registered as “{name}”.',
     registering: 'Registering…',
     replaced: 'The certificate is replaced.',
-    notRegistered: 'The device is not registered.',
     askPassword: 'One-time password: ',
     help: {
       status: 'Shows the state of the device.',
@@ -312,6 +309,7 @@ export const en = {
       version: 'Shows the version.',
       json: 'Prints JSON.',
       runtime: 'Where the sockets of the device service are.',
+      help: 'Shows this help.',
     },
   },
 };

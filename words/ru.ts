@@ -290,13 +290,10 @@ export const ru: Words = {
     usage: 'Вызов:',
     unknownCommand: 'Команды «{command}» нет.',
     missingArgument: 'Не указано: {name}.',
-    unknownOption: 'Параметра {name} нет.',
-    done: 'Готово.',
-    none: 'Ничего нет.',
+    badOption: 'Параметра {name} нет, или не указано его значение.',
     registered: 'Устройство зарегистрировано под именем «{name}».',
     registering: 'Идёт регистрация…',
     replaced: 'Сертификат заменён.',
-    notRegistered: 'Устройство не зарегистрировано.',
     askPassword: 'Одноразовый пароль: ',
     help: {
       status: 'Показывает состояние устройства.',
@@ -308,6 +305,7 @@ export const ru: Words = {
       version: 'Показывает версию.',
       json: 'Выводит JSON.',
       runtime: 'Где находятся сокеты службы устройства.',
+      help: 'Показывает эту справку.',
     },
   },
 };

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { CertificateView, Status } from '../../protocol/schema.ts';
 import { check } from '../../protocol/validate.ts';
-import { fill, languageOf, sayFault, type Words, wordsOf } from '../../words/say.ts';
+import { fill, formatDuration, languageOf, sayFault, type Words, wordsOf } from '../../words/say.ts';
 import { version } from '../edge/build.ts';
 import { type Ask, call } from './client.ts';
 import { type Moment, showCertificate, showCertificates, showHelp, showStatus } from './show.ts';
@@ -16,7 +16,8 @@ import { type Moment, showCertificate, showCertificates, showHelp, showStatus } 
 type Options = { readonly [name: string]: string | boolean | undefined };
 type Outcome =
   | { readonly at: 'done'; readonly text: string; readonly data: unknown }
-  | { readonly at: 'refused'; readonly fault: Fault }
+  /** `text`: said instead of the fault's sentence. */
+  | { readonly at: 'refused'; readonly fault: Fault; readonly text?: string }
   | { readonly at: 'misused'; readonly text: string };
 type Command = {
   readonly words: Words;
@@ -31,18 +32,19 @@ const shortestPrefix = 8;
 async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const words = wordsOf[languageOf(env['THINTRUST_LANG'] || env['LC_ALL'] || env['LANG'])];
   const parsed = readArguments(args);
-  if (!parsed) return misuse(showHelp(words));
+  if (!parsed.ok) return misuse(`${fill(words.cli.badOption, { name: parsed.option })}\n\n${showHelp(words)}`);
   const { options, positionals } = parsed;
   const [name, ...rest] = positionals;
   if (options['help']) return print(showHelp(words));
-  if (options['version'] || name === 'version') return print(`thintrust ${version}\n`);
+  if (options['version'] || name === 'version')
+    return print(options['json'] ? `${JSON.stringify({ version })}\n` : `thintrust ${version}\n`);
   if (name === 'decide') return options['batch'] ? decide() : misuse(showHelp(words));
   const runtime = String(options['runtime'] ?? env['THINTRUST_RUNTIME'] ?? '/run/thintrust');
   const outcome = await run(name ?? '', { words, runtime, options, positionals: rest });
   if (outcome.at === 'misused') return misuse(`${outcome.text}\n`);
   if (outcome.at === 'done') return print(options['json'] ? `${JSON.stringify(outcome.data)}\n` : outcome.text);
   if (options['json']) process.stdout.write(`${JSON.stringify(outcome.fault)}\n`);
-  else process.stderr.write(`${sayFault(words, outcome.fault)}\n`);
+  else process.stderr.write(`${outcome.text ?? sentenceOf(words, outcome.fault)}\n`);
   return 1;
 }
 
@@ -57,14 +59,15 @@ function readArguments(args: readonly string[]) {
     'password-file': text,
     json: flag,
     batch: flag,
-    help: flag,
+    help: { type: 'boolean', short: 'h' } as const,
     version: flag,
   };
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-    return { options: values as Options, positionals };
-  } catch {
-    return null;
+    return { ok: true, options: values as Options, positionals } as const;
+  } catch (error) {
+    const [, option = ''] = /'(-[^' ]*)/.exec(error instanceof Error ? error.message : '') ?? [];
+    return { ok: false, option } as const;
   }
 }
 
@@ -113,13 +116,18 @@ async function register(command: Command): Promise<Outcome> {
     if (options[name] === undefined) return missing(words, `--${name}`);
   const password = await readPassword(command);
   if (!password.ok) return refused(password.fault);
+  if (password.value === '')
+    return {
+      ...refused(bad('bad-argument', { what: 'password' }).fault),
+      text: words.screens.registration.badPassword,
+    };
   const order = check('registerRequest', {
     address: options['address'],
     fingerprint: bareFingerprint(String(options['fingerprint'])),
     invitation: options['invitation'],
     password: password.value,
   });
-  if (!order.ok) return refused(order.fault);
+  if (!order.ok) return { ...refused(order.fault), ...badField(words, order.fault, String(options['fingerprint'])) };
   const answer = await ask(command, 'console', { method: 'POST', path: '/register', body: order.value });
   if (!answer.ok) return refused(answer.fault);
   const name = (answer.value as Status).device?.name;
@@ -138,6 +146,31 @@ async function code(command: Command): Promise<Outcome> {
   });
   if (!answer.ok) return refused(answer.fault);
   return { at: 'done', data: answer.value, text: `${words.cli.replaced}\n` };
+}
+
+/** What is wrong with a field, said as the form on the screen says it. */
+function badField(
+  { screens: { registration } }: Words,
+  { facts }: Fault,
+  fingerprint: string,
+): { readonly text?: string } {
+  const count = bareFingerprint(fingerprint).length;
+  const said: Readonly<Record<string, string>> = {
+    '/address': registration.badAddress,
+    '/fingerprint': fill(registration.badFingerprint, { count }),
+    '/invitation': registration.badInvitation,
+    '/password': registration.badPassword,
+  };
+  const text = said[String(facts['at'])];
+  return text === undefined ? {} : { text };
+}
+
+/** A lock is told with its end. */
+function sentenceOf(words: Words, { code, facts }: Fault): string {
+  const { lockedForMs } = facts;
+  return code === 'code-locked' && typeof lockedForMs === 'number'
+    ? fill(words.screens.code.locked, { time: formatDuration(words, lockedForMs) })
+    : sayFault(words, { code, facts });
 }
 
 /** Needs no daemon. The engine is loaded here alone. */
@@ -167,7 +200,7 @@ async function readPassword({ options, words }: Command): Promise<Result<string>
     }
   }
   const line = (text.split('\n', 1)[0] ?? '').trim();
-  return line === '' ? bad('bad-argument', { what: 'password' }) : good(line);
+  return good(line);
 }
 
 /** Enough for any password; a file may be without end. */

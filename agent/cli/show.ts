@@ -6,6 +6,7 @@ import {
   formatDateTime,
   formatDuration,
   formatInstant,
+  formatZone,
   plainText,
   sayFault,
   type Words,
@@ -50,7 +51,8 @@ export function showStatus(words: Words, status: Status, moment: Moment): string
 export function showCertificates(words: Words, certificates: readonly CertificateView[], moment: Moment): string {
   const { certificates: screen, details } = words.screens;
   if (certificates.length === 0) return lines([screen.empty]);
-  const head = [screen.purpose, screen.owner, screen.validTo, screen.source, details.fingerprint];
+  const validTo = `${screen.validTo}, ${formatZone(moment.offsetMinutes)}`;
+  const head = [screen.purpose, screen.owner, validTo, screen.source, details.fingerprint];
   const rows = certificates.map((each) => [
     purposeOf(words, each),
     each.owner,
@@ -98,6 +100,7 @@ export function showHelp(words: Words): string {
     ['version', help.version],
     ['--json', help.json],
     ['--runtime DIR', help.runtime],
+    ['--help, -h', help.help],
   ];
   const shown = commands.flatMap(([name = '', text = '']) => [
     ...(name ? [`  ${name}`] : []),

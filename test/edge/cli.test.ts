@@ -153,7 +153,7 @@ const rows: Row[] = [
     args: registerArgs.with(2, 'nowhere'),
     input: 'x\n',
     code: 1,
-    err: /expected form/,
+    err: /name:port/,
   },
   { name: 'register without an address', args: ['register'], code: 2, err: /--address/ },
   {
@@ -166,17 +166,31 @@ const rows: Row[] = [
     name: 'a password file without end',
     args: [...registerArgs, '--password-file', '/dev/zero'],
     code: 1,
-    err: /expected form/,
+    err: /one-time password/,
   },
   { name: 'code in groups', args: ['code', '1234', '5678', '9012'], code: 0, out: /replaced/ },
   { name: 'no code', args: ['code'], code: 2, err: /CODE/ },
   { name: 'version', args: ['version'], code: 0, out: /^thintrust \S+\n$/ },
+  { name: 'version as JSON', args: ['version', '--json'], code: 0, out: /^\{"version":"\S+"\}\n$/ },
+  {
+    name: 'a fingerprint cut short',
+    args: registerArgs.with(4, 'AB:CD'),
+    input: 'x\n',
+    code: 1,
+    err: /64 digits.*there are 4/,
+  },
+  { name: 'certificates, with the zone', args: ['certificates'], code: 0, out: /^Purpose .* Valid to, UTC / },
   { name: 'help', args: ['--help'], code: 0, out: /^Usage: thintrust/ },
   { name: 'nothing', args: [], code: 2, err: /^Usage: thintrust/ },
   { name: 'an unknown command', args: ['dance'], code: 2, err: /“dance”/ },
-  { name: 'an unknown option', args: ['status', '--dance'], code: 2, err: /^Usage/ },
+  { name: 'an unknown option', args: ['status', '--dance'], code: 2, err: /^The option --dance .*\n\nUsage/ },
   { name: 'a word too many', args: ['status', 'now'], code: 2, err: /now/ },
-  { name: 'a password as an argument', args: [...registerArgs, '--password', 'x'], code: 2, err: /^Usage/ },
+  {
+    name: 'a password as an argument',
+    args: [...registerArgs, '--password', 'x'],
+    code: 2,
+    err: /^The option --password .*\n\nUsage/,
+  },
   { name: 'decide without --batch', args: ['decide'], code: 2, err: /^Usage/ },
   { name: 'decide, an empty batch', args: ['decide', '--batch'], code: 0, out: /^$/ },
 ];
@@ -210,6 +224,12 @@ test('a refusal: the sentence on standard error, or the fault as JSON', () =>
     assert.equal([said.code, said.out, said.err], [1, '', 'The code is wrong. Attempts left: 3.\n']);
     const json = await thintrust(runtime, ['code', '1', '--json']);
     assert.equal([json.code, JSON.parse(json.out), json.err], [1, fault('code-wrong', { triesLeft: 3 }), '']);
+  }));
+
+test('a lock is told with its end', () =>
+  withDaemon(bad('code-locked', { lockedForMs: 125_000 }), async (runtime) => {
+    const said = await thintrust(runtime, ['code', '1']);
+    assert.equal([said.code, said.err], [1, 'Code entry is locked. Next attempt in 2 min 5 s.\n']);
   }));
 
 test('without the daemon: a sentence, and version, help and decide all the same', async () => {

@@ -1,7 +1,7 @@
 /** `thintrustd` as a process: sockets handed over, one a state directory, READY, leaving, and being killed. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -57,6 +57,17 @@ test('ready, asked, told to leave: exit 0 and no sockets left', () =>
     child.kill('SIGTERM');
     assert.is(await ended, 0);
     assert.not(existsSync(join(folder, 'run', 'read.sock')));
+  }));
+
+test('a state directory that is a file: one line that names it, no stack', () =>
+  inFolder(async (folder) => {
+    writeFileSync(join(folder, 'state'), '');
+    const { child, ended } = start(folder);
+    const said: string[] = [];
+    child.stderr?.on('data', (part) => said.push(String(part)));
+    await Promise.all([ended, child.stderr && once(child.stderr, 'close')]);
+    assert.is(await ended, 1);
+    assert.match(said.join(''), /^error: [^\n]*disk-failed[^\n]*\/state[^\n]*\n$/);
   }));
 
 test('killed and started again, over what is left of the first', () =>
