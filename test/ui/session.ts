@@ -9,7 +9,7 @@ export type TerminalSession = {
   readonly press: (...keys: readonly string[]) => Promise<void>;
   readonly type: (text: string) => Promise<void>;
   readonly screen: () => Promise<string>;
-  /** The screen once it shows this; fails with the last screen after `patienceMs`. */
+  /** The screen once it shows this and has come to rest; fails with the last screen after `patienceMs`. */
   readonly shows: (wanted: string | RegExp, patienceMs?: number) => Promise<string>;
   readonly resize: (width: number, height: number) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -45,9 +45,12 @@ export async function openSession({
     screen,
     shows: async (wanted, patienceMs = 10_000) => {
       const until = performance.now() + patienceMs;
-      for (;;) {
+      // A frame may be caught half drawn: it counts when it is the same at the next look.
+      for (let before = ''; ; ) {
         const shown = await screen();
-        if (typeof wanted === 'string' ? shown.includes(wanted) : wanted.test(shown)) return shown;
+        if (shown === before && (typeof wanted === 'string' ? shown.includes(wanted) : wanted.test(shown)))
+          return shown;
+        before = shown;
         if (performance.now() > until) throw new Error(`the screen never showed ${wanted}; it shows:\n${shown}`);
         await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
       }
