@@ -26,6 +26,10 @@ const certificateTime = Type.Integer({ minimum: -62167219200000, maximum: 253402
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** `host:port`; a literal IPv6 host stands in brackets. */
 const address = Type.String({ pattern: '^(\\[[0-9A-Fa-f:.]{2,45}\\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$' });
+/** A name that does not fit the pattern is refused: by itself a pattern lets such a name through with any value. */
+const named = <T extends TSchema>(maxLength: number, value: T) =>
+  Type.Record(Type.String({ pattern: `^[\\s\\S]{0,${maxLength}}$` }), value, closed);
+const factsShape = named(40, Type.Union([text(300), Type.Number()]));
 const clientPurpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
 const purpose = Type.Union([Type.Literal('ksc'), Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
 const source = Type.Union([
@@ -43,7 +47,7 @@ const faultShape = Type.Object(
   {
     code: text(40),
     kind: Type.Union([Type.Literal('rejected'), Type.Literal('unavailable'), Type.Literal('broken')]),
-    facts: Type.Record(text(40), Type.Union([text(300), Type.Number()])),
+    facts: factsShape,
   },
   closed,
 );
@@ -177,7 +181,7 @@ export const auditEvent = Type.Object(
     at: millis,
     clock: Type.Union([Type.Literal('known'), Type.Literal('unknown')]),
     event: text(60),
-    facts: Type.Record(text(40), Type.Union([text(300), Type.Number()])),
+    facts: factsShape,
   },
   open,
 );
@@ -371,7 +375,7 @@ export const agentCounters = Type.Object(
     codeCounter: nullable(Type.Integer({ minimum: 0, maximum: 99999 })),
     tries: count,
     lockedUntilMs: Type.Number({ minimum: 0 }),
-    highest: Type.Record(text(200), count),
+    highest: named(200, count),
     commandSeq: count,
     eventSeq: count,
     hardFloor: millis,

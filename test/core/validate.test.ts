@@ -60,6 +60,7 @@ const register: RegisterRequest = {
   invitation: 'A1-b2',
   password: 'secret',
 };
+const told = (facts: object) => ({ format: 1, seq: 1, at: 1, clock: 'known', event: 'x', facts });
 const entry = { purpose: 'rdp', file: 'a.pem', certificate: 'MIIB' };
 
 const goodRows: readonly { readonly name: string; readonly shape: ShapeName; readonly value: unknown }[] = [
@@ -76,6 +77,7 @@ const goodRows: readonly { readonly name: string; readonly shape: ShapeName; rea
     value: { ...policy, server: { main: 'MIIB', reserve: { certificate: 'MIIC', activateAt: 0 } } },
   },
   { name: 'report', shape: 'report', value: report },
+  { name: 'a fact under the longest name', shape: 'auditEvent', value: told({ ['x'.repeat(40)]: 1, '': 'a' }) },
   { name: 'presence', shape: 'presence', value: { format: 1, at: 'online' } },
   { name: 'register request', shape: 'registerRequest', value: register },
   { name: 'code of the greatest length', shape: 'codeRequest', value: { code: '1'.repeat(64) } },
@@ -103,6 +105,18 @@ type BadRow = {
 };
 
 const badRows: readonly BadRow[] = [
+  {
+    name: 'a fact of any shape under a long name',
+    shape: 'auditEvent',
+    value: told({ ['x'.repeat(41)]: {} }),
+    code: 'bad-shape',
+  },
+  {
+    name: 'a fact of any shape under a name of two lines',
+    shape: 'auditEvent',
+    value: told({ 'a\n': {} }),
+    code: 'bad-shape',
+  },
   { name: 'null', shape: 'policy', value: null, code: 'bad-shape', at: '', rule: 'type' },
   { name: 'an array', shape: 'policy', value: [], code: 'bad-shape', at: '', rule: 'type' },
   { name: 'an empty object', shape: 'policy', value: {}, code: 'bad-shape', at: '', rule: 'required' },
