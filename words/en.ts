@@ -92,7 +92,7 @@ export const en = {
     'code-ambiguous': 'The confirmation code fits more than one device. Name the device: {devices}',
 
     'devices-not-ready':
-      'The new certificate has not reached all devices yet[; missing: {count}][ ({devices})]. Wait for them, or switch with --override.',
+      'The new certificate has not reached all devices yet[; devices without it: {count}][ – {devices}]. Wait for them, or switch with --override.',
     'reserve-there':
       'There is a reserve certificate already. Switch to it, or take it back first: certificate reset-reserve.',
     'no-reserve': 'There is no reserve certificate. Make one first: certificate schedule.',

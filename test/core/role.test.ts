@@ -1,6 +1,9 @@
 /** Roles of the server's certificates: the safe-to-switch gate, the switch, and what time asks for. */
 import { dayMs, instant } from '../../protocol/time.ts';
 import { type DeviceView, decideSwitch, devicesNotReady, dueAt, type RoleCertificate } from '../../server/core/role.ts';
+import { en } from '../../words/en.ts';
+import { ru } from '../../words/ru.ts';
+import { sayFault } from '../../words/say.ts';
 import { assert, table, test } from '../harness.ts';
 
 const now = instant(Date.parse('2026-11-22T12:00:00Z'));
@@ -92,6 +95,8 @@ test('a refused switch names how many and who, within the size of a fact', () =>
   assert.is(decided.fault.facts['count'], 40);
   assert.match(String(decided.fault.facts['devices']), /\(\+30\)$/);
   assert.ok(String(decided.fault.facts['devices']).length <= 300);
+  for (const words of [en, ru])
+    assert.match(sayFault(words, decided.fault), /: 40 – a device with a long name.*\(\+30\)\. /);
 });
 
 const ready = [device('a', 'old', 'new')];
