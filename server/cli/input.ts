@@ -1,5 +1,4 @@
 /** What commands read from standard input. */
-
 const maxInputBytes = 1024 * 1024;
 
 /** From the environment, else the first line of standard input where that is no terminal. */

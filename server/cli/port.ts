@@ -1,3 +1,4 @@
+/** Ports of this machine. */
 import { createServer } from 'node:net';
 
 /** The port itself, or a free one for 0. Rejects where nothing can be bound. */

@@ -4,7 +4,7 @@ import { groupFingerprint } from '../../protocol/certificate.ts';
 import { dayMs } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { Invited } from '../edge/enrolment.ts';
+import type { Invited } from '../edge/invitations.ts';
 import type { AuditRow, StatusView } from '../edge/overview.ts';
 import type { DeviceDetails, DeviceRow, GroupView } from '../edge/places.ts';
 import type { Gate, ServerCertificateView, Switched } from '../edge/rotation.ts';

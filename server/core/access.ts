@@ -5,7 +5,8 @@ import { deviceLeafTopic, parseTopic, policyTopic } from '../../protocol/topics.
 export type Place = { readonly id: string; readonly group: string | null };
 export type Upward = 'report' | 'event' | 'presence';
 
-const upward: readonly Upward[] = ['report', 'event', 'presence'];
+/** What devices say. */
+export const upward: readonly Upward[] = ['report', 'event', 'presence'];
 
 /** Topics a device reads: its own two, and the policy of its group. No wildcards. */
 export const readableTopics = ({ id, group }: Place): readonly string[] =>

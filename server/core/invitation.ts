@@ -13,20 +13,11 @@ export type Invitation = {
 
 export const invitationTries = 10;
 const lifetimeMs = 72 * hourMs;
-/** Crockford's: no I, L, O, U, so that it can be read aloud. 12 characters are 60 bits. */
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 export const invitationEnd = (now: Instant): Instant => instant(now + lifetimeMs);
 
-/** Each byte gives five bits. */
-export const spell = (random: Uint8Array): string => [...random].map((byte) => alphabet[byte % 32]).join('');
-
 /** Groups of four, as it is shown. */
 export const groupPassword = (password: string): string => password.replace(/(....)(?=.)/g, '$1-');
-
-/** As it was typed: any case, with or without hyphens and blanks, O for zero, I and L for one. */
-export const normalizePassword = (typed: string): string =>
-  typed.toUpperCase().replace(/[\s-]/g, '').replaceAll('O', '0').replace(/[IL]/g, '1');
 
 /** Before the password is tried. Fault: `invitation-refused`, with a reason for the audit only. */
 export function checkOpen(invitation: Invitation | null, now: Instant): Result<Invitation> {

@@ -1,5 +1,4 @@
 /** The one place that says who may do what on the administration API. */
-
 export type Role = 'administrator';
 export type Action =
   | 'read'

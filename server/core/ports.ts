@@ -2,6 +2,7 @@
 import type { Facts, Fault, Result } from '../../protocol/fault.ts';
 import type { CheckinAnswer, CheckinRequest, RegistrationBundle } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
+import type { Place, Upward } from './access.ts';
 
 /** What a TLS handshake proved: the client certificate, already verified against our client authority. */
 export type ClientProof = {
@@ -26,11 +27,7 @@ export type Fleet = {
   readonly confirm: (device: string) => Promise<Result<null>>;
   readonly checkin: (device: string, request: CheckinRequest) => Promise<Result<CheckinAnswer>>;
   /** Raw MQTT payloads from devices; a bad one is audited and answered with its fault. */
-  readonly receive: (
-    device: string,
-    leaf: 'report' | 'event' | 'presence',
-    payload: Uint8Array,
-  ) => Promise<Result<null>>;
+  readonly receive: (device: string, leaf: Upward, payload: Uint8Array) => Promise<Result<null>>;
   /** What a device sent could not be read by the carrier: it is on record. */
   readonly refused: (device: string, what: 'checkin', why: Fault) => Promise<void>;
   /** The group whose policy a device may read, or null when it may connect no more. */
@@ -46,7 +43,7 @@ export type Broker = {
   /** QoS 1; resolves when the broker has it. An empty payload with `retain` clears the topic. */
   readonly publish: (topic: string, payload: string | Uint8Array, retain: boolean) => Promise<void>;
   /** A device moved, came or went: access follows at once; a device that lost its place is disconnected. */
-  readonly refresh: (devices: readonly { readonly id: string; readonly group: string | null }[]) => Promise<void>;
+  readonly refresh: (devices: readonly Place[]) => Promise<void>;
   readonly disconnect: (device: string) => Promise<void>;
   /** New connections are served with this certificate; the ones that stand stay. */
   readonly setTls: (tls: ListenerTls) => Promise<void>;

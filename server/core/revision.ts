@@ -4,7 +4,7 @@ import { dayMs, type Instant, secondMs, toNumericDate } from '../../protocol/tim
 export type Dates = { readonly iat: number; readonly refreshBefore: number };
 
 /** Documents are signed again when they are this old, long before a device calls them stale. */
-export const resignAfterMs = 7 * dayMs;
+const resignAfterMs = 7 * dayMs;
 const refreshAfterMs = 14 * dayMs;
 
 /** The next revision: the time of signing in Unix milliseconds, or one more than the last where the clock fell back. */

@@ -6,7 +6,7 @@ import type { Action } from '../core/permission.ts';
 import { setAdopting } from './backup.ts';
 import { answerCode } from './codes.ts';
 import type { Actor, Server } from './context.ts';
-import { invite } from './enrolment.ts';
+import { invite } from './invitations.ts';
 import { listAudit, showStatus } from './overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
 import { addCertificates, removeCertificate, setBlocked, setContacts, setLock, showPolicy } from './policies.ts';

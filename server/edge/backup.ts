@@ -61,7 +61,7 @@ export async function restoreBackup(around: Surroundings, sealed: string, passph
   await whole.value.close();
   writeMasterKey(directory, fromBase64(backup.master));
   moveDurable(unfinished, join(directory, databaseFile));
-  return afterwards(around, 'restored');
+  return takeUp(around);
 }
 
 /** A server from the kit alone, in an empty directory. Faults: `already-exists`, `backup-unreadable`, `passphrase-wrong`. */
@@ -85,7 +85,8 @@ export const setAdopting = (server: Server, actor: string, adopting: boolean): P
     return good(null);
   });
 
-async function afterwards(around: Surroundings, action: 'restored'): Promise<Result<null>> {
+/** What the backup does not know has happened since, so everything is signed anew and unknown devices are let in. */
+async function takeUp(around: Surroundings): Promise<Result<null>> {
   const opened = await openState(around);
   if (!opened.ok) return opened;
   const { server, close } = opened.value;
@@ -94,7 +95,7 @@ async function afterwards(around: Surroundings, action: 'restored'): Promise<Res
     const recovered = identity.recovered ?? randomUUID();
     if (identity.recovered === null) await addOwnGroup(trx, recovered, 'Recovered', 'recovered', server.clock());
     await writeIdentity(trx, { ...identity, recovered, adopting: true });
-    await audit(server, trx, { actor: 'server', action, subject: identity.serverId });
+    await audit(server, trx, { actor: 'server', action: 'restored', subject: identity.serverId });
     return signAllPolicies(server, trx);
   });
   await close();

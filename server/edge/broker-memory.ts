@@ -7,7 +7,7 @@
 import { Readable } from 'node:stream';
 import { deviceLeafTopic, parseTopic } from '../../protocol/topics.ts';
 
-export type Remembered = {
+type Remembered = {
   readonly topic: string;
   readonly payload: string | Uint8Array;
   readonly retain: boolean;
@@ -15,14 +15,12 @@ export type Remembered = {
   readonly brokerCounter?: number;
   messageId?: number | undefined;
 };
-export type Subscriber = { readonly clientId: string; readonly topic: string; readonly qos: number };
+type Subscriber = { readonly clientId: string; readonly topic: string; readonly qos: number };
 type Named = { readonly id: string };
 type Filter = { readonly topic: string; readonly qos: number };
 
 /** Commands kept for a device that is away; beyond it the oldest goes. Commands expire, and the fleet sends them again. */
 const maxQueued = 32;
-
-export type BrokerMemory = ReturnType<typeof brokerMemory>;
 
 export function brokerMemory() {
   const retained = new Map<string, Remembered>();

@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { readCertificateFile, toPem } from '../../protocol/certificate.ts';
 import { deviceLeafTopic, fleetFilter, parseTopic } from '../../protocol/topics.ts';
-import type { Place } from '../core/access.ts';
+import { type Place, upward } from '../core/access.ts';
 import {
   accessList,
   type Endpoint,
@@ -60,7 +60,6 @@ const reloadTimeoutMs = 10_000;
 const reloadPollMs = 50;
 /** OpenSSL takes a list only where its time is later than that of the one before, in whole seconds. */
 const betweenListsMs = 1100;
-const upward = ['report', 'event', 'presence'] as const;
 const runCommand = promisify(execFile);
 
 /** Everything mosquitto needs before it can start; the same is done at every start of the server. */

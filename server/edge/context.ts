@@ -1,6 +1,7 @@
 /** What every operation of the fleet is given. */
 import type { Facts } from '../../protocol/fault.ts';
 import type { Addresses, PublicKey } from '../../protocol/schema.ts';
+import type { Place } from '../core/access.ts';
 import type { Clock, ListenerTls, Log } from '../core/ports.ts';
 import type { Authority } from './authority.ts';
 import type { SigningKey } from './sign.ts';
@@ -39,7 +40,7 @@ export type Probe = { readonly listener: string; readonly fingerprint: string | 
 /** The running listeners and broker, seen from the fleet. */
 export type Carriers = {
   readonly publish: (topic: string, payload: string, retain: boolean) => Promise<void>;
-  readonly refresh: (devices: readonly { readonly id: string; readonly group: string | null }[]) => Promise<void>;
+  readonly refresh: (devices: readonly Place[]) => Promise<void>;
   readonly disconnect: (device: string) => Promise<void>;
   readonly setTls: (tls: ListenerTls) => Promise<void>;
   /** Which certificate each listener serves now. */

@@ -2,90 +2,27 @@
  * From invitation to device (RFC 7030 simple enrolment). The password is bound to the first key that came with it, and the
  * same key gets the same certificate until the device confirmed its bundle, so a power cut on either side strands nobody.
  */
-import { createHash, randomBytes, randomUUID, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, locatorOf } from '../../protocol/codes.ts';
 import { bad, type Facts, good, type Result } from '../../protocol/fault.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
-import { hourMs, instant } from '../../protocol/time.ts';
-import {
-  checkKey,
-  checkOpen,
-  groupPassword,
-  type Invitation,
-  invitationEnd,
-  invitationTries,
-  normalizePassword,
-  spell,
-} from '../core/invitation.ts';
+import { hourMs } from '../../protocol/time.ts';
+import { checkKey, checkOpen } from '../core/invitation.ts';
 import { flatten, pathTo } from '../core/policy.ts';
 import type { Enrolment } from '../core/ports.ts';
 import { type Identity as DeviceIdentity, issueDevice } from './authority.ts';
-import { type Actor, addressesOf, audit, readIdentity, type Server } from './context.ts';
+import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice } from './documents.ts';
-import { findGroup } from './lookup.ts';
-import { readPins, readServerCertificates } from './pins.ts';
+import { checkPassword, type HeldInvitation, maxName, readInvitation } from './invitations.ts';
+import { readPins } from './pins.ts';
 import { readRequest } from './request.ts';
-import type { Database, Tables } from './tables.ts';
-
-export type Invited = {
-  readonly address: string;
-  readonly fingerprint: string;
-  readonly invitation: string;
-  readonly password: string;
-  readonly expiresAt: number;
-};
+import type { Database } from './tables.ts';
 
 const identityDays = 365;
 const refusedAction = 'enrolment-refused';
 const refusalsOnRecord = 100;
-const idLetters = 8;
-const passwordLetters = 12;
-const maxName = 120;
-
-/** Faults: `not-found` for the group, `bad-argument` for a name that is too long. */
-export async function invite(
-  server: Server,
-  actor: Actor,
-  wanted: { readonly name?: string; readonly group?: string },
-): Promise<Result<Invited>> {
-  if (wanted.name !== undefined && (wanted.name.trim() === '' || wanted.name.length > maxName))
-    return bad('bad-argument', { what: 'name' });
-  const id = spell(randomBytes(idLetters));
-  const password = spell(randomBytes(passwordLetters));
-  const salt = randomBytes(16);
-  const hash = await hashPassword(password, salt);
-  return transact(server.db, async (trx) => {
-    const identity = await readIdentity(trx);
-    const group = await findGroup(trx, wanted.group ?? identity.unassigned);
-    if (!group.ok) return group;
-    const now = server.clock();
-    const row: Tables['invitations'] = {
-      id,
-      name: wanted.name ?? null,
-      group_id: group.value.id,
-      salt: salt.toString('hex'),
-      hash: hash.toString('hex'),
-      tries_left: invitationTries,
-      expires_at: invitationEnd(now),
-      bound_to: null,
-      device_id: null,
-      used_at: null,
-      created_at: now,
-    };
-    await trx.insertInto('invitations').values(row).execute();
-    await audit(server, trx, { actor, action: 'invited', subject: id, facts: { group: group.value.name } });
-    const main = (await readServerCertificates(trx)).find(({ role }) => role === 'main');
-    return good({
-      address: addressesOf(identity).https,
-      fingerprint: main?.fingerprint ?? '',
-      invitation: id,
-      password: groupPassword(password),
-      expiresAt: row.expires_at,
-    });
-  });
-}
 
 /** Leaf and chain. Faults: `invitation-refused` (why is in the audit only), `csr-refused` and others of `readRequest`. */
 export async function enrol(server: Server, typed: Enrolment): Promise<Result<readonly Uint8Array[]>> {
@@ -168,59 +105,13 @@ export const confirm = (server: Server, device: string): Promise<Result<null>> =
     return good(null);
   });
 
-type Held = Invitation &
-  Pick<Tables['invitations'], 'id' | 'name' | 'salt' | 'hash'> & {
-    readonly group: string;
-    readonly deviceId: string | null;
-  };
 type Arrival = {
-  readonly invitation: Held;
+  readonly invitation: HeldInvitation;
   readonly key: string;
   readonly deviceId: string;
   readonly hardwareId: string;
   readonly issued: DeviceIdentity;
 };
-
-async function readInvitation(trx: Database, id: string): Promise<Held | null> {
-  const row = await trx.selectFrom('invitations').selectAll().where('id', '=', id).executeTakeFirst();
-  if (!row) return null;
-  return {
-    id: row.id,
-    name: row.name,
-    salt: row.salt,
-    hash: row.hash,
-    group: row.group_id,
-    deviceId: row.device_id,
-    triesLeft: row.tries_left,
-    expiresAt: instant(row.expires_at),
-    boundTo: row.bound_to,
-    usedAt: row.used_at === null ? null : instant(row.used_at),
-  };
-}
-
-/** A try is taken before the password is looked at and given back when it was right: guessing in parallel gains nothing. */
-async function checkPassword({ db, clock }: Server, { invitation: id, password }: Enrolment): Promise<Result<Held>> {
-  const taken = await transact(db, async (trx) => {
-    const held = await readInvitation(trx, id);
-    const open = checkOpen(held, clock());
-    if (!open.ok || !held) return open.ok ? bad('invitation-refused') : open;
-    await addTries(trx, id, -1);
-    return good(held);
-  });
-  if (!taken.ok) return taken;
-  const hash = await hashPassword(normalizePassword(password.slice(0, 64)), Buffer.from(taken.value.salt, 'hex'));
-  if (!timingSafeEqual(hash, Buffer.from(taken.value.hash, 'hex')))
-    return bad('invitation-refused', { reason: 'wrong password' });
-  await addTries(db, id, 1);
-  return taken;
-}
-
-const addTries = (trx: Database, id: string, count: number) =>
-  trx
-    .updateTable('invitations')
-    .set((row) => ({ tries_left: row('tries_left', '+', count) }))
-    .where('id', '=', id)
-    .execute();
 
 /** What the device may know is that it was refused; why goes to the audit. */
 async function refuse(
@@ -302,11 +193,4 @@ async function addDevice(server: Server, trx: Database, arrival: Arrival): Promi
   const facts = { name, invitation: invitation.id, fingerprint: issued.fingerprint };
   await audit(server, trx, { actor: 'server', action: 'enrolled', subject: deviceId, facts });
   return good(issued.chainDer);
-}
-
-/** RFC 7914 with N = 2^14: the password has 60 random bits, a short wait is enough. */
-function hashPassword(password: string, salt: Uint8Array): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    scrypt(password, salt, 32, (error, hash) => (error ? reject(error) : resolve(hash)));
-  });
 }

@@ -38,7 +38,7 @@ export async function readPins(trx: Database): Promise<ServerPins> {
   };
 }
 
-/** Key and chain of the main certificate, in PEM. Fault: `master-key-wrong`. */
+/** Key and chain of the main certificate, in PEM. Fault: `master-key-missing`. */
 export async function readListenerTls({ db, keys }: Pick<Server, 'db' | 'keys'>): Promise<Result<ListenerTls>> {
   const main = (await readServerCertificates(db)).find(({ role }) => role === 'main');
   if (!main) return bad('internal', { what: 'no main certificate' });

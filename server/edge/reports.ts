@@ -5,6 +5,7 @@ import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
 import type { AuditEvent, CheckinAnswer, CheckinRequest, Report, TimeStatement } from '../../protocol/schema.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { read } from '../../protocol/validate.ts';
+import type { Upward } from '../core/access.ts';
 import { datesAt, nextRevision } from '../core/revision.ts';
 import { questionsFor, takeNewer } from './adoption.ts';
 import { audit, readIdentity, type Server } from './context.ts';
@@ -20,7 +21,7 @@ const maxPresenceBytes = 1024;
 export async function receive(
   server: Server,
   device: string,
-  leaf: 'report' | 'event' | 'presence',
+  leaf: Upward,
   payload: Uint8Array,
 ): Promise<Result<null>> {
   const taken = await take(server, device, leaf, payload);
@@ -50,12 +51,7 @@ export function timeStatement(server: Server, aud: string, nonce: string): strin
   return signDocument('time', server.keys.policy.keyPkcs8, server.keys.policy.publicKey, body);
 }
 
-async function take(
-  server: Server,
-  device: string,
-  leaf: 'report' | 'event' | 'presence',
-  payload: Uint8Array,
-): Promise<Result<null>> {
+async function take(server: Server, device: string, leaf: Upward, payload: Uint8Array): Promise<Result<null>> {
   if (leaf === 'report') {
     const report = read('report', payload, maxReportBytes);
     if (!report.ok) return report;

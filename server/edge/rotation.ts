@@ -34,9 +34,6 @@ export type Switched = {
   readonly listeners: readonly (Probe & { readonly right: boolean })[];
 };
 
-/** Room for every device to hear of the reserve. */
-export const defaultActivationMs = 7 * dayMs;
-
 export async function listServerCertificates({ db }: Server): Promise<readonly ServerCertificateView[]> {
   const rows = await readServerCertificates(db);
   return rows.flatMap((row) => {

@@ -5,6 +5,7 @@
  */
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import { isSpelled, readSpelled, spell } from '../core/spelling.ts';
 
 const keyBytes = 32;
 const nonceBytes = 12;
@@ -16,8 +17,6 @@ export const maxSealedBytes = 256 * 1024 * 1024;
 /** 128 MiB and about half a second. Other values are read too, within `maxCost`, so that they can be raised one day. */
 const cost = { n: 2 ** 17, r: 8, p: 1 } as const;
 const maxCost = { n: 2 ** 20, r: 16, p: 4, bytes: 1024 * 1024 * 1024 } as const;
-/** Crockford's: no I, L, O, U. */
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const passphraseLength = 25;
 
 type Cost = { readonly n: number; readonly r: number; readonly p: number };
@@ -38,8 +37,7 @@ export function open(masterKey: Uint8Array, sealed: string): Result<Uint8Array> 
 
 /** 25 characters, 125 bits, in groups of five, to be written down on paper. */
 export function makePassphrase(): string {
-  const letters = [...randomBytes(passphraseLength)].map((byte) => alphabet[byte % alphabet.length]).join('');
-  return letters.replace(/(.{5})(?=.)/g, '$1-');
+  return spell(randomBytes(passphraseLength)).replace(/(.{5})(?=.)/g, '$1-');
 }
 
 /** JSON text that names its own key derivation, for a reader without this program. */
@@ -91,9 +89,8 @@ function derive(passphrase: string, salt: Buffer, { n, r, p }: Cost): Promise<Bu
 /** One of ours may be typed in any case, with or without hyphens, O for 0 and I or L for 1; others are only NFKC. */
 function normalize(passphrase: string): string {
   const text = passphrase.normalize('NFKC').trim();
-  const compact = text.toUpperCase().replace(/[\s-]/g, '').replaceAll('O', '0').replace(/[IL]/g, '1');
-  const ours = compact.length === passphraseLength && [...compact].every((letter) => alphabet.includes(letter));
-  return ours ? compact : text;
+  const compact = readSpelled(text);
+  return compact.length === passphraseLength && isSpelled(compact) ? compact : text;
 }
 
 function readEnvelope(sealed: string): Envelope | null {

@@ -1,7 +1,5 @@
 /** What time asks of the server. One tick looks at everything; nothing waits on a long timer. */
-
-import type { Result } from '../../protocol/fault.ts';
-import { good } from '../../protocol/fault.ts';
+import { good, type Result } from '../../protocol/fault.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { isResignDue } from '../core/revision.ts';
 import { dueAt } from '../core/role.ts';

@@ -12,7 +12,7 @@ import { checkDigitsHold, withCheckDigits } from '../../protocol/mod97.ts';
 import { readPem } from '../../protocol/pem.ts';
 import { instant, parseUtc } from '../../protocol/time.ts';
 import { check } from '../../protocol/validate.ts';
-import { normalizePassword } from '../../server/core/invitation.ts';
+import { readSpelled } from '../../server/core/spelling.ts';
 import { makeSigningKey, signDocument } from '../../server/edge/sign.ts';
 import { languageOf, sayFault, wordsOf } from '../../words/say.ts';
 import { assert, test } from '../harness.ts';
@@ -261,8 +261,8 @@ test('faults and sentences: any facts leave one line of bounded length that driv
 test('typed passwords and locales: any text (up to 200 characters)', () => {
   fc.assert(
     fc.property(text(200), (typed) => {
-      const normal = normalizePassword(typed);
-      assert.is(normalizePassword(normal), normal);
+      const normal = readSpelled(typed);
+      assert.is(readSpelled(normal), normal);
       assert.ok(normal.length <= 3 * typed.length);
       assert.ok(['en', 'ru'].includes(languageOf(typed)));
     }),

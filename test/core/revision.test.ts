@@ -1,16 +1,9 @@
 /** Revisions, invitations and rights: small pure rules of the server. */
 import { dayMs, hourMs, instant } from '../../protocol/time.ts';
-import {
-  checkKey,
-  checkOpen,
-  groupPassword,
-  type Invitation,
-  invitationEnd,
-  normalizePassword,
-  spell,
-} from '../../server/core/invitation.ts';
+import { checkKey, checkOpen, groupPassword, type Invitation, invitationEnd } from '../../server/core/invitation.ts';
 import { mayDo } from '../../server/core/permission.ts';
 import { datesAt, isResignDue, nextRevision, raisedRevision } from '../../server/core/revision.ts';
+import { readSpelled, spell } from '../../server/core/spelling.ts';
 import { assert, table, test } from '../harness.ts';
 
 const now = instant(1_800_000_000_000);
@@ -88,14 +81,14 @@ table(
     { name: 'O for zero, l and I for one', typed: 'ABCD-EFGH-Ol23' },
     { name: 'capital I for one', typed: 'ABCD-EFGH-OI23' },
   ],
-  ({ typed }) => assert.is(normalizePassword(typed), 'ABCDEFGH0123'),
+  ({ typed }) => assert.is(readSpelled(typed), 'ABCDEFGH0123'),
 );
 
 test('a password has 60 bits, five a letter, and reads back as it is shown', () => {
   const letters = spell(Uint8Array.from({ length: 256 }, (_, index) => index));
   assert.is(new Set(letters).size, 32);
   assert.is(groupPassword(spell(new Uint8Array(12))), '0000-0000-0000');
-  assert.is(normalizePassword(groupPassword(letters)), letters);
+  assert.is(readSpelled(groupPassword(letters)), letters);
 });
 
 test('the administrator may do everything there is', () => {

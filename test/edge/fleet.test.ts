@@ -9,7 +9,7 @@ import { hourMs, instant, minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { check } from '../../protocol/validate.ts';
 import { readIdentity } from '../../server/edge/context.ts';
-import { invite } from '../../server/edge/enrolment.ts';
+import { invite } from '../../server/edge/invitations.ts';
 import { showStatus } from '../../server/edge/overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from '../../server/edge/places.ts';
 import { setContacts, showPolicy } from '../../server/edge/policies.ts';

@@ -1,6 +1,6 @@
 /** Strangers who may ask without a certificate cannot fill the audit log. */
 import { hourMs, instant } from '../../protocol/time.ts';
-import { invite } from '../../server/edge/enrolment.ts';
+import { invite } from '../../server/edge/invitations.ts';
 import { listAudit } from '../../server/edge/overview.ts';
 import { value, withFleet } from '../fakes/fleet-server.ts';
 import { assert, test } from '../harness.ts';

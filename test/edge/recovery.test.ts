@@ -8,7 +8,7 @@ import { dayMs, instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { makeBackup, recoverFromKit, restoreBackup, setAdopting } from '../../server/edge/backup.ts';
 import { readIdentity } from '../../server/edge/context.ts';
-import { invite } from '../../server/edge/enrolment.ts';
+import { invite } from '../../server/edge/invitations.ts';
 import { readListenerTls } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice } from '../../server/edge/places.ts';
 import { addCertificates, setContacts, showPolicy } from '../../server/edge/policies.ts';
