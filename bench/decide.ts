@@ -3,20 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { question, type TrustRequest, verdict } from '../agent/core/decide.ts';
 import { openEngine } from '../native/engine.ts';
 import { parseCertificate, toPem } from '../protocol/certificate.ts';
 import { instant } from '../protocol/time.ts';
 import { issue } from '../test/fakes/issue.ts';
+import type { Row } from './row.ts';
 
-export type Row = {
-  readonly what: string;
-  readonly figure: string;
-  readonly floor: string;
-  readonly goal: string;
-  readonly met: boolean;
-};
 type Spread = { readonly p50: number; readonly p99: number };
 
 const goalMs = 0.5;
@@ -95,9 +88,3 @@ function measure(run: () => unknown, times: number): Spread {
 }
 
 const say = ({ p50, p99 }: Spread): string => `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`;
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
-  for (const row of await benchDecide())
-    process.stdout.write(
-      `${row.what.padEnd(48)}${row.figure.padEnd(32)}${row.floor.padEnd(34)}${row.goal}  ${row.met ? 'met' : 'missed'}\n`,
-    );
