@@ -1,3 +1,4 @@
+/** Instants, and the two spellings of a time that cross our wires. */
 declare const brand: unique symbol;
 
 /** Milliseconds since 1970-01-01T00:00:00Z, leap seconds ignored. */

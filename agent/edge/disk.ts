@@ -10,9 +10,9 @@
  * `current` is a link, not a file: its content is made and moved by the same atomic rename, with nothing to sync before.
  * It names number 0 before there is a first generation, so that one which was cut short is told from a lost link.
  * A generation counts once `current` has named it. Objects and manifest, and their names, are durable before that, in no
- * order among themselves; what a cut leaves behind earlier is named by nothing and swept later. The last three generations stay, those of a newer format beside
- * them, and every object and key that their manifests mention. A manifest that cannot be read at all stops sweeping
- * until it is older than the last three: nothing is wiped for being unreadable.
+ * order among themselves; what a cut leaves behind earlier is named by nothing and swept later. The last three generations
+ * stay, those of a newer format beside them, and every object and key that their manifests mention. A manifest that cannot
+ * be read at all stops sweeping until it is older than the last three: nothing is wiped for being unreadable.
  *
  * A private key is safe from sweeping until two generations were persisted after it was written, so that one that was on
  * its way already does not cost a registration its key. Keys found at start count as written then.
@@ -37,6 +37,7 @@ import {
   type Sound,
 } from './generations.ts';
 import { digestOf, type Manifest, manifestFormat, seal, unseal } from './manifest.ts';
+import { makeTurns } from './turns.ts';
 import { fileMode, quietly, type Written, writeAnew, writeImmutable } from './whole-file.ts';
 
 export type Disk = {
@@ -86,12 +87,7 @@ export async function openDisk(directory: string, files: Files): Promise<Disk> {
     files,
     known: { current: null, named: false, flips: 0, objects: new Map(), keys: new Map() },
   };
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
-    const turn = last.then(run);
-    last = turn.catch(() => null);
-    return turn;
-  };
+  const inTurn = makeTurns();
   /** Nothing is written over a state that cannot be read. */
   const writing = <T>(what: string, write: () => Promise<Result<T>>): Promise<Result<T>> =>
     inTurn(async () => {

@@ -117,6 +117,7 @@ export function openPerform(edges: Edges): Perform {
 }
 
 const callFailed = (call: Call, why: Fault): Happening => ({ type: 'call-failed', call, fault: why });
+
 async function credentialsOf({ key, chain }: Identity, storage: Storage): Promise<Result<Credentials>> {
   const pkcs8 = await storage.readKey(key);
   return pkcs8.ok ? good({ pkcs8: pkcs8.value, chain }) : pkcs8;

@@ -1,3 +1,4 @@
+/** Randomness from the system. */
 import { randomBytes } from 'node:crypto';
 
 export type Random = {

@@ -1,16 +1,11 @@
 /** The two calls behind enrolment, over mutual TLS: fetch the registration bundle, and say that it is safe here. */
-import type { Fault } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import type { Instant } from '../../protocol/time.ts';
-import { exchange, faultOfAnswer, type HttpAnswer } from './https.ts';
+import { exchange, faultOfAnswer, type HttpOutcome } from './https.ts';
 import type { Credentials } from './tls.ts';
 
 /** The time a served chain is judged at when an authority is accepted: the clock, never before the build. */
 export type Judging = { readonly at: () => Instant };
-export type Called =
-  | { readonly at: 'answered'; readonly answer: HttpAnswer }
-  | { readonly at: 'presented'; readonly der: string }
-  | { readonly at: 'failed'; readonly fault: Fault };
 export type CallOrder = {
   readonly address: string;
   readonly credentials: Credentials;
@@ -21,9 +16,9 @@ export type CallOrder = {
 const callTimeoutMs = 30_000;
 
 /** The bytes of the bundle, unjudged. Faults: those of `exchange`, and what the server answered. */
-export const fetchBundle = (order: CallOrder): Promise<Called> => call(order, 'GET', '/v1/bundle', null, 200);
+export const fetchBundle = (order: CallOrder): Promise<HttpOutcome> => call(order, 'GET', '/v1/bundle', null, 200);
 
-export const confirmBundle = (order: CallOrder): Promise<Called> =>
+export const confirmBundle = (order: CallOrder): Promise<HttpOutcome> =>
   call(order, 'POST', '/v1/bundle/confirm', '{}', 204);
 
 async function call(
@@ -32,7 +27,7 @@ async function call(
   path: string,
   body: string | null,
   wanted: number,
-): Promise<Called> {
+): Promise<HttpOutcome> {
   const outcome = await exchange({
     address: order.address,
     credentials: order.credentials,

@@ -13,6 +13,7 @@ import type { AuditEvent } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
 import { diskFault, errnoOf, type Files } from './files.ts';
 import { digestOf } from './manifest.ts';
+import { makeTurns } from './turns.ts';
 import { fileMode, quietly, writeAnew } from './whole-file.ts';
 
 export type Spool = {
@@ -70,12 +71,7 @@ export async function openSpool(folder: string, files: Files, limitBytes = defau
     state.dropped = 1;
     await quietly(() => files.rename(state.path, join(folder, 'events.damaged')));
   }
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(run: () => Promise<T>): Promise<T> => {
-    const turn = last.then(run);
-    last = turn.catch(() => null);
-    return turn;
-  };
+  const inTurn = makeTurns();
   const writing = (run: () => Promise<Result<null>>): Promise<Result<null>> =>
     inTurn(async () => {
       try {
