@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Status } from '../../protocol/schema.ts';
+import { openSession } from '../fakes/terminal.ts';
 import { findProgram } from '../programs.ts';
 
 export type Outcome = { readonly code: number; readonly out: string; readonly err: string };
@@ -133,29 +134,22 @@ const openConsole = (node: string, device: Device, folder: string, width: number
 
 /** A command in a pseudo-terminal of its own. */
 export function openTerminal(title: string, command: string, width = 80, height = 24) {
-  const name = `thintrust-${process.pid}-${title}`;
-  const tmux = (args: readonly string[]): Promise<string> =>
-    new Promise((done) => {
-      const env = { ...process.env, LANG: 'C.UTF-8' };
-      execFile('tmux', ['-f', '/dev/null', '-L', name, ...args], { env }, (_, out) => done(out));
-    });
-  const ready = tmux(['new-session', '-d', '-x', String(width), '-y', String(height), command]);
-  const read = async (): Promise<string> => {
-    await ready;
-    return tmux(['capture-pane', '-p']);
-  };
+  const socket = join(tmpdir(), `thintrust-${process.pid}-${title}.tmux`);
+  const opening = openSession({ socket, command, environment: {}, width, height });
+  const read = async (): Promise<string> => (await opening).screen();
   return {
     read,
     /** Waits until the screen shows this. */
-    see: (wanted: RegExp): Promise<string> =>
-      until(`the screen shows ${wanted}`, read, (screen) => wanted.test(screen)),
+    see: async (wanted: RegExp): Promise<string> => (await opening).shows(wanted, patienceMs),
     /** Names of keys as tmux has them (`Enter`, `C-q`), or text. */
     type: async (...keys: readonly string[]): Promise<void> => {
-      await ready;
-      for (const key of keys)
-        await tmux(['send-keys', ...(key.length > 1 && !/^[A-Z]/.test(key) ? ['-l', key] : [key])]);
+      const { press, type } = await opening;
+      for (const key of keys) await (key.length > 1 && !/^[A-Z]/.test(key) ? type(key) : press(key));
     },
-    close: (): Promise<string> => tmux(['kill-server']),
+    close: async (): Promise<void> => {
+      await (await opening).close();
+      rmSync(socket, { force: true });
+    },
   };
 }
 

@@ -8,8 +8,8 @@ import type { Status } from '../../protocol/schema.ts';
 import type { Language } from '../../words/say.ts';
 import { wordsOf } from '../../words/say.ts';
 import { type ConsoleAgent, serveConsoleAgent } from '../fakes/console-agent.ts';
+import { openSession, type TerminalSession } from '../fakes/terminal.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { openSession, type TerminalSession } from './session.ts';
 import { locked, now, registered, registering, replacing, unregistered } from './statuses.ts';
 
 needs(['tmux']);
