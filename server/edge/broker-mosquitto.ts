@@ -23,7 +23,8 @@ import {
 import type { Broker, Clock, Fleet, ListenerTls, Log } from '../core/ports.ts';
 import type { Authority } from './authority.ts';
 import { writeDurable } from './files.ts';
-import { type Door, makeCredentials, openLink, servedCertificate, takeOver } from './mosquitto-link.ts';
+import { servedCertificate } from './listener.ts';
+import { type Door, makeCredentials, openLink, takeOver } from './mosquitto-link.ts';
 import { makeMarker } from './mosquitto-marker.ts';
 import { maxPacketBytes } from './packet-guard.ts';
 
@@ -213,8 +214,7 @@ async function hear({ fleet, log }: MosquittoOptions, topic: string, payload: Ui
  * Waits until a listener shows this certificate. Not at once: mosquitto 2.0.11 has been seen to crash (double free) when a
  * connection came in the moment it read its files again.
  */
-async function untilServed({ host, port }: Endpoint, pem: string, log: Log): Promise<void> {
-  const endpoint = { host: ['0.0.0.0', '::'].includes(host) ? 'localhost' : host, port };
+async function untilServed(endpoint: Endpoint, pem: string, log: Log): Promise<void> {
   for (const until = performance.now() + reloadTimeoutMs; ; ) {
     await delay(reloadPollMs);
     const served = await servedCertificate(endpoint);

@@ -4,10 +4,11 @@
  */
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { SecureContextOptions, Server, TLSSocket } from 'node:tls';
+import { connect, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Instant } from '../../protocol/time.ts';
+import type { Endpoint } from '../core/mosquitto.ts';
 import type { ClientProof, ListenerTls, Log } from '../core/ports.ts';
 
 export type Bounds = {
@@ -18,6 +19,7 @@ export type Bounds = {
 };
 
 export const handshakeTimeoutMs = 10_000;
+const probeTimeoutMs = 5000;
 export const defaultBounds: Bounds = { maxConnections: 20_000, maxHandshakes: 1000 };
 
 /** TLS 1.3, and of TLS 1.2 only what has forward secrecy and an AEAD (RFC 9325 §4.2). */
@@ -83,6 +85,25 @@ export function proofOf(socket: TLSSocket, now: Instant): Result<ClientProof> {
   if (refusal === 'CERT_HAS_EXPIRED' || (refusal === '' && notAfter < now)) return bad('expired', { notAfter });
   if (refusal !== '') return bad('identity-refused', { reason: refusal.slice(0, 100) });
   return good({ issuer, serial, fingerprint, commonName: owner });
+}
+
+/**
+ * DER of the certificate a listener shows to a stranger, or null where none comes within 5 s. It is only looked at: nothing
+ * is sent, nothing trusted.
+ */
+export function servedCertificate({ host, port }: Endpoint): Promise<Uint8Array | null> {
+  const at = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return new Promise((resolve) => {
+    const socket = connect({ host: at, port, rejectUnauthorized: false, timeout: probeTimeoutMs });
+    const end = (certificate: Uint8Array | null) => {
+      socket.destroy();
+      resolve(certificate);
+    };
+    socket.once('secureConnect', () => end(socket.getPeerX509Certificate()?.raw ?? null));
+    socket.once('timeout', () => end(null));
+    socket.on('error', () => end(null));
+    socket.once('close', () => end(null));
+  });
 }
 
 const endpoint = (socket: Socket): string => `${socket.remoteAddress} ${socket.remotePort}`;

@@ -1,6 +1,6 @@
 /** The server as a client of an outside broker: MQTT 5 over mutual TLS, the broker's certificate pinned exactly. */
 import { generateKeyPairSync } from 'node:crypto';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect } from 'node:tls';
 import { type IClientOptions, MqttClient } from 'mqtt';
 import { toPem } from '../../protocol/certificate.ts';
 import type { Instant } from '../../protocol/time.ts';
@@ -38,7 +38,6 @@ const answerTimeoutMs = 30_000;
 const keepAliveSeconds = 30;
 const sessionSeconds = 30 * 24 * 3600;
 const serviceDays = 397;
-const handshakeTimeoutMs = 5000;
 
 /** The server's own client certificate, new at every start. */
 export async function makeCredentials(authority: Authority, now: Instant): Promise<Credentials> {
@@ -124,20 +123,6 @@ export async function takeOver(door: Door, clientId: string, forget: boolean): P
     client.on('error', () => {});
     client.end(true);
   }
-}
-
-/** DER of the certificate a listener shows, or null where nobody listens. */
-export function servedCertificate({ host, port }: Endpoint): Promise<Uint8Array | null> {
-  return new Promise((resolve) => {
-    const socket: TLSSocket = connect({ host, port, rejectUnauthorized: false, timeout: handshakeTimeoutMs });
-    const end = (certificate: Uint8Array | null) => {
-      socket.destroy();
-      resolve(certificate);
-    };
-    socket.once('secureConnect', () => end(socket.getPeerX509Certificate()?.raw ?? null));
-    socket.once('timeout', () => end(null));
-    socket.on('error', () => end(null));
-  });
 }
 
 /** The accepted certificates are anchors themselves (RFC 5280 §6.1 starts there), so the name says nothing more. */

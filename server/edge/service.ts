@@ -1,7 +1,6 @@
 /** A running server: listeners, broker, administration socket, and the tick that keeps everything up to date. */
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { connect as connectTls } from 'node:tls';
 import { fingerprintOf } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { minuteMs, secondMs } from '../../protocol/time.ts';
@@ -11,6 +10,7 @@ import { addressesOf, type Identity, type Probe, readIdentity, type Server } fro
 import { serveDevices } from './device-http.ts';
 import { allDevices, makeFleet } from './fleet.ts';
 import { rewriteKit } from './kit.ts';
+import { servedCertificate } from './listener.ts';
 import { readListenerTls, readPins } from './pins.ts';
 import { makePublisher, queueEverything } from './publishing.ts';
 import { tick } from './upkeep.ts';
@@ -30,7 +30,6 @@ export type Service = { readonly ready: Ready; readonly close: () => Promise<voi
 export const controlSocket = 'control.sock';
 const tickMs = minuteMs;
 const drainMs = 5 * secondMs;
-const probeTimeoutMs = 5 * secondMs;
 
 /** Fault: `busy` when a server runs in this directory already, `master-key-missing`. Throws when a port cannot be had. */
 export async function startService(server: Server, startBroker: StartBroker): Promise<Result<Service>> {
@@ -118,21 +117,8 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** What a listener shows to a stranger. The certificate is only looked at: nothing is sent, nothing trusted. */
-function probe(listener: string, host: string, port: number): Promise<Probe> {
-  const at = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return new Promise((resolve) => {
-    const socket = connectTls({ host: at, port, rejectUnauthorized: false, timeout: probeTimeoutMs });
-    const end = (fingerprint: string | null) => {
-      socket.end();
-      resolve({ listener, fingerprint });
-    };
-    socket.on('secureConnect', () => {
-      const peer = socket.getPeerX509Certificate();
-      end(peer ? fingerprintOf(peer.raw) : null);
-    });
-    socket.on('timeout', () => socket.destroy());
-    socket.on('error', () => end(null));
-    socket.on('close', () => end(null));
-  });
+/** Which certificate a listener shows to a stranger. */
+async function probe(listener: string, host: string, port: number): Promise<Probe> {
+  const served = await servedCertificate({ host, port });
+  return { listener, fingerprint: served && fingerprintOf(served) };
 }
