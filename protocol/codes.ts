@@ -41,7 +41,7 @@ export type Explanation = { readonly confirmationCode: string; readonly replacem
 
 /** Counters are persisted, start at random, rise by one per request and wrap here. */
 export const counterSpan = 100_000;
-export const secretBytes = 32;
+const secretBytes = 32;
 
 const confirmationDigits = 16;
 const replacementDigits = 12;

@@ -2,7 +2,7 @@
 import { encode } from 'uqr';
 
 /** Modules of light around a QR code, ISO/IEC 18004 §9.1: readers need four. */
-export const quietZone = 4;
+const quietZone = 4;
 
 /** The QR code of decimal digits as dots, quiet zone included; true is dark. */
 export const qrDots = (digits: string): readonly (readonly boolean[])[] =>

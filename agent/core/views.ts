@@ -60,7 +60,7 @@ export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   return [...server, ...pushed, ...counted].filter((each) => !blocked.has(each.fingerprint));
 }
 
-export function faultsOf(state: State, now: Now): Fault[] {
+function faultsOf(state: State, now: Now): Fault[] {
   const clock = clockOf(state, now);
   const policy = state.held.policy?.policy;
   const standing = Object.values(state.faults);

@@ -13,7 +13,7 @@ export type Clock = {
  * Node cannot call adjtimex(2). systemd-timesyncd creates this file at its first synchronization of a boot; with another
  * NTP client its unit must create it (documented in the operator's guide). A file below /run is gone after a reboot.
  */
-export const timesyncFile = '/run/systemd/timesync/synchronized';
+const timesyncFile = '/run/systemd/timesync/synchronized';
 
 export function openClock(syncedFile: string = timesyncFile): Clock {
   const started = performance.now();

@@ -39,7 +39,7 @@ export type Parsed =
 
 const stateVariable = 'THINTRUST_SERVER_STATE';
 
-export function formOf({ name, positionals, optional = 0, options }: Command): string {
+function formOf({ name, positionals, optional = 0, options }: Command): string {
   const fixed = positionals.map((word, index) => (index >= positionals.length - optional ? `[${word}]` : word));
   const named = Object.values(options).map(({ text, required }) => {
     const form = /^(--\S+(?: \S+)?)/.exec(words.options[text])?.[1] ?? '';
@@ -48,7 +48,7 @@ export function formOf({ name, positionals, optional = 0, options }: Command): s
   return [name, ...fixed, ...named].join(' ');
 }
 
-export function helpOf(command: Command): string {
+function helpOf(command: Command): string {
   const own = Object.values(command.options).map(({ text }) => words.options[text]);
   const options = [...own, words.common.state, words.common.json, words.common.help];
   return [
@@ -62,7 +62,7 @@ export function helpOf(command: Command): string {
   ].join('\n');
 }
 
-export function helpOfAll(commands: readonly Command[]): string {
+function helpOfAll(commands: readonly Command[]): string {
   const widest = Math.max(...commands.map(({ name }) => name.length));
   return [
     words.title,

@@ -23,7 +23,7 @@ const { progress, values } = words;
 const defaultHost = '127.0.0.1';
 const defaultPorts = { https: 443, mqtt: 8883 };
 
-export const systemClock: Clock = () => instant(Date.now());
+const systemClock: Clock = () => instant(Date.now());
 
 /** Lower case, fields, one line each, on standard error. */
 export const journal: Log = (level, message, facts: Facts = {}) => {
@@ -32,7 +32,7 @@ export const journal: Log = (level, message, facts: Facts = {}) => {
   process.stderr.write(`${level}: ${message}${fields.join('')}\n`);
 };
 
-export const surroundings = (directory: string): Surroundings => ({
+const surroundings = (directory: string): Surroundings => ({
   directory,
   clock: systemClock,
   log: journal,
