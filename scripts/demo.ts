@@ -17,17 +17,19 @@ You are the administrator too. In a second terminal, in this folder:
   export THINTRUST_SERVER_STATE=${server}
   npx thintrust-server group add Office
   npx thintrust-server device move demo --group Office
-  npx thintrust-server policy add-certificate Office --purpose rdp ${folder}/rdp-root.pem
-  npx thintrust-server policy add-certificate Office --purpose log ${folder}/log-server.pem
-  npx thintrust-server policy set-contacts Office --name 'Service desk' --phone '+7 000 000-00-00'
+  npx thintrust-server policy add-certificate Office --purpose rdp ${folder}/rdp.pem
+  npx thintrust-server policy add-certificate Office --purpose log ${folder}/log.pem
+  npx thintrust-server policy set-contacts Office --name Desk --phone '+7 000'
 A certificate change of the server that the device sees coming:
-  npx thintrust-server certificate schedule; npx thintrust-server certificate switch
-One that it misses: leave the console with Ctrl-Q (the device is off then), and twice
-  npx thintrust-server certificate schedule; npx thintrust-server certificate switch --override
-Power the device on again here, and answer the code that its screen shows:
+  npx thintrust-server certificate schedule
+  npx thintrust-server certificate switch
+One that it misses: leave the console with Ctrl-Q (the device is off then), twice
+schedule and switch as above but with switch --override, power the device on
+again here, and answer the code that its screen shows:
   npx thintrust-server code 'XXXX XXXX XXXX XXXX'
 The device's own command: npx thintrust status --runtime ${runtime}
-(All this is in ${folder}/administrator.txt; the recovery passphrase is in ${folder}/thintrust-server.log.)
+(This text: ${folder}/administrator.txt. The recovery passphrase of this server:
+${folder}/thintrust-server.log.)
 `;
 
 type Program = { readonly line: string; readonly stop: () => Promise<void> };
@@ -98,8 +100,8 @@ const showConsole = (): Promise<number | null> =>
   ending(spawn(process.execPath, [pathOf('thintrust-ui'), '--runtime', runtime, '--allow-exit'], { stdio: 'inherit' }));
 
 mkdirSync(folder, { recursive: true, mode: 0o700 });
-copyFileSync('test/vectors/certificates/authority.pem', join(folder, 'rdp-root.pem'));
-copyFileSync('test/vectors/certificates/leaf.pem', join(folder, 'log-server.pem'));
+copyFileSync('test/vectors/certificates/authority.pem', join(folder, 'rdp.pem'));
+copyFileSync('test/vectors/certificates/leaf.pem', join(folder, 'log.pem'));
 writeFileSync(join(folder, 'administrator.txt'), sheet.trimStart());
 
 say('· starting the Administration Server (its authority, certificate and policy key are made on first start)');

@@ -44,6 +44,8 @@ export async function initialise(
   const material = await makeMaterial(choices, around.clock);
   const passphrase = makePassphrase();
   const base = await sealBase(material.secrets, passphrase);
+  // A directory that cannot be made is found out before anyone writes a passphrase down.
+  mkdirSync(around.directory, { recursive: true, mode: 0o700 });
   announce(passphrase);
   return build(around, { ...material, base }, 'initialised');
 }

@@ -67,14 +67,23 @@ async function tell(system: System, serverArguments: readonly string[]): Promise
     const listed = await good(system.thintrust(first, ['certificates']));
     assert.match(listed, /RDP server +authority[\s\S]*Log server +leaf/);
 
-    // SIGKILL at any moment and start again: the same.
+    // SIGKILL while policies arrive, at moments all over their way, and start again: the same as if nothing had happened.
     const before = held(await statusOf(system, first));
-    for (let again = 0; again < 3; again++) {
+    for (const [round, afterMs] of [0, 20, 60, 120, 250, 500].entries()) {
+      await good(system.admin(['policy', 'set-contacts', 'Office', '--name', `Service desk ${round}`]));
+      await new Promise((wake) => setTimeout(wake, afterMs));
       await system.powerOff(first);
       await system.powerOn(first);
     }
-    await whenStatus(system, first, 'connected again', (status) => status.link?.at === 'connected');
-    assert.equal(held(await statusOf(system, first)), before);
+    await good(system.admin(['policy', 'set-contacts', 'Office', '--name', 'Service desk']));
+    const settled = await whenStatus(
+      system,
+      first,
+      'the last policy after many kills',
+      (status) => status.contacts?.name === 'Service desk' && status.link.at === 'connected',
+    );
+    assert.equal(held(settled), before);
+    assert.equal(settled.faults, []);
     await screen.see(/Connection +connected/);
 
     // The reserve comes ahead; the gate names who lacks it; the switch asks no question.
