@@ -4,11 +4,12 @@
  * ends it.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, fault, type Result } from '../../protocol/fault.ts';
 import { maxControlBytes } from '../../protocol/limits.ts';
 import type { Status } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
 import type { Ask, Happening } from '../core/shape.ts';
+import { readBody } from './body.ts';
 import type { Listening } from './sockets.ts';
 
 export type Right = 'console' | 'read';
@@ -83,7 +84,7 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
     '/register': {
       method: 'POST',
       run: async (call) => {
-        const body = await readBody(call.request);
+        const body = await bodyOf(call.request);
         const order = body.ok ? read('registerRequest', body.value, maxControlBytes) : body;
         if (order.ok) ask(call, 202, { do: 'register', order: order.value });
         else refuse(call.response, order.fault);
@@ -92,7 +93,7 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
     '/code': {
       method: 'POST',
       run: async (call) => {
-        const body = await readBody(call.request);
+        const body = await bodyOf(call.request);
         const typed = body.ok ? read('codeRequest', body.value, maxControlBytes) : body;
         if (typed.ok) ask(call, 200, { do: 'code', code: typed.value.code });
         else refuse(call.response, typed.fault);
@@ -162,17 +163,11 @@ async function serve(routes: Readonly<Record<string, Route>>, call: Call): Promi
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Result<Uint8Array>> {
+async function bodyOf(request: IncomingMessage): Promise<Result<Uint8Array>> {
   const declared = Number(request.headers['content-length'] ?? 0);
-  if (declared > maxControlBytes) return bad('too-large', { bytes: declared, limit: maxControlBytes });
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    bytes += chunk.length;
-    if (bytes > maxControlBytes) return bad('too-large', { limit: maxControlBytes });
-    chunks.push(chunk);
-  }
-  return good(Buffer.concat(chunks));
+  return declared > maxControlBytes
+    ? bad('too-large', { bytes: declared, limit: maxControlBytes })
+    : readBody(request, maxControlBytes);
 }
 
 function send(response: ServerResponse, status: number, json: string): void {

@@ -5,6 +5,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { bad, type Fault, fault, good, type Result, readFault } from '../../protocol/fault.ts';
+import { readBody } from './body.ts';
 import { faultOfSocket, openTls, type TlsOrder } from './tls.ts';
 
 export type HttpOrder = Omit<TlsOrder, 'timeoutMs'> & {
@@ -86,18 +87,9 @@ function ask(order: HttpOrder, socket: TLSSocket, timeoutMs: number): Promise<Re
 }
 
 async function collect(response: IncomingMessage, limit: number): Promise<Result<Omit<HttpAnswer, 'fingerprint'>>> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response) {
-    bytes += chunk.length;
-    if (bytes > limit) return bad('too-large', { limit });
-    chunks.push(chunk);
-  }
-  return good({
-    status: response.statusCode ?? 0,
-    type: response.headers['content-type'] ?? '',
-    body: Buffer.concat(chunks),
-  });
+  const body = await readBody(response, limit);
+  if (!body.ok) return body;
+  return good({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', body: body.value });
 }
 
 function faultOfExchange(error: Error, order: HttpOrder): Fault {
