@@ -52,7 +52,7 @@ const faultShape = Type.Object(
   closed,
 );
 
-// --- signed documents -------------------------------------------------------------------------------------------------
+// signed documents
 
 const signed = {
   aud: text(200),
@@ -127,7 +127,7 @@ export const timeStatement = Type.Object(
   open,
 );
 
-// --- registration -----------------------------------------------------------------------------------------------------
+// registration
 
 export const registrationBundle = Type.Object(
   {
@@ -148,7 +148,7 @@ export const registrationBundle = Type.Object(
   open,
 );
 
-// --- device to server -------------------------------------------------------------------------------------------------
+// device to server
 
 const heldCertificate = Type.Object({ fingerprint: sha256, purpose, source }, open);
 const pinSummary = Type.Object({ current: sha256, reserve: nullable(sha256), previous: nullable(sha256) }, open);
@@ -214,7 +214,7 @@ export const checkinAnswer = Type.Object(
   open,
 );
 
-// --- control API of the agent (Unix sockets) --------------------------------------------------------------------------
+// control API of the agent (Unix sockets)
 
 export const registerRequest = Type.Object(
   {
@@ -302,7 +302,7 @@ export const status = Type.Object(
   closed,
 );
 
-// --- files of the agent ------------------------------------------------------------------------------------------------
+// files of the agent
 
 const keyRef = Type.Object({ kind: Type.Literal('file'), sha256 }, closed);
 const identity = Type.Object({ key: keyRef, chain: Type.Array(der, { minItems: 1, maxItems: 16 }) }, closed);
@@ -384,7 +384,7 @@ export const agentCounters = Type.Object(
   closed,
 );
 
-// --- thintrust decide --batch -----------------------------------------------------------------------------------------
+// thintrust decide --batch
 
 /** PEM, RFC 7468; how many bytes of DER are too many is judged after decoding. */
 const pem = text(maxBatchLineBytes);
