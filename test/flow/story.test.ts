@@ -146,7 +146,7 @@ async function tell(system: System, serverArguments: readonly string[]): Promise
 
 async function replaceByCode(system: System, device: Device, screen: Screen): Promise<void> {
   const shown = await screen.see(/Certificate replacement required[\s\S]*Service desk/);
-  assert.match(shown, /[▀▄█]{8}/, 'a QR code');
+  assert.match(shown, /█▀▀▀▀▀█.*█▀▀▀▀▀█/, 'the finder patterns of a QR code');
   const confirmation = /\b\d{4} \d{4} \d{4} \d{4}\b/.exec(shown)?.[0] ?? '';
   const answered = await json(system.admin(['code', confirmation, '--json']));
   const replacement = String((answered as Record<string, unknown>)['replacementCode']).replaceAll(' ', '');
