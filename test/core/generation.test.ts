@@ -251,7 +251,7 @@ test('keys a generation needs', () => {
     fc.property(durable, (each) => {
       assert.is(keysOf(each).length, each.registration.at === 'unregistered' ? 0 : 1);
     }),
-    { numRuns: 1000 },
+    { numRuns: 10_000 },
   );
 });
 
