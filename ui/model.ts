@@ -61,6 +61,8 @@ export type Model = {
   readonly note: Note | null;
   /** The registration form opens by itself only once. */
   readonly registrationOffered: boolean;
+  /** What the registration form held when it was left, without the password. */
+  readonly typed: RegistrationScreen['fields'];
   /** Confirmation code of the replacement whose window has already opened by itself. */
   readonly replacementOffered: string | null;
 };
@@ -118,6 +120,7 @@ export const start = (given: Start): Model => ({
   stack: [mainScreen],
   note: null,
   registrationOffered: false,
+  typed: registrationScreen.fields,
   replacementOffered: null,
 });
 

@@ -1,6 +1,6 @@
 /** Keys in the main window, the registration form and the two replacement windows. Pure. */
 import { become, type Decision, pop, push, stay, toMain, turn } from './decision.ts';
-import { edit, type InputRule } from './input.ts';
+import { edit, emptyInput, type InputRule } from './input.ts';
 import {
   type CodeScreen,
   codeLength,
@@ -43,12 +43,12 @@ export function mainKey(model: Model, screen: { readonly at: 'main' }, key: Key)
   if (key.name !== 'enter') return stay(model);
   if (selected === 'replacement') return push(model, { at: 'replacement' });
   if (selected === 'notices') return push(model, { at: 'notices', top: 0 });
-  if (selected === 'registration') return push(model, registrationScreen);
+  if (selected === 'registration') return push(model, { ...registrationScreen, fields: model.typed });
   return push(model, { at: 'certificates', selected: null, top: 0 });
 }
 
 export function registrationKey(model: Model, screen: RegistrationScreen, key: Key): Decision {
-  if (key.name === 'escape') return pop(model);
+  if (key.name === 'escape') return pop({ ...model, typed: { ...screen.fields, password: emptyInput } });
   if (key.name === 'f3') return become(model, { ...screen, reveal: !screen.reveal });
   if (screen.pending) return stay(model);
   const ring = [...fields, 'register' as const];

@@ -81,7 +81,8 @@ function offerRegistration(model: Model, before: Status | null): Model {
   const open = model.stack.some(({ at }) => at === 'registration');
   if (value.at === 'registered' && (open || (before && before.at !== 'registered'))) {
     const stack = without(model.stack, ['registration']);
-    return { ...model, stack, note: before && before.at !== 'registered' ? { type: 'registered' } : model.note };
+    const typed = registrationScreen.fields;
+    return { ...model, stack, typed, note: before && before.at !== 'registered' ? { type: 'registered' } : model.note };
   }
   if (value.at === 'unregistered' && before?.at === 'registering' && open) {
     const reason = value.faults.at(-1) ?? value.link.fault;

@@ -226,6 +226,26 @@ table(
   },
 );
 
+test('a form that was left comes back as it was, without the password, until the device is registered', () => {
+  const typed = [
+    arrive(unregistered),
+    ...type('ksc.example.com:443'),
+    ...press('tab'),
+    ...type('3fa9'),
+    ...press('tab', 'tab'),
+    ...type('secret'),
+  ];
+  const again = topScreen(at([...typed, ...press('escape', 'enter')]));
+  assert.is(again.at, 'registration');
+  if (again.at !== 'registration') return;
+  assert.equal(
+    [again.fields.address.text, again.fields.fingerprint.text, again.fields.password.text],
+    ['ksc.example.com:443', '3fa9', ''],
+  );
+  const later = at([...typed, ...press('escape'), arrive(registered), arrive(unregistered)]);
+  assert.is(later.typed.address.text, '');
+});
+
 test('a whole code is sent, half a code is not, and none while locked', () => {
   const typed = at([arrive(replacing), ...press('enter'), ...type('1234 5678 9012')]);
   assert.equal(update(typed, { type: 'key', key: { name: 'enter' } }).commands, [
