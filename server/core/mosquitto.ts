@@ -56,7 +56,6 @@ export function mosquittoConfiguration(plan: MosquittoPlan): string {
     `max_packet_size ${maxPacketBytes}`,
     `max_keepalive ${maxKeepAliveSeconds}`,
     `max_queued_messages ${maxQueuedMessages}`,
-    'persistent_client_expiration 1m',
     'retain_available true',
     '',
     '# Devices. The client id is the certificate’s name, whatever a client says.',

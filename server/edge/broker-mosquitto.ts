@@ -210,10 +210,7 @@ async function hear({ fleet, log }: MosquittoOptions, topic: string, payload: Ui
   return received.fault.kind === 'rejected';
 }
 
-/**
- * Waits until a listener shows this certificate. Not at once: mosquitto 2.0.11 has been seen to crash (double free) when a
- * connection came in the moment it read its files again.
- */
+/** Waits until a listener shows this certificate. */
 async function untilServed(endpoint: Endpoint, pem: string, log: Log): Promise<void> {
   for (const until = performance.now() + reloadTimeoutMs; ; ) {
     await delay(reloadPollMs);

@@ -7,7 +7,7 @@ import type { Broker, ListenerTls } from '../../server/core/ports.ts';
 import { makeCrl } from '../../server/edge/authority.ts';
 import { type MosquittoFiles, mosquittoBroker, writeMosquittoFiles } from '../../server/edge/broker-mosquitto.ts';
 import { makeCredentials, takeOver } from '../../server/edge/mosquitto-link.ts';
-import { makeListenerTls, now } from '../fakes/identities.ts';
+import { makeDevice, makeListenerTls, now } from '../fakes/identities.ts';
 import { freePort, type Mosquitto, startMosquitto } from '../fakes/mosquitto.ts';
 import { assert, needs, rejects, test } from '../harness.ts';
 import {
@@ -134,6 +134,8 @@ test('a mosquitto that comes back from an older store is found out too', () =>
 test('a mosquitto that stopped in order has forgotten nothing', () =>
   withStand(async (setting, stand) => {
     await setting.broker.publish(policyTopic(groupA), 'kept', true);
+    // Comes after the marker, so the marker is there when this is.
+    await setting.broker.publish(deviceLeafTopic(setting.one.id, 'command'), 'after it', false);
     await stand.mosquitto.stop();
     await stand.startAgain();
     await publishWhenUp(setting.broker, policyTopic(groupB), 'other');
@@ -190,6 +192,24 @@ test('devices removed within one second are all revoked', () =>
     await untilTrue('two refusals', () => stand.mosquitto.log().match(/certificate verify failed/g)?.length === 2);
   }));
 
+// 2.0.11 crashes here within seconds when sessions may expire.
+test('a mosquitto that is told to read its files again and again while devices come and go lives on', () =>
+  withStand(async (setting, { files }) => {
+    const fleet = [setting.one, setting.two];
+    for (let more = 0; more < 2; more++) fleet.push(await makeDevice(setting.authorities.client));
+    const reload = async () => {
+      process.kill(Number(await readFile(join(files.directory, 'pid'), 'utf8')), 'SIGHUP');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    for (let round = 0; round < 40; round++) {
+      const joining = fleet.map((device) => joinAs(setting, device, { will: lastWill(device.id) }));
+      for (const { client } of await Promise.all(joining)) client.stream.destroy();
+      await reload();
+      await reload();
+    }
+    await leave(await joinAs(setting, setting.one));
+  }));
+
 test('the service listener takes no device, and the listener of devices no server', () =>
   withStand(async (setting, { files }) => {
     const accepted = () => [leafOf(files.tls)];
@@ -213,6 +233,13 @@ test('another client authority is written, and that mosquitto must be restarted 
     assert.ok(warnings.some((text) => text.includes('must be restarted')));
     assert.is(await readFile(join(files.directory, 'clients.crt'), 'utf8'), clientAuthorities);
   }));
+
+const lastWill = (id: string) => ({
+  topic: deviceLeafTopic(id, 'presence'),
+  payload: Buffer.from('offline'),
+  qos: 1 as const,
+  retain: true,
+});
 
 const leafOf = ({ chain }: ListenerTls): string => `${chain.split('-----END', 1)}-----END CERTIFICATE-----\n`;
 

@@ -20,28 +20,17 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/**
- * Resolves when the port answers. Started by root it stays root, to read what only the test may read. With `restart` a
- * crash (2.0.11 has been seen to free twice on SIGHUP) is followed by a new start, as a service manager would.
- */
-export async function startMosquitto(configuration: string, port: number, restart = false): Promise<Mosquitto> {
+/** Resolves when the port answers. Started by root it stays root, to read what only the test may read. */
+export async function startMosquitto(configuration: string, port: number): Promise<Mosquitto> {
   const asRoot = process.getuid?.() === 0 && !/^user /m.test(await readFile(configuration, 'utf8'));
   if (asRoot) await appendFile(configuration, 'user root\n');
   let log = '';
-  let stopping = false;
-  const start = (): ChildProcess => {
-    const started = spawn(findProgram('mosquitto') ?? 'mosquitto', ['-c', configuration], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    started.stderr?.on('data', (chunk) => {
-      log += chunk;
-    });
-    started.once('exit', (_code, signal) => {
-      if (restart && signal !== null && !stopping) child = start();
-    });
-    return started;
-  };
-  let child = start();
+  const child = spawn(findProgram('mosquitto') ?? 'mosquitto', ['-c', configuration], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  child.stderr.on('data', (chunk) => {
+    log += chunk;
+  });
   while (!(await answers(port))) {
     if (child.exitCode !== null) throw new Error(`mosquitto ended:\n${log}`);
     await delay(20);
@@ -49,7 +38,6 @@ export async function startMosquitto(configuration: string, port: number, restar
   return {
     log: () => log,
     stop: async (signal = 'SIGTERM') => {
-      stopping = true;
       const ended = alive(child) ? once(child, 'exit') : null;
       if (ended) child.kill(signal);
       await ended;

@@ -11,6 +11,6 @@ export async function openOutsideBroker(system: System) {
   await good(system.admin(['mosquitto-config', directory]));
   const configuration = join(directory, 'mosquitto.conf');
   const port = Number(/^listener (\d+)/m.exec(readFileSync(configuration, 'utf8'))?.[1]);
-  const broker = await startMosquitto(configuration, port, true);
-  return { serverArguments: ['--broker', 'mosquitto', '--broker-dir', directory], close: broker.stop };
+  const broker = await startMosquitto(configuration, port);
+  return { serverArguments: ['--broker', 'mosquitto', '--broker-dir', directory], log: broker.log, close: broker.stop };
 }

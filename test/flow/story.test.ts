@@ -22,7 +22,8 @@ table('the story', rows, async ({ broker, runtime }) => {
   try {
     await tell(system, outside?.serverArguments ?? []);
   } catch (error) {
-    throw new Error(`${error}\n--- server\n${system.log('thintrust-server')}\n--- agent\n${system.log('thintrustd')}`);
+    const logs = ['thintrust-server', 'thintrustd'].map((name) => `--- ${name}\n${system.log(name)}`);
+    throw new Error([String(error), ...logs, '--- mosquitto', outside?.log().slice(-4000)].join('\n'));
   } finally {
     await outside?.close();
     await system.close();
