@@ -32,9 +32,10 @@ export const base64 = (issued: Issued | undefined): string => toBase64(issued?.d
 export const print = (issued: Issued | undefined): string => fingerprintOf(issued?.der ?? Buffer.alloc(0));
 
 export type Administration = ReturnType<typeof openAdministration>;
+/** All a server knows. It refers to nothing outside itself, so `structuredClone` makes another one. */
+type Knowledge = ReturnType<typeof freshKnowledge>;
 
-export function openAdministration(now: () => Instant) {
-  const serverId = randomUUID();
+function freshKnowledge() {
   const device = { id: '', name: 'thin-1', key: '', confirmed: false, chain: [] as string[] };
   const unassigned: Group = { id: randomUUID(), name: 'Unassigned', entries: [] };
   const office: Group = { id: randomUUID(), name: 'Office', entries: [] };
@@ -59,6 +60,11 @@ export function openAdministration(now: () => Instant) {
     tickets: 0,
     passwordTries: 0,
   };
+  return { serverId: randomUUID(), device, unassigned, office, state };
+}
+
+export function openAdministration(now: () => Instant, knowledge: Knowledge = freshKnowledge()) {
+  const { serverId, device, unassigned, office, state } = knowledge;
 
   const nextRevision = (audience: string): number => {
     const rev = Math.max((state.revisions.get(audience) ?? 0) + 1, now());
@@ -238,6 +244,7 @@ export function openAdministration(now: () => Instant) {
     sign('time', { aud: `${serverId}/device/${device.id}`, rev: 1, ...dates(), format: 1, nonce, time });
 
   return {
+    knowledge,
     state,
     device,
     office,

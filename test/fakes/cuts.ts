@@ -3,9 +3,19 @@
  * F32, F37). The disk forgets what was not synced, in a different way each time.
  */
 
-import { assert } from '../harness.ts';
+import { assert, table } from '../harness.ts';
 import { base64, logServer, print, rdpRoot, serverCertificates } from './administration.ts';
-import { counts, cutPower, type Device, live, openWorld, type Plan, type World } from './device.ts';
+import {
+  counts,
+  cutPower,
+  type Device,
+  live,
+  openWorld,
+  type Plan,
+  type World,
+  worldAfterCut,
+  worldIdentity,
+} from './device.ts';
 import { type Chapter, chapterOf, tellStory } from './story.ts';
 
 const story = (world: World, more: Partial<Plan> = {}): Plan => {
@@ -65,9 +75,55 @@ export async function cutAndFinish(cuts: readonly Partial<Plan>[]): Promise<void
     assert.is(ending, 'cut', `${ending} in ${chapterOf(world)}`);
     cutPower(world, index * 7919 + (cut.cutAfter ?? cut.cutDiskAfter ?? 0));
   }
-  const { ending, device } = await live(world, story(world));
+  await finish(world);
+}
+
+/** What a cut after an effect leaves, as a world of its own. */
+type Left = { readonly after: number; readonly world: World };
+
+/**
+ * Lives to the end, and gives what a cut after each effect on the way leaves. An effect that changes neither the disk nor
+ * the server leaves the world of the one before it; such a world is given once. `effects` counts them all.
+ */
+export async function worldsAfterCuts(
+  world: World,
+  seed: number,
+  known: Set<string>,
+): Promise<{ readonly effects: number; readonly left: readonly Left[] }> {
+  let effects = 0;
+  const left: Left[] = [];
+  const afterEffect = (performed: number): void => {
+    effects = performed;
+    const cut = worldAfterCut(world, seed + performed);
+    const identity = worldIdentity(cut);
+    if (!known.has(identity)) left.push({ after: performed, world: cut });
+    known.add(identity);
+  };
+  await finish(world, { afterEffect });
+  return { effects, left };
+}
+
+/** The story from here to its end, which is always the same. */
+export async function finish(world: World, more: Partial<Plan> = {}): Promise<void> {
+  const { ending, device } = await live(world, story(world, more));
   assert.is(ending, 'goal', `${ending} in ${chapterOf(world)}: ${JSON.stringify(device.status)}`);
   assertEnd(world, device);
 }
 
-export const upTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
+/**
+ * One of `parts` shares of the cut test by effects: the main job is killed after every effect n, each recovery from that is
+ * killed after every effect m, and what follows must reach the end. Nothing is sampled. Only the part of the story before
+ * a cut is not told again: worlds are copied at the cut. Share `part` takes every `parts`-th n.
+ */
+export async function tableOfCuts(part: number, parts: number): Promise<void> {
+  const known = new Set<string>();
+  const first = await worldsAfterCuts(openWorld(), 0, known);
+  const rows = first.left
+    .filter((_, index) => index % parts === part)
+    .map((each) => ({ name: `effect ${each.after}`, ...each }));
+  table('killed after an effect, and again after every effect of the recovery', rows, async ({ after, world }) => {
+    const second = await worldsAfterCuts(world, after * 7919, known);
+    assert.ok(second.effects > 3, `a recovery of ${second.effects} effects`);
+    for (const { world: cutTwice } of second.left) await finish(cutTwice);
+  });
+}

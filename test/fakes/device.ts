@@ -3,6 +3,8 @@
  * what was not synced, with time that moves only when nothing else can. Cuts and faults are steered from outside.
  */
 
+import { createHash } from 'node:crypto';
+import { serialize } from 'node:v8';
 import { initial, type State, step } from '../../agent/core/agent.ts';
 import type { Ask, Effect, Exported, Happening, Now } from '../../agent/core/shape.ts';
 import { type Disk, openDisk } from '../../agent/edge/disk.ts';
@@ -23,7 +25,7 @@ export type World = {
   disk: FakeDisk;
   /** True time; the device's clock is off by `clockErrorMs`. */
   readonly time: { trueMs: number; clockErrorMs: number; synced: boolean };
-  readonly random: () => number;
+  readonly chance: { seed: number };
 };
 
 /** What ends a run of the device. */
@@ -40,6 +42,8 @@ export type Plan = {
   readonly longestMs?: number;
   /** Stands in the way of an effect: gives what it leads to instead. */
   readonly instead?: (effect: Effect) => readonly Happening[] | null;
+  /** Called after each effect that counts, before anything it leads to: the moment of `cutAfter`. */
+  readonly afterEffect?: (performed: number) => void;
 };
 
 export type Device = {
@@ -53,12 +57,7 @@ export type Device = {
 
 export function openWorld(): World {
   const time = { trueMs: noon as number, clockErrorMs: 0, synced: false };
-  let seed = 1;
-  const random = () => {
-    seed = (seed * 1103515245 + 12345) % 2147483648;
-    return seed / 2147483648;
-  };
-  return { server: openAdministration(() => instant(time.trueMs)), disk: fakeDisk(), time, random };
+  return { server: openAdministration(() => instant(time.trueMs)), disk: fakeDisk(), time, chance: { seed: 1 } };
 }
 
 /** A loop of effects without end is a defect, and would hang the test. */
@@ -85,8 +84,8 @@ export async function live(world: World, plan: Plan): Promise<{ ending: Ending; 
     wall: instant(world.time.trueMs + world.time.clockErrorMs),
     uptimeMs: world.time.trueMs - startedMs,
     synced: world.time.synced,
-    random: world.random(),
-    nonce: Math.floor(world.random() * 1e12)
+    random: draw(world),
+    nonce: Math.floor(draw(world) * 1e12)
       .toString(16)
       .padStart(32, '0'),
   });
@@ -95,11 +94,12 @@ export async function live(world: World, plan: Plan): Promise<{ ending: Ending; 
     device.effects.push(effect);
     if (device.effects.length > maxEffects) throw new Error('the device does not come to rest');
     const outcome = plan.instead?.(effect) ?? (await performOne(effect));
-    if (counts(effect) && ++performed === plan.cutAfter) {
-      ending = 'cut';
-      return new Promise(() => {});
-    }
-    return outcome;
+    if (!counts(effect)) return outcome;
+    performed += 1;
+    plan.afterEffect?.(performed);
+    if (performed !== plan.cutAfter) return outcome;
+    ending = 'cut';
+    return new Promise(() => {});
   };
   const performOne = async (effect: Effect): Promise<readonly Happening[]> => {
     const network = world.server.perform(effect);
@@ -155,6 +155,24 @@ export function cutPower(world: World, seed: number): void {
   world.server.state.connection = null;
 }
 
+/** What `cutPower` would leave at this moment, as a world of its own; this one goes on. */
+export function worldAfterCut(world: World, seed: number): World {
+  const time = { ...world.time };
+  const server = openAdministration(() => instant(time.trueMs), structuredClone(world.server.knowledge));
+  const { state } = server;
+  Object.assign(state, { connection: null, tickets: 0 });
+  state.unacknowledged.clear();
+  return { server, disk: world.disk.crash(seed), time, chance: { ...world.chance } };
+}
+
+/** The same for two worlds after a cut whose futures differ by nothing but luck. */
+export const worldIdentity = ({ server, disk, time }: World): string =>
+  createHash('sha256')
+    .update(serialize(server.knowledge))
+    .update(JSON.stringify(time))
+    .update(disk.inventory())
+    .digest('hex');
+
 let requests = 0;
 export const ask = (what: Ask): Happening => ({ type: 'asked', request: ++requests, ask: what });
 
@@ -188,6 +206,11 @@ function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: 
 const nowhere = (): never => {
   throw new Error('the network is the fake administration');
 };
+
+function draw({ chance }: World): number {
+  chance.seed = (chance.seed * 1103515245 + 12345) % 2147483648;
+  return chance.seed / 2147483648;
+}
 
 /** Everything that can happen without the clock moving has happened: the loop uses promises only, no timers. */
 async function quiet(): Promise<void> {

@@ -10,6 +10,7 @@
  *
  * After `cutAfter(n)` nothing answers any more: the machine is off.
  */
+import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import type { FileFacts, Files, OpenFile } from '../../agent/edge/files.ts';
 import { generator, pick } from './chance.ts';
@@ -29,6 +30,8 @@ export type FakeDisk = {
   readonly crash: (seed: number) => FakeDisk;
   /** The same disk for the next process, after this one was killed: what is in the cache stays. */
   readonly kill: () => FakeDisk;
+  /** Names, modes and contents as text, without what is synced of them. */
+  readonly inventory: () => string;
   /** Whether a cut at this moment may leave exactly this below that name; null: nothing, not even the name. */
   readonly mayLeave: (path: string, content: Uint8Array | string | null) => boolean;
 };
@@ -154,6 +157,7 @@ function machine(root: FolderNode): FakeDisk {
       off = true;
       return machine(root);
     },
+    inventory: () => inventory(root).join('\n'),
     mayLeave: (path, content) => mayLeave(root, path.split('/').filter(Boolean), content),
   };
 }
@@ -210,6 +214,13 @@ function contentAfter({ data, synced, appended }: FileNode, next: () => number):
   const some = data.slice(0, least + Math.floor(next() * (data.length - least + 1)));
   const zeros = Buffer.concat([some, new Uint8Array(data.length - some.length)]);
   return pick([synced, data.slice(0, least), some, zeros, data], next);
+}
+
+function inventory(node: Node): string[] {
+  if (node.kind === 'link') return [node.target];
+  if (node.kind === 'file') return [`${node.mode} ${createHash('sha256').update(node.data).digest('hex')}`];
+  const names = [...node.names].sort(([a], [b]) => (a < b ? -1 : 1));
+  return [`${node.mode}`, ...names.flatMap(([name, child]) => inventory(child).map((line) => `${name}/${line}`))];
 }
 
 function mayHold({ data, synced, appended }: FileNode, bytes: Uint8Array): boolean {
