@@ -9,10 +9,10 @@ import { openEngine } from '../native/engine.ts';
 import { fault } from '../protocol/fault.ts';
 import { type Instant, instant } from '../protocol/time.ts';
 import { initial, step } from './core/agent.ts';
-import type { Happening, Now } from './core/shape.ts';
+import type { Happening, Now, Socket } from './core/shape.ts';
 import { builtAt, version } from './edge/build.ts';
 import { openClock } from './edge/clock.ts';
-import { openControl, type Right } from './edge/control.ts';
+import { openControl } from './edge/control.ts';
 import { openDisk } from './edge/disk.ts';
 import { openExport } from './edge/export.ts';
 import { realFiles } from './edge/files.ts';
@@ -99,6 +99,7 @@ async function serve({ state, runtime }: Places, env: Environment, journal: Jour
     type: 'started',
     disk: await disk.read(),
     lastEvent: spool.last(),
+    damagedEvents: spool.damaged,
     built,
     hardware: hardwareId(env),
     versions: { agent: version, runtime: process.version },
@@ -146,7 +147,7 @@ function readArguments(
 
 function socketsOf(runtime: string, env: Environment) {
   const inherited = inheritedSockets(env, process.pid);
-  return (['console', 'read'] as const).map((right: Right) => {
+  return (['console', 'read'] as const).map((right: Socket) => {
     const descriptor = inherited.get(`${right}.socket`);
     const place =
       descriptor === undefined ? listenOnPath(join(runtime, `${right}.sock`)) : listenOnDescriptor(descriptor);

@@ -5,10 +5,9 @@
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { onCheckedIn, onCheckinFailed, sendCheckin, withErrand } from './checking-in.ts';
 import { greet, handOverEvents, onPublished, publishEvents, publishReport, trail } from './delivering.ts';
-import { openDevice, openPolicy, raisedBy } from './documents.ts';
-import type { Counters, Durable } from './durable.ts';
-import { type Restored, restore } from './generation.ts';
-import { idle, nextTickMs, soon } from './link.ts';
+import type { Durable } from './durable.ts';
+import { nextTickMs } from './link.ts';
+import { record, recordAnswer } from './refusals.ts';
 import {
   call,
   onBundle,
@@ -21,18 +20,8 @@ import {
 } from './registering.ts';
 import { onCode, onCounted, onCountFailed } from './replacing.ts';
 import type { Effect, Event, Now } from './shape.ts';
-import {
-  acknowledge,
-  answer,
-  audienceOf,
-  initial,
-  type Of,
-  rest,
-  type State,
-  type Step,
-  then,
-  withFault,
-} from './state.ts';
+import { onStarted, warn } from './starting.ts';
+import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';
 import { onMessage } from './syncing.ts';
 import { drop, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
 import { certificatesOf, exportsOf, statusOf } from './views.ts';
@@ -94,7 +83,9 @@ function decide(state: State, event: Event): Step {
     case 'bundle-confirmed':
       return onConfirmed(state, event);
     case 'call-failed':
-      return event.call === 'checkin' ? onCheckinFailed(state, event.fault, event.now) : onCallFailed(state, event);
+      return then(recordAnswer(state, event.now, event.fault), (next) =>
+        event.call === 'checkin' ? onCheckinFailed(next, event.fault, event.now) : onCallFailed(next, event),
+      );
     case 'presented':
       return onPresented(state, event);
     case 'connected':
@@ -114,71 +105,6 @@ function decide(state: State, event: Event): Step {
     case 'stopping':
       return onStopping(state, event.now);
   }
-}
-
-/** Goes on from the newest whole generation; nothing is deleted whatever was found. */
-function onStarted(state: State, event: Of<'started'>): Step {
-  if (state.at !== 'starting') return rest(state);
-  const { now } = event;
-  const known = { ...initial, versions: event.versions, hardware: event.hardware, at: 'running' as const };
-  const restored = restore(event.disk, event.built);
-  if (!restored.ok) return broken(known, restored.fault);
-  const { number, faults } = restored.value;
-  const opened = reopen(restored.value);
-  const { durable } = opened;
-  const cloned = durable.registration.at === 'registered' && durable.registration.hardware !== event.hardware;
-  const counters: Counters = { ...opened.counters, eventSeq: Math.max(opened.counters.eventSeq, event.lastEvent) };
-  const found = [...faults, ...opened.faults];
-  const running: State = {
-    ...known,
-    durable,
-    generation: number,
-    counters,
-    held: opened.held,
-    waiting: opened.waiting,
-    poweredBaseMs: counters.uptimeMs - now.uptimeMs,
-    savedAtMs: now.uptimeMs,
-    link: durable.registration.at === 'unregistered' ? idle(now) : soon(now),
-    views: certificatesOf(durable, opened.held),
-    faults: found[0] ? { restore: found[0] } : {},
-  };
-  const ready: Step = {
-    state: running,
-    effects: [
-      ...found.map((each) => warn('restored with a fault', each)),
-      { do: 'export', certificates: exportsOf(durable, opened.held) },
-      { do: 'notify', ready: true, status: 'running' },
-    ],
-  };
-  return cloned ? then(ready, (next) => broken(next, fault('cloned'))) : ready;
-}
-
-/**
- * Stored documents are verified again; what does not hold is left out and reported, and comes again from the server. Below
- * the highest revision nothing that a person accepted counts, since the newer policy may have removed it.
- */
-function reopen(restored: Restored) {
-  const { durable } = restored;
-  const audience = audienceOf(durable);
-  const faults: Fault[] = [];
-  const open = <Opened>(
-    jws: string | null,
-    opener: (jws: string) => { ok: true; value: Opened } | { ok: false; fault: Fault },
-  ) => {
-    const opened = jws === null ? null : opener(jws);
-    if (opened && !opened.ok) faults.push(opened.fault);
-    return opened?.ok ? opened.value : null;
-  };
-  const held = {
-    policy: audience && open(durable.policy, (jws) => openPolicy(jws, audience, null)),
-    device: audience && open(durable.device, (jws) => openDevice(jws, audience, null)),
-  };
-  const waiting = audience && open(durable.waiting, (jws) => openDevice(jws, audience, null));
-  const documents = [held.policy?.policy, held.device?.device, waiting?.device].filter((each) => each !== undefined);
-  const counters = raisedBy(restored.counters, documents);
-  const fellBack = documents.some((each) => each.rev < (counters.highest[each.aud] ?? 0));
-  const local = fellBack ? durable.local.filter((entry) => entry.source !== 'manual') : durable.local;
-  return { held, waiting, faults, counters, durable: { ...durable, local } };
 }
 
 /** The one order: counters, audit, exports, acknowledgement, answer, and then what comes next. */
@@ -236,8 +162,19 @@ function onPersistFailed(state: State, event: Of<'persist-failed'>): Step {
   return stopIfBroken(dropped, event.fault);
 }
 
+/** Whatever is refused for good is on record. */
 function onAsked(state: State, event: Of<'asked'>): Step {
   const { request, ask, now } = event;
+  const asked = answerAsked(state, event);
+  const answered = asked.effects.find((each) => each.do === 'answer' && each.request === request);
+  const why = answered?.do === 'answer' && !answered.result.ok ? answered.result.fault : null;
+  if (why?.kind !== 'rejected' || state.at !== 'running') return asked;
+  const socket = ask.do === 'record' ? ask.socket : 'console';
+  return then(asked, (next) => record(next, now, socket, ask.do === 'code' ? 'code-refused' : 'request-refused', why));
+}
+
+function answerAsked(state: State, { request, ask, now }: Of<'asked'>): Step {
+  if (ask.do === 'record') return { state, effects: answer(request, { ok: false, fault: ask.fault }) };
   const busy = state.pending !== null || state.at === 'starting';
   if (busy) return { state, effects: answer(request, { ok: false, fault: fault('busy') }) };
   const standing = state.at === 'broken' ? (state.faults.identity ?? fault('internal')) : null;
@@ -255,21 +192,11 @@ function onStopping(state: State, now: Now): Step {
     : { state, effects };
 }
 
-/** A resting place: nothing is tried any more, the console says why, and what lies on the disk is left alone. */
-function broken(state: State, why: Fault): Step {
-  return {
-    state: { ...withFault(state, 'identity', why), at: 'broken' },
-    effects: [warn('cannot go on', why), { do: 'notify', ready: true, status: why.code }],
-  };
-}
-
 const stopIfBroken = (told: Step, why: Fault): Step =>
   why.kind === 'broken' ? { state: told.state, effects: [...told.effects, { do: 'stop', fault: why }] } : told;
 
 const storeChanged = (before: Durable, after: Durable): boolean =>
   before.pins !== after.pins || before.policy !== after.policy || before.local !== after.local;
-
-const warn = (text: string, why: Fault): Effect => ({ do: 'log', level: 'warning', text, fault: why });
 
 function shown(state: State, now: Now): readonly Effect[] {
   const errandMs = state.errandAtMs === null ? longestSleepMs : Math.max(0, state.errandAtMs - now.uptimeMs);

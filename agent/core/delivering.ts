@@ -77,8 +77,14 @@ export function onPublished(state: State, event: Of<'published'>): Step {
 export function forgetEvents(state: State, upTo: number): Step {
   if (upTo <= state.events.acknowledged) return rest(state);
   const { counters } = state;
+  const { server, console, read } = state.refusals;
+  const refusals = {
+    server: { ...server, untaken: 0 },
+    console: { ...console, untaken: 0 },
+    read: { ...read, untaken: 0 },
+  };
   return {
-    state: { ...state, events: { sent: [], acknowledged: upTo, reading: null, forgettable: upTo } },
+    state: { ...state, refusals, events: { sent: [], acknowledged: upTo, reading: null, forgettable: upTo } },
     effects: [{ do: 'count', counters }],
   };
 }

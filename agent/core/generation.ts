@@ -92,9 +92,9 @@ export const freshCounters = (built: Instant): Counters => ({
   softFloor: instant(0),
 });
 
-/** Only what was registered counts any of these. */
-const hasLived = ({ highest, commandSeq, codeCounter, eventSeq }: Counters): boolean =>
-  Object.keys(highest).length > 0 || commandSeq > 0 || codeCounter !== null || eventSeq > 0;
+/** Only what was registered counts any of these; audit events it has before. */
+const hasLived = ({ highest, commandSeq, codeCounter }: Counters): boolean =>
+  Object.keys(highest).length > 0 || commandSeq > 0 || codeCounter !== null;
 
 /**
  * Damaged counters cannot be told from a tampered lock-out, so the codes start locked. Counters are written before the

@@ -31,7 +31,13 @@ export type DiskRead = {
   readonly counters: Result<Uint8Array> | null;
 };
 
-export type Ask = { readonly do: 'register'; readonly order: Order } | { readonly do: 'code'; readonly code: string };
+/** Rights follow the socket of the control API. */
+export type Socket = 'console' | 'read';
+export type Ask =
+  | { readonly do: 'register'; readonly order: Order }
+  | { readonly do: 'code'; readonly code: string }
+  /** What the control API has refused itself, for the record. */
+  | { readonly do: 'record'; readonly socket: Socket; readonly fault: Fault };
 
 export type Happening =
   | {
@@ -39,6 +45,8 @@ export type Happening =
       readonly disk: DiskRead;
       /** Highest number in the audit spool, 0 when it is empty. */
       readonly lastEvent: number;
+      /** What of the spool could not be read: lines, or 1 for the whole file. */
+      readonly damagedEvents: number;
       /** Build time of the software: the lowest clock floor. */
       readonly built: Instant;
       readonly hardware: string;

@@ -8,7 +8,7 @@ import { type Counters, type Durable, emptyDurable, type Order } from './durable
 import { freshCounters, keysOf, toObjects } from './generation.ts';
 import { idle, type Link } from './link.ts';
 import { acceptedPins } from './pin.ts';
-import type { Effect, Event, Now, Step as ShapeStep } from './shape.ts';
+import type { Effect, Event, Now, Step as ShapeStep, Socket } from './shape.ts';
 
 export type Step = ShapeStep<State>;
 
@@ -43,6 +43,15 @@ export type Pending = {
   readonly next: Next;
 };
 
+/** What the audit log was told of refusals: in this hour of powered-on time, and since the server last took events. */
+export type Refusals = {
+  readonly [side in 'server' | Socket]: {
+    readonly sinceMs: number;
+    readonly told: readonly string[];
+    readonly untaken: number;
+  };
+};
+
 export type State = {
   readonly at: 'starting' | 'running' | 'broken';
   readonly durable: Durable;
@@ -56,8 +65,7 @@ export type State = {
   readonly verdict: { readonly request: number; readonly result: Result<null> } | null;
   /** So is a command acknowledged. */
   readonly counting: Pending['delivery'];
-  /** Refusals told to the audit log since this powered-on moment: a broker must not fill the disk. */
-  readonly refusals: { readonly sinceMs: number; readonly told: number };
+  readonly refusals: Refusals;
   readonly link: Link;
   readonly anchor: TimeAnchor | null;
   /** Nonce of the check-in under way. */
@@ -90,6 +98,7 @@ export type State = {
   readonly versions: { readonly agent: string; readonly runtime: string };
 };
 
+const noRefusals = { sinceMs: 0, told: [], untaken: 0 };
 const noTime: Now = { wall: instant(0), uptimeMs: 0, synced: false, random: 0, nonce: '' };
 
 export const initial: State = {
@@ -102,7 +111,7 @@ export const initial: State = {
   pending: null,
   verdict: null,
   counting: null,
-  refusals: { sinceMs: 0, told: 0 },
+  refusals: { server: noRefusals, console: noRefusals, read: noRefusals },
   link: idle(noTime),
   anchor: null,
   nonce: null,

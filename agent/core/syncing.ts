@@ -2,7 +2,7 @@
 import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { type Fault, type FaultCode, fault, type Result } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import { fromNumericDate, hourMs } from '../../protocol/time.ts';
+import { fromNumericDate } from '../../protocol/time.ts';
 import { parseTopic } from '../../protocol/topics.ts';
 import { publishReport, trail } from './delivering.ts';
 import {
@@ -20,17 +20,16 @@ import {
 import type { Counters, Durable } from './durable.ts';
 import { type Awaited, heard } from './link.ts';
 import { afterPolicy, wouldStrand } from './pin.ts';
-import type { Now } from './shape.ts';
+import { record } from './refusals.ts';
+import type { Effect, Now } from './shape.ts';
 import {
   type AuditDraft,
   acknowledge,
   audienceOf,
-  audit,
   clockOf,
   commit,
   type Of,
   type Pending,
-  poweredOf,
   rest,
   type State,
   type Step,
@@ -55,8 +54,6 @@ export type Draft = {
   readonly heard: readonly Awaited[];
   readonly changed: boolean;
 };
-
-const refusalsAnHour = 10;
 
 export const draftOf = (state: State): Draft => ({
   durable: state.durable,
@@ -158,7 +155,7 @@ function settleUnchanged(next: State, before: State, draft: Draft, delivery: Del
       effects: [...trailed.effects, { do: 'count', counters: trailed.state.counters }],
     };
   const behind = draft.newer.length > before.newer.length;
-  const refused = next.refusals.told !== before.refusals.told;
+  const refused = next.refusals.server !== before.refusals.server;
   const told: Step = { state: trailed.state, effects: [...trailed.effects, ...acknowledge(next, delivery)] };
   return behind || refused ? then(told, (last) => publishReport(last, now)) : told;
 }
@@ -171,17 +168,11 @@ export function onCommandCounted(state: State, now: Now): Step {
   return then(told, (next) => publishReport(next, now));
 }
 
-/** The audit log is told once of a fault that repeats, and of so many an hour. */
+/** It stands until something better comes; journal and audit log are told. */
 export function refuse(state: State, now: Now, why: Fault, area: 'document' | 'answer' = 'document'): Step {
-  const standing = state.faults[area];
-  const powered = poweredOf(state, now);
-  const { sinceMs, told } = powered - state.refusals.sinceMs < hourMs ? state.refusals : { sinceMs: powered, told: 0 };
-  const next = { ...withFault(state, area, why), refusals: { sinceMs, told } };
-  const log: Step = { state: next, effects: [{ do: 'log', level: 'warning', text: 'document refused', fault: why }] };
-  if ((standing?.code === why.code && told > 0) || told >= refusalsAnHour) return log;
-  const facts = { code: why.code, ...why.facts };
-  return then({ ...log, state: { ...next, refusals: { sinceMs, told: told + 1 } } }, (logged) =>
-    audit(logged, now, { event: 'document-refused', facts }),
+  const log: Effect = { do: 'log', level: 'warning', text: 'document refused', fault: why };
+  return then({ state: withFault(state, area, why), effects: [log] }, (next) =>
+    record(next, now, 'server', 'document-refused', why),
   );
 }
 

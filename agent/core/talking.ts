@@ -9,6 +9,7 @@ import { greet } from './delivering.ts';
 import { afterConnect, afterFailure, carrierOf, isDue, isSilent, soon } from './link.ts';
 import { judgePresented } from './pin.ts';
 import { proved } from './proving.ts';
+import { recordAnswer } from './refusals.ts';
 import { call, onCallFailed } from './registering.ts';
 import type { Effect, Now } from './shape.ts';
 import {
@@ -87,13 +88,15 @@ export function onPresented(state: State, event: Of<'presented'>): Step {
   const { pins, registration } = state.durable;
   if (registration.at !== 'registered' || !registration.confirmed || !pins) {
     const during = state.link.at === 'calling' ? state.link.call : 'enrol';
-    return onCallFailed(state, { type: 'call-failed', call: during, fault: fault('fingerprint-mismatch'), now });
+    const failed = { type: 'call-failed', call: during, fault: fault('fingerprint-mismatch'), now } as const;
+    return then(onCallFailed(state, failed), (next) => recordAnswer(next, now, failed.fault));
   }
   const judged = judgePresented(pins, der, clockOf(state, now), blocklistOf(state));
   if (judged.ok) return rest({ ...state, nonce: null, link: state.link.at === 'connected' ? state.link : soon(now) });
-  if (state.link.at === 'connected') return onCheckinFailed(state, judged.fault, now);
+  const told = recordAnswer(state, now, judged.fault);
+  if (state.link.at === 'connected') return then(told, (next) => onCheckinFailed(next, judged.fault, now));
   if (state.link.at !== 'connecting' && state.link.at !== 'calling') return rest(state);
-  const lost = failed(state, now, judged.fault);
+  const lost = then(told, (next) => failed(next, now, judged.fault));
   return judged.fault.code === 'not-pinned' ? then(lost, (next) => askForCode(next, der, judged.fault, now)) : lost;
 }
 
@@ -120,7 +123,7 @@ export function onClosed(state: State, event: Of<'closed'>): Step {
   const ours = (link.at === 'connecting' || link.at === 'connected') && link.connection === event.connection;
   if (!ours) return rest(state);
   const lost = failed(state, event.now, event.fault);
-  if (link.at !== 'connected') return lost;
+  if (link.at !== 'connected') return then(lost, (next) => recordAnswer(next, event.now, event.fault));
   return then(lost, (next) => audit(next, event.now, { event: 'disconnected', facts: { code: event.fault.code } }));
 }
 

@@ -8,23 +8,24 @@ import { bad, type Fault, fault, type Result } from '../../protocol/fault.ts';
 import { maxControlBytes } from '../../protocol/limits.ts';
 import type { Status } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
-import type { Ask, Happening } from '../core/shape.ts';
+import type { Ask, Happening, Socket } from '../core/shape.ts';
 import { readBody } from './body.ts';
 import type { Listening } from './sockets.ts';
 
-export type Right = 'console' | 'read';
 export type Control = {
   readonly show: (status: Status) => void;
   readonly answer: (request: number, result: Result<null>) => void;
   readonly close: () => Promise<void>;
 };
 export type ControlOrder = {
-  readonly sockets: readonly (Listening & { readonly right: Right })[];
+  readonly sockets: readonly (Listening & { readonly right: Socket })[];
   readonly emit: (happening: Happening) => void;
 };
 
-type Call = { readonly right: Right; readonly request: IncomingMessage; readonly response: ServerResponse };
+type Call = { readonly right: Socket; readonly request: IncomingMessage; readonly response: ServerResponse };
 type Route = { readonly method: 'GET' | 'POST'; readonly run: (call: Call) => void | Promise<void> };
+/** Refuses what never becomes a question to the core. */
+type Deny = (call: Call, why: Fault) => void;
 
 const root = '/api/v1';
 const heartbeatMs = 15_000;
@@ -43,10 +44,22 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
   let requests = 0;
   const listeners = new Set<ServerResponse>();
   const waiting = new Map<number, (result: Result<null>) => void>();
+  /** Refusals the core has not heard yet; what comes faster than it can hear is not on record. */
+  const unheard = new Set<number>();
 
   const push = (listener: ServerResponse, text: string): void => {
     listener.write(text);
     if (listener.writableLength > maxUnreadBytes) listener.destroy();
+  };
+  const tell = (socket: Socket, why: Fault): void => {
+    if (unheard.size >= maxRequests) return;
+    const request = ++requests;
+    unheard.add(request);
+    emit({ type: 'asked', request, ask: { do: 'record', socket, fault: why } });
+  };
+  const deny: Deny = ({ response, right }, why) => {
+    refuse(response, why);
+    tell(right, why);
   };
   const ask = (call: Call, status: number, what: Ask): void => {
     if (waiting.size >= maxRequests) {
@@ -87,7 +100,7 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
         const body = await bodyOf(call.request);
         const order = body.ok ? read('registerRequest', body.value, maxControlBytes) : body;
         if (order.ok) ask(call, 202, { do: 'register', order: order.value });
-        else refuse(call.response, order.fault);
+        else deny(call, order.fault);
       },
     },
     '/code': {
@@ -96,7 +109,7 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
         const body = await bodyOf(call.request);
         const typed = body.ok ? read('codeRequest', body.value, maxControlBytes) : body;
         if (typed.ok) ask(call, 200, { do: 'code', code: typed.value.code });
-        else refuse(call.response, typed.fault);
+        else deny(call, typed.fault);
       },
     },
   };
@@ -105,8 +118,12 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
   for (const socket of sockets) {
     const server = createServer({ requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs });
     server.maxConnections = maxConnections;
-    server.on('request', (request, response) => serve(routes, { right: socket.right, request, response }));
-    server.on('clientError', (_error, client) => client.destroy());
+    server.on('request', (request, response) => serve(routes, deny, { right: socket.right, request, response }));
+    server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, client) => {
+      client.destroy();
+      if (code === 'HPE_HEADER_OVERFLOW') tell(socket.right, fault('too-large', { what: 'headers' }));
+      else if (code.startsWith('HPE_')) tell(socket.right, fault('bad-shape', { what: 'http' }));
+    });
     await socket.listen(server);
     servers.push(server);
   }
@@ -123,7 +140,9 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
       certificates = JSON.stringify(status.certificates);
       for (const listener of listeners) push(listener, `data: ${text}\n\n`);
     },
-    answer: (request, result) => waiting.get(request)?.(result),
+    answer: (request, result) => {
+      if (!unheard.delete(request)) waiting.get(request)?.(result);
+    },
     close: async () => {
       clearInterval(heartbeat);
       for (const finish of [...waiting.values()]) finish(bad('busy'));
@@ -144,7 +163,7 @@ export function statusOf({ code, kind }: Fault): number {
   return kind === 'rejected' ? 400 : kind === 'unavailable' ? 503 : 500;
 }
 
-async function serve(routes: Readonly<Record<string, Route>>, call: Call): Promise<void> {
+async function serve(routes: Readonly<Record<string, Route>>, deny: Deny, call: Call): Promise<void> {
   const { request, response, right } = call;
   request.on('error', () => response.destroy());
   response.on('error', () => response.destroy());
@@ -152,10 +171,9 @@ async function serve(routes: Readonly<Record<string, Route>>, call: Call): Promi
   const path = url.split('?', 1)[0] ?? '';
   const name = path.startsWith(root) ? path.slice(root.length) : '';
   const route = Object.hasOwn(routes, name) ? routes[name] : undefined;
-  if (!route) return refuse(response, fault('not-found', { what: path.slice(0, 100) }));
-  if (request.method !== route.method) return refuse(response, fault('method-not-allowed'));
-  if (route.method === 'POST' && right !== 'console')
-    return refuse(response, fault('not-allowed', { what: name.slice(1) }));
+  if (!route) return deny(call, fault('not-found', { what: path.slice(0, 100) }));
+  if (request.method !== route.method) return deny(call, fault('method-not-allowed', { what: name.slice(1) }));
+  if (route.method === 'POST' && right !== 'console') return deny(call, fault('not-allowed', { what: name.slice(1) }));
   try {
     await route.run(call);
   } catch {

@@ -28,6 +28,8 @@ export type Spool = {
   readonly drop: (upTo: number) => Promise<Result<null>>;
   /** The highest sequence number that waits, 0 when none does. */
   readonly last: () => number;
+  /** Lines that could not be read at the start, or 1 for a whole file put aside. */
+  readonly damaged: number;
 };
 
 type Line = { readonly seq: number; readonly offset: number; readonly length: number };
@@ -85,6 +87,7 @@ export async function openSpool(folder: string, files: Files, limitBytes = defau
     read: (above) => inTurn(() => readAbove(state, above)),
     drop: (upTo) => writing(() => drop(state, upTo)),
     last: () => state.lines.at(-1)?.seq ?? 0,
+    damaged: state.dropped,
   };
 }
 

@@ -182,9 +182,9 @@ const disks: readonly { name: string; disk: DiskRead; expected: string }[] = [
     expected: 'identity-unreadable',
   },
   {
-    name: 'all are gone, but events were',
+    name: 'there was none yet, and something had been refused',
     disk: { generations: [], counters: counted({ eventSeq: 1 }) },
-    expected: 'identity-unreadable',
+    expected: '0 local=',
   },
   {
     name: 'all are gone, but a code was',

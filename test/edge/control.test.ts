@@ -218,7 +218,11 @@ const refusals: Refusal[] = [
     expected: '413 too-large',
   },
 ];
-table('refuses', refusals, ({ socket, path, args, expected }) =>
+/** What was given to the core for the record; nothing else was asked of it. */
+const recorded = ({ asked }: Stage): readonly string[] =>
+  asked.map(({ ask }) => (ask.do === 'record' ? `${ask.socket} ${ask.fault.code}` : ask.do));
+
+table('refuses, and has it recorded', refusals, ({ socket, path, args, expected }) =>
   onStage(async (stage) => {
     const folder = mkdtempSync(join(tmpdir(), 'thintrust-body-'));
     writeFileSync(join(folder, 'bad.txt'), Buffer.from('{"code":"\xff"}', 'latin1'));
@@ -227,7 +231,7 @@ table('refuses', refusals, ({ socket, path, args, expected }) =>
     const answer = await curl(stage[socket], path, ...placed);
     rmSync(folder, { recursive: true });
     assert.is(codeOf(answer), expected);
-    assert.is(stage.asked.length, 0);
+    assert.equal(recorded(stage), [`${socket.replace('Socket', '')} ${expected.slice(4)}`]);
   }),
 );
 
@@ -322,14 +326,32 @@ test('a client that leaves before its answer harms nobody', () =>
   }));
 
 test('bytes that are no HTTP end that connection alone', () =>
-  onStage(async ({ readSocket }) => {
-    const rude = connect(readSocket);
-    rude.on('error', () => {});
-    rude.write('\0\xff hello\r\n\r\n');
-    rude.resume();
-    await once(rude, 'close');
+  onStage(async (stage) => {
+    const { consoleSocket, readSocket } = stage;
+    await say(readSocket, '\0\xff hello\r\n\r\n');
+    await say(consoleSocket, `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`);
     assert.match(await curl(readSocket, '/api/v1/status'), /^200/);
+    assert.equal(recorded(stage), ['read bad-shape', 'console too-large']);
   }));
+
+test('while the core hears nothing, sixteen refusals wait for it and the rest is only answered', () =>
+  onStage(async (stage) => {
+    stage.core = () => {};
+    for (let turn = 0; turn < 20; turn++)
+      assert.is(codeOf(await curl(stage.readSocket, '/api/v1/nothing')), '404 not-found');
+    assert.is(stage.asked.length, 16);
+    for (const { request } of stage.asked) stage.control.answer(request, good(null));
+    await curl(stage.readSocket, '/api/v1/nothing');
+    assert.is(stage.asked.length, 17);
+  }));
+
+async function say(path: string, bytes: string): Promise<void> {
+  const rude = connect(path);
+  rude.on('error', () => {});
+  rude.write(bytes);
+  rude.resume();
+  await once(rude, 'close');
+}
 
 test('close ends streams and waiting requests', async () => {
   const texts: string[] = [];

@@ -110,6 +110,7 @@ table('after harm to the file', tears, async ({ harm, left, lost }) => {
     harm(join(at, 'events.log'));
     const spool = await openSpool(at, realFiles);
     assert.equal(seqs(await spool.read(0)), left);
+    assert.is(spool.damaged, lost);
     const told = await spool.append(event(4));
     assert.equal(told.ok ? null : told.fault, lost > 0 ? fault('events-dropped', { count: lost }) : null);
     assert.equal(seqs(await spool.read(0)), [...left, 4]);
@@ -122,7 +123,7 @@ test('a spool that cannot be read is put aside, and the agent goes on', async ()
   await machine.files.makeDirectory('/state', 0o700);
   await fill(await openSpool('/state', machine.files), 1, 3);
   machine.failReads('/state/events.log', 'EIO');
-  await openSpool('/state', machine.files);
+  assert.is((await openSpool('/state', machine.files)).damaged, 1);
   assert.equal(await machine.files.list('/state'), ['events.damaged']);
 });
 

@@ -116,6 +116,7 @@ export function start(bench: Bench, more: { readonly hardware?: string } = {}): 
       counters: bench.counters && { ok: true, value: bench.counters },
     },
     lastEvent: Math.max(0, ...bench.spool.keys()),
+    damagedEvents: 0,
     built,
     hardware: more.hardware ?? 'machine-1',
     versions: { agent: '0', runtime: 'test' },

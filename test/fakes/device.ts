@@ -130,6 +130,7 @@ export async function live(world: World, plan: Plan): Promise<{ ending: Ending; 
     type: 'started',
     disk: await disk.read(),
     lastEvent: spool.last(),
+    damagedEvents: spool.damaged,
     built,
     hardware: 'machine-1',
     versions: { agent: '0', runtime: 'test' },

@@ -147,6 +147,7 @@ export const incidents: readonly Incident[] = [
       type: 'started',
       disk: { generations: [], counters: null },
       lastEvent: 0,
+      damagedEvents: 0,
       built: noon,
       hardware: 'machine-1',
       versions: { agent: '0', runtime: '' },
