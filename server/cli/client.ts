@@ -27,6 +27,8 @@ export function call<T>(state: string, method: Method, path: string, body?: unkn
         if (bytes <= maxAnswerBytes) parts.push(part);
         else asked.destroy();
       });
+      // Cut off before its end, by the other side or by the bound.
+      answer.on('error', () => resolve(bad('server-answer', { status: answer.statusCode ?? 0 })));
       answer.on('end', () => resolve(read<T>(answer.statusCode ?? 0, Buffer.concat(parts))));
     });
     asked.on('timeout', () => {

@@ -2,26 +2,18 @@
  * Properties of the parsers at the edges that have none in a file of their own: no input makes them throw or hang, nothing
  * grows beyond its bound, and what parses is written again as the same bytes. 10^4 runs each; bounds stand beside each.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, createServer, request } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { call as askAgent } from '../../agent/cli/client.ts';
 import { builtAt } from '../../agent/edge/build.ts';
-import { openControl } from '../../agent/edge/control.ts';
 import { faultOfAnswer } from '../../agent/edge/https.ts';
 import { formatLine } from '../../agent/edge/journal.ts';
 import { digestsIn, manifestFormat, readManifest, seal, unseal } from '../../agent/edge/manifest.ts';
 import { makeFrameGuard } from '../../agent/edge/mqtt-frames.ts';
 import { watchdogPeriodMs } from '../../agent/edge/notify.ts';
-import { inheritedSockets, listenOnPath } from '../../agent/edge/sockets.ts';
+import { inheritedSockets } from '../../agent/edge/sockets.ts';
 import { maxRead, openSpool } from '../../agent/edge/spool.ts';
 import { parseAddress } from '../../agent/edge/tls.ts';
-import { faultKinds, good } from '../../protocol/fault.ts';
-import { maxControlBytes } from '../../protocol/limits.ts';
+import { faultKinds } from '../../protocol/fault.ts';
 import { check } from '../../protocol/validate.ts';
-import { call as askServer } from '../../server/cli/client.ts';
 import { parse } from '../../server/cli/command.ts';
 import { localCommands } from '../../server/cli/local.ts';
 import { policyCommands } from '../../server/cli/policy.ts';
@@ -391,94 +383,4 @@ function attempt<T>(run: () => T): T | null {
     if (error instanceof RangeError) return null;
     throw error;
   }
-}
-
-test('the control API: any body at any place is answered with JSON (1000 runs: the parser behind it has its own; up to 300 bytes)', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'thintrust-parse-'));
-  const socketPath = join(folder, 'console.sock');
-  const control = await openControl({
-    sockets: [{ ...listenOnPath(socketPath), right: 'console' }],
-    emit: (happening) => {
-      if (happening.type === 'asked') control.answer(happening.request, good(null));
-    },
-  });
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const order = { address: 'a:1', fingerprint: 'ab'.repeat(32), invitation: 'i', password: 'p' };
-  const json = fc
-    .tuple(fc.constantFrom(...Object.keys(order), 'code', 'x'), fc.jsonValue())
-    .map(([at, value]) => Buffer.from(JSON.stringify({ ...order, [at]: value })));
-  try {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom('register', 'code', 'status', ''),
-        fc.oneof(bytes(300), json),
-        async (place, body) => {
-          const { status, answer } = await post(agent, socketPath, `/api/v1/${place}`, body);
-          assert.type(JSON.parse(answer), 'object');
-          assert.ok(answer.length < maxControlBytes && [200, 202, 400, 404, 405].includes(status), `${status}`);
-        },
-      ),
-      { numRuns: 1000 },
-    );
-  } finally {
-    agent.destroy();
-    await control.close();
-    rmSync(folder, { recursive: true });
-  }
-});
-
-test('the command lines as clients: any answer of any status is a result (1000 runs each, up to 300 bytes)', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'thintrust-parse-'));
-  const socketPath = join(folder, 'control.sock');
-  let next = { status: 200, body: new Uint8Array() };
-  const server = createServer((_request, response) => response.writeHead(next.status).end(next.body));
-  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
-  const body = fc.oneof(
-    bytes(300),
-    fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value))),
-    fc
-      .record({ code: fc.constantFrom(...Object.keys(faultKinds), 'x'), facts: fc.jsonValue(), faults: fc.jsonValue() })
-      .map((value) => Buffer.from(JSON.stringify(value))),
-  );
-  try {
-    await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 200, max: 599 }), body, async (status, bodyBytes) => {
-        next = { status, body: bodyBytes };
-        const results = [
-          await askAgent(socketPath, { method: 'GET', path: '/status' }),
-          await askServer(folder, 'GET', '/status'),
-        ];
-        for (const result of results) {
-          if (result.ok) continue;
-          assert.ok(result.fault.code in faultKinds);
-          for (const fact of Object.values(result.fault.facts)) assert.ok(['string', 'number'].includes(typeof fact));
-        }
-      }),
-      { numRuns: 1000 },
-    );
-  } finally {
-    server.close();
-    server.closeAllConnections();
-    rmSync(folder, { recursive: true });
-  }
-});
-
-function post(
-  agent: Agent,
-  socketPath: string,
-  path: string,
-  body: Uint8Array,
-): Promise<{ status: number; answer: string }> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ agent, socketPath, path, method: 'POST' }, (response) => {
-      let answer = '';
-      response.setEncoding('utf8');
-      response.on('data', (part) => {
-        answer += part;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, answer }));
-    });
-    asked.on('error', reject);
-    asked.end(body);
-  });
 }
