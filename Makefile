@@ -86,7 +86,7 @@ $(node20): test/node20/package-lock.json
 	@$(npm_ci) --prefix test/node20
 	@touch $@
 
-$(validators): protocol/schema.ts protocol/limits.ts scripts/compile-schemas.ts $(packages)
+$(validators): protocol/schema.ts protocol/local.ts protocol/shapes.ts protocol/limits.ts scripts/compile-schemas.ts $(packages)
 	@echo 'schemas …'
 	@node scripts/compile-schemas.ts
 

@@ -6,8 +6,8 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { derChildren, derTag, oidOf, readDer, type Tlv } from './der.ts';
 import { bad, good, type Result } from './fault.ts';
 import { maxCertificateBytes, maxCertificates } from './limits.ts';
+import type { CertificateView } from './local.ts';
 import { readPem } from './pem.ts';
-import type { CertificateView } from './schema.ts';
 import { type Instant, instant } from './time.ts';
 
 declare const brand: unique symbol;

@@ -7,6 +7,9 @@ export const maxReportBytes = 3 * 1024 * 1024;
 export const maxEventBytes = 16 * 1024;
 /** Bodies of the agent's control API and of the server's own, where nothing else is said. */
 export const maxControlBytes = 64 * 1024;
+/** Certificate files a person imports, together: base64 in one body. */
+export const maxImportCharacters = 1024 * 1024;
+export const maxImportBodyBytes = 8 * 1024 * 1024;
 /** One line of `thintrust decide --batch`, in UTF-16 code units. */
 export const maxBatchLineBytes = 4 * 1024 * 1024;
 /** Presented beside a leaf; a path uses at most 10 of them. */

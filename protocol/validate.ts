@@ -1,6 +1,7 @@
 /** Bytes to checked plain data: size first, then JSON (RFC 8259), then the compiled schema. */
 import { validators } from '../build/validators.js';
 import { bad, good, type Result } from './fault.ts';
+import type * as local from './local.ts';
 import type * as schema from './schema.ts';
 
 type Shapes = {
@@ -15,12 +16,26 @@ type Shapes = {
   presence: schema.Presence;
   checkinRequest: schema.CheckinRequest;
   checkinAnswer: schema.CheckinAnswer;
-  registerRequest: schema.RegisterRequest;
-  codeRequest: schema.CodeRequest;
-  status: schema.Status;
-  decideLine: schema.DecideLine;
-  agentState: schema.AgentState;
-  agentCounters: schema.AgentCounters;
+  registerRequest: local.RegisterRequest;
+  codeRequest: local.CodeRequest;
+  connectRequest: local.ConnectRequest;
+  connectAnswer: local.ConnectAnswer;
+  preflightRequest: local.PreflightRequest;
+  preflight: local.Preflight;
+  addRequest: local.AddRequest;
+  removeRequest: local.RemoveRequest;
+  importRequest: local.ImportRequest;
+  importAnswer: local.ImportAnswer;
+  settingsRequest: local.SettingsRequest;
+  connectionRequest: local.ConnectionRequest;
+  timeRequest: local.TimeRequest;
+  resetRequest: local.ResetRequest;
+  logRecord: local.LogRecord;
+  logPage: local.LogPage;
+  status: local.Status;
+  decideLine: local.DecideLine;
+  agentState: local.AgentState;
+  agentCounters: local.AgentCounters;
 };
 export type ShapeName = keyof Shapes;
 export type Shape<Name extends ShapeName> = Shapes[Name];

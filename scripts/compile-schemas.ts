@@ -1,5 +1,5 @@
 /**
- * Compiles `protocol/schema.ts` into `build/validators.js` ahead of time: plain functions, no `new Function`, no ajv and
+ * Compiles `protocol/schema.ts` and `protocol/local.ts` into `build/validators.js` ahead of time: plain functions, no `new Function`, no ajv and
  * no TypeBox at run time. What ajv's standalone code requires is bundled in.
  *
  * A sub-schema that occurs more than once becomes a function of its own, called by reference: inlined everywhere, the
@@ -9,13 +9,15 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import standalone from 'ajv/dist/standalone/index.js';
 import { buildSync } from 'esbuild';
-import * as schemas from '../protocol/schema.ts';
+import * as local from '../protocol/local.ts';
+import * as wire from '../protocol/schema.ts';
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /** A shorter check (`{"type":"null"}`) is not worth a call. */
 const minSharedLength = 30;
 
+const schemas = { ...wire, ...local };
 const names = Object.keys(schemas);
 const ajv = new Ajv({
   code: { source: true, esm: true, lines: false },

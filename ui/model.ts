@@ -1,6 +1,6 @@
 /** What the console screens know: the shape `update` moves and `view` draws. Plain data; time arrives in messages. */
 import type { Fault } from '../protocol/fault.ts';
-import type { CertificateView, RegisterRequest, Status } from '../protocol/schema.ts';
+import type { CertificateView, RegisterRequest, Status } from '../protocol/local.ts';
 import type { Language } from '../words/say.ts';
 import { emptyInput, type Input } from './input.ts';
 

@@ -3,7 +3,7 @@
  * nothing where it arrives gives back the very same model and no commands.
  */
 import type { Fault } from '../protocol/fault.ts';
-import type { Status } from '../protocol/schema.ts';
+import type { Status } from '../protocol/local.ts';
 import { become, type Decision, stay } from './decision.ts';
 import { tooSmall } from './layout.ts';
 import { type Key, type Message, type Model, mainScreen, registrationScreen, type Screen, topScreen } from './model.ts';

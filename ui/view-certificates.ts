@@ -1,5 +1,5 @@
 /** The certificates list and the details of one certificate. Pure. */
-import type { CertificateView } from '../protocol/schema.ts';
+import type { CertificateView } from '../protocol/local.ts';
 import { fill, formatDateTime, formatInstant, formatZone, type Words } from '../words/say.ts';
 import { type Body, type Fact, facts, paragraph, scrollBody } from './body.ts';
 import { blank, column, type Line, line, span } from './frame.ts';

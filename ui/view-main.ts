@@ -1,5 +1,5 @@
 /** The main window, and what stands in its place while the device service is away. Pure. */
-import type { Status } from '../protocol/schema.ts';
+import type { Status } from '../protocol/local.ts';
 import { fill, formatDuration, formatInstant, sayFault, type Words } from '../words/say.ts';
 import { type Body, contactParts, type Fact, facts, labelColumn, paragraph, scrollBody } from './body.ts';
 import { blank, clip, type Line, line, span, wrap } from './frame.ts';

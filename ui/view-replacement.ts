@@ -1,5 +1,5 @@
 /** The two windows of a server certificate replacement, named and ordered as the product's guide names them. Pure. */
-import type { Status } from '../protocol/schema.ts';
+import type { Status } from '../protocol/local.ts';
 import { fill, formatDuration, formatInstant, type Words } from '../words/say.ts';
 import { type Body, button, contactLines, type Fact, facts, paragraph } from './body.ts';
 import { beside, blank, type Line, line, shorten, span } from './frame.ts';

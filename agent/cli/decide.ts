@@ -5,8 +5,8 @@
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import { maxBatchLineBytes, maxCertificates, maxCrls, maxIntermediates } from '../../protocol/limits.ts';
+import type { DecideLine } from '../../protocol/local.ts';
 import { type PemLabel, readPem } from '../../protocol/pem.ts';
-import type { DecideLine } from '../../protocol/schema.ts';
 import { parseUtc } from '../../protocol/time.ts';
 import { check } from '../../protocol/validate.ts';
 import type { TrustEntry, TrustRequest } from '../core/decide.ts';

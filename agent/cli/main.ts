@@ -6,7 +6,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
-import type { CertificateView, Status } from '../../protocol/schema.ts';
+import type { CertificateView, Status } from '../../protocol/local.ts';
 import { check } from '../../protocol/validate.ts';
 import { fill, formatDuration, languageOf, sayFault, type Words, wordsOf } from '../../words/say.ts';
 import { version } from '../edge/build.ts';

@@ -1,6 +1,6 @@
 /** What the `thintrust` command prints for people: aligned text in the language of `words`. Pure. */
 import { groupFingerprint } from '../../protocol/certificate.ts';
-import type { CertificateView, Status } from '../../protocol/schema.ts';
+import type { CertificateView, Status } from '../../protocol/local.ts';
 import {
   fill,
   formatDateTime,

@@ -6,6 +6,7 @@ import { type Fault, fault } from '../../protocol/fault.ts';
 import { onCheckedIn, onCheckinFailed, sendCheckin, withErrand } from './checking-in.ts';
 import { greet, handOverEvents, onPublished, publishEvents, publishReport, trail } from './delivering.ts';
 import type { Durable } from './durable.ts';
+import { onForwardEnded, onForwarding, onLogCounted } from './forwarding.ts';
 import { nextTickMs } from './link.ts';
 import { record, recordAnswer } from './refusals.ts';
 import {
@@ -19,11 +20,13 @@ import {
   onRegister,
 } from './registering.ts';
 import { onCode, onCounted, onCountFailed } from './replacing.ts';
+import { onSettingsAsk } from './settings.ts';
 import type { Effect, Event, Now } from './shape.ts';
 import { onStarted, warn } from './starting.ts';
 import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';
 import { onMessage } from './syncing.ts';
 import { drop, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
+import { onProbed, onSession, onTrustAsk } from './trusting.ts';
 import { certificatesOf, exportsOf, statusOf } from './views.ts';
 
 export { initial, type State, type Step } from './state.ts';
@@ -102,6 +105,17 @@ function decide(state: State, event: Event): Step {
       return state.link.at === 'calling' && state.link.call === 'checkin'
         ? sendCheckin(state, event.events, event.now)
         : publishEvents(state, event);
+    case 'probed':
+      return onProbed(state, event);
+    case 'session-running':
+    case 'session-ended':
+      return onSession(state, event);
+    case 'forwarding':
+      return onForwarding(state, event);
+    case 'forward-ended':
+      return onForwardEnded(state, event);
+    case 'log-counted':
+      return onLogCounted(state, event);
     case 'stopping':
       return onStopping(state, event.now);
   }
@@ -179,7 +193,23 @@ function answerAsked(state: State, { request, ask, now }: Of<'asked'>): Step {
   if (busy) return { state, effects: answer(request, { ok: false, fault: fault('busy') }) };
   const standing = state.at === 'broken' ? (state.faults.identity ?? fault('internal')) : null;
   if (standing) return { state, effects: answer(request, { ok: false, fault: standing }) };
-  return ask.do === 'register' ? onRegister(state, request, ask.order, now) : onCode(state, request, ask.code, now);
+  switch (ask.do) {
+    case 'register':
+      return onRegister(state, request, ask.order, now);
+    case 'code':
+      return onCode(state, request, ask.code, now);
+    case 'preflight':
+    case 'connect':
+    case 'add':
+    case 'remove':
+    case 'import':
+      return onTrustAsk(state, request, ask);
+    case 'settings':
+    case 'connection':
+    case 'time':
+    case 'reset':
+      return onSettingsAsk(state, request, ask, now);
+  }
 }
 
 function onStopping(state: State, now: Now): Step {

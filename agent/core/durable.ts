@@ -2,7 +2,7 @@
  * What the device must not lose: the content of one generation, and the counters that never fall back.
  * Certificates a policy brought are not repeated here: the signed policy itself is kept, and the store is derived from it.
  */
-import type { PublicKey, RegistrationBundle, Source } from '../../protocol/schema.ts';
+import type { Addresses, PublicKey, RegistrationBundle, Source } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 
 /** Where a private key lies. `token` (TPM, PKCS#11) joins here. */
@@ -63,6 +63,16 @@ export type LocalEntry = {
   readonly file: string;
   readonly der: string;
   readonly addedAt: Instant;
+  /** `host:port` it was accepted for; null: any server of the purpose. */
+  readonly server: string | null;
+};
+
+/** What the person at the device has set; null where nothing. A locked policy value goes before it. */
+export type LocalSettings = {
+  readonly logServer: string | null;
+  readonly rdp: string | null;
+  readonly broker: string | null;
+  readonly language: 'en' | 'ru' | null;
 };
 
 export type Durable = {
@@ -75,6 +85,9 @@ export type Durable = {
   readonly waiting: string | null;
   readonly local: readonly LocalEntry[];
   readonly requests: readonly CodeRequest[];
+  readonly settings: LocalSettings;
+  /** Other addresses of the server, typed by the person; gone with the next policy where that locks them. */
+  readonly connection: Addresses | null;
 };
 
 /** Small, atomic, of their own file; they only rise. Times are powered-on milliseconds unless said otherwise. */
@@ -102,4 +115,6 @@ export const emptyDurable: Durable = {
   waiting: null,
   local: [],
   requests: [],
+  settings: { logServer: null, rdp: null, broker: null, language: null },
+  connection: null,
 };

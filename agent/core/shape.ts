@@ -4,9 +4,23 @@
  * other, and the events an effect gives are decided before anything from outside is.
  */
 import type { Fault, Result } from '../../protocol/fault.ts';
-import type { AuditEvent, Source, Status } from '../../protocol/schema.ts';
+import type {
+  AddRequest,
+  ConnectAnswer,
+  ConnectionRequest,
+  ImportAnswer,
+  ImportRequest,
+  Preflight,
+  RemoveRequest,
+  SettingsRequest,
+  Status,
+  TimeRequest,
+} from '../../protocol/local.ts';
+import type { AuditEvent, Purpose, Source } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
+import type { TrustRequest, Verdict } from './decide.ts';
 import type { Counters, Identity, KeyRef, Order } from './durable.ts';
+import type { Place } from './target.ts';
 
 export type Now = {
   /** What the system clock says. */
@@ -33,11 +47,38 @@ export type DiskRead = {
 
 /** Rights follow the socket of the control API. */
 export type Socket = 'console' | 'read';
+/** What a person asks for. The password of a connection never comes here: the edge keeps it for the launch. */
 export type Ask =
   | { readonly do: 'register'; readonly order: Order }
   | { readonly do: 'code'; readonly code: string }
+  | { readonly do: 'preflight'; readonly purpose: Purpose; readonly server: string }
+  | { readonly do: 'connect'; readonly purpose: SessionPurpose; readonly server: string; readonly user: string }
+  | ({ readonly do: 'add' } & AddRequest)
+  | ({ readonly do: 'remove' } & RemoveRequest)
+  | ({ readonly do: 'import' } & ImportRequest)
+  | ({ readonly do: 'settings' } & SettingsRequest)
+  | ({ readonly do: 'connection' } & ConnectionRequest)
+  | ({ readonly do: 'time' } & TimeRequest)
+  | { readonly do: 'reset' }
   /** What the control API has refused itself, for the record. */
   | { readonly do: 'record'; readonly socket: Socket; readonly fault: Fault };
+export type SessionPurpose = 'rdp' | 'broker';
+/** Null answers with the status. */
+export type Reply = null | Preflight | ConnectAnswer | ImportAnswer;
+
+/** What a server may be trusted by, as a probe, the forwarder of logs and a file are judged: all but what it shows. */
+export type Rules = Omit<TrustRequest, 'leaf' | 'intermediates'>;
+/** What a server showed (DER, leaf first) and what the trust decision says of it; not one byte was sent. */
+export type Probed =
+  | {
+      readonly at: 'shown';
+      readonly chain: readonly Uint8Array[];
+      readonly verdict: Verdict;
+      /** Whether the leaf names the target, whatever else is wrong with it. */
+      readonly named: boolean;
+      readonly tls: string;
+    }
+  | { readonly at: 'failed'; readonly fault: Fault };
 
 export type Happening =
   | {
@@ -84,6 +125,21 @@ export type Happening =
   | { readonly type: 'checked-in'; readonly fingerprint: string; readonly bytes: Uint8Array }
   /** Spooled events that wait for the server, oldest first; answer to `read-events`. */
   | { readonly type: 'events-read'; readonly events: readonly AuditEvent[] }
+  | { readonly type: 'probed'; readonly request: number; readonly outcome: Probed }
+  /** The client of a remote desktop runs, or has ended; a fault where it could not do its work. */
+  | { readonly type: 'session-running'; readonly session: number }
+  | { readonly type: 'session-ended'; readonly session: number; readonly fault: Fault | null }
+  /** The log server is trusted and records go there. */
+  | { readonly type: 'forwarding'; readonly connection: number }
+  /** `shown` where the connection ended because its certificate is not trusted. */
+  | {
+      readonly type: 'forward-ended';
+      readonly connection: number;
+      readonly fault: Fault;
+      readonly shown: Probed | null;
+    }
+  /** Records of both logs that wait, and that gave way. */
+  | { readonly type: 'log-counted'; readonly unsent: number; readonly dropped: number }
   | { readonly type: 'stopping' };
 
 export type Event = Happening & { readonly now: Now };
@@ -105,6 +161,8 @@ export type Effect =
       readonly number: number;
       readonly objects: readonly NamedObject[];
       readonly keys: readonly KeyRef[];
+      /** A reset: older generations and their keys go as soon as this one is durable. */
+      readonly forget: boolean;
     }
   /** Replaces the counters file atomically and durably: `counted` or `count-failed`. */
   | { readonly do: 'count'; readonly counters: Counters }
@@ -150,8 +208,36 @@ export type Effect =
   /** Gives at most 256 events above `above`. */
   | { readonly do: 'read-events'; readonly above: number }
   | { readonly do: 'drop-events'; readonly upTo: number }
+  /** TLS (behind X.224 for `rdp`), the shown certificate judged, closed again: `probed`. */
+  | { readonly do: 'probe'; readonly request: number; readonly place: Place; readonly rules: Rules }
+  /**
+   * Starts the client of a remote desktop as the session user: `session-running`, `session-ended`. It trusts exactly these
+   * certificates (SHA-256), or a path to these anchors; the password is the one the request brought.
+   */
+  | {
+      readonly do: 'launch';
+      readonly session: number;
+      readonly request: number;
+      readonly purpose: SessionPurpose;
+      readonly place: Place;
+      readonly user: string;
+      readonly fingerprints: readonly string[];
+      /** DER. */
+      readonly anchors: readonly Uint8Array[];
+    }
+  /** Sends what waits in both logs to this server, and all that comes, once it is trusted; ends any forwarding before. */
+  | {
+      readonly do: 'forward';
+      readonly connection: number;
+      readonly place: Place;
+      readonly rules: Rules;
+      readonly identity: Identity | null;
+    }
+  | { readonly do: 'stop-forwarding' }
+  /** Sets the system clock, where the platform lets us. */
+  | { readonly do: 'set-clock'; readonly at: Instant }
   /** Answers a request of the control API. */
-  | { readonly do: 'answer'; readonly request: number; readonly result: Result<null> }
+  | { readonly do: 'answer'; readonly request: number; readonly result: Result<Reply> }
   /** The picture the control API serves; sent only when it changed. */
   | { readonly do: 'show'; readonly status: Status }
   | { readonly do: 'notify'; readonly ready: boolean; readonly status: string }

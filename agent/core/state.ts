@@ -1,6 +1,6 @@
 /** All the agent knows while it runs, and the small moves every part of it makes. */
 import { type Facts, type Fault, good, type Result, shortFacts } from '../../protocol/fault.ts';
-import type { CertificateView } from '../../protocol/schema.ts';
+import type { CertificateView } from '../../protocol/local.ts';
 import { instant } from '../../protocol/time.ts';
 import { type ClockView, judgeClock, type TimeAnchor } from './clock.ts';
 import type { Audience, Held, OpenDevice } from './documents.ts';
@@ -8,7 +8,7 @@ import { type Counters, type Durable, emptyDurable, type Order } from './durable
 import { freshCounters, keysOf, toObjects } from './generation.ts';
 import { idle, type Link } from './link.ts';
 import { acceptedPins } from './pin.ts';
-import type { Effect, Event, Now, Step as ShapeStep, Socket } from './shape.ts';
+import type { Effect, Event, Now, Reply, Step as ShapeStep, Socket } from './shape.ts';
 
 export type Step = ShapeStep<State>;
 
@@ -39,7 +39,7 @@ export type Pending = {
   readonly counters: Counters | null;
   readonly audit: readonly AuditDraft[];
   readonly delivery: { readonly connection: number; readonly ticket: number } | null;
-  readonly answer: { readonly request: number; readonly result: Result<null> } | null;
+  readonly answer: { readonly request: number; readonly result: Result<Reply> } | null;
   readonly next: Next;
 };
 
@@ -197,11 +197,11 @@ export function commit(state: State, change: Change): Step {
   const { durable } = pending;
   return {
     state: { ...state, generation: number, pending },
-    effects: [{ do: 'persist', number, objects: toObjects(durable), keys: keysOf(durable) }],
+    effects: [{ do: 'persist', number, objects: toObjects(durable), keys: keysOf(durable), forget: false }],
   };
 }
 
-export const answer = (request: number | null, result: Result<null>): readonly Effect[] =>
+export const answer = (request: number | null, result: Result<Reply>): readonly Effect[] =>
   request === null ? [] : [{ do: 'answer', request, result }];
 
 /** Nothing once the connection it came over is gone: the broker sends it again. */

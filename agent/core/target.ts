@@ -8,6 +8,9 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 /** What a certificate must name. Both demanded: it must name both. Neither: the name is not checked. */
 export type Target = { readonly host: string | null; readonly ip: string | null };
 
+/** Where to connect: `host` is an A-label name or an IP literal without brackets; `text` is `host:port` for people. */
+export type Place = { readonly host: string; readonly port: number; readonly target: Target; readonly text: string };
+
 const longestInput = 1000;
 const longestName = 253;
 const octet = '(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
@@ -26,6 +29,22 @@ export function parseTarget(text: string): Result<Target> {
   if (address.ok) return address;
   const host = toName(text);
   return host === null ? bad('bad-argument', { what: 'host' }) : good({ host, ip: null });
+}
+
+/**
+ * A server as typed: a host as above, and a port behind a colon; an IPv6 literal with a port stands in brackets.
+ * Fault: `bad-argument`.
+ */
+export function parsePlace(text: string, defaultPort: number): Result<Place> {
+  const typed = text.trim();
+  const bare = parseIp(typed);
+  const [, before = typed, digits = ''] = bare.ok ? [] : (/^(.*):([0-9]{1,5})$/.exec(typed) ?? []);
+  const target = parseTarget(before);
+  if (!target.ok) return target;
+  const port = digits === '' ? defaultPort : Number(digits);
+  if (port < 1 || port > 65535) return bad('bad-argument', { what: 'port' });
+  const host = target.value.host ?? target.value.ip ?? '';
+  return good({ host, port, target: target.value, text: `${host.includes(':') ? `[${host}]` : host}:${port}` });
 }
 
 /** An IP literal only; no zone, no octal, no short forms. Fault: `bad-argument`. */

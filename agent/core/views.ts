@@ -1,14 +1,18 @@
 /** What the agent tells others about itself: the console's status, the server's report, the consumers' exports. */
 import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
-import type { CertificateView, Report, Status } from '../../protocol/schema.ts';
+import type { CertificateView, Status } from '../../protocol/local.ts';
+import type { Report } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { confirmationOf, live, lockedForMs, triesLeft } from './codes.ts';
 import { type Held, isStale, signedAt } from './documents.ts';
 import type { Durable, LocalEntry } from './durable.ts';
+import { logOf } from './forwarding.ts';
 import { heldPins } from './pin.ts';
+import { operationOf, settingsOf } from './settings.ts';
 import type { Exported, Now } from './shape.ts';
 import { clockOf, poweredOf, type State } from './state.ts';
+import { sessionOf } from './trusting.ts';
 
 const accepts = ['policy/1', 'device/1', 'command/1', 'time/1'];
 const maxFaults = 64;
@@ -33,6 +37,10 @@ export function certificatesOf(durable: Durable, held: Held): readonly Certifica
 export const isManaged = (durable: Durable, held: Held): boolean =>
   held.device?.device.managed ?? (durable.registration.at === 'registered' && durable.registration.bundle.managed);
 
+/** T6: what the person or the firmware brought counts for nothing, and nothing may be added. T7: nor where a policy assigns. */
+export const isClosed = (durable: Durable, held: Held): boolean =>
+  isManaged(durable, held) || (held.policy?.policy.certificates.entries.length ?? 0) > 0;
+
 export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   const pins = durable.pins ? heldPins(durable.pins) : [];
   const blocked = new Set(held.policy?.policy.blocklist ?? []);
@@ -55,8 +63,7 @@ export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
       { purpose: entry.purpose, source: entry.source, fingerprint: parsed.value.fingerprint as string, der: entry.der },
     ];
   });
-  // What a person or the firmware brought counts for nothing on a managed device.
-  const counted = isManaged(durable, held) ? [] : local;
+  const counted = isClosed(durable, held) ? [] : local;
   return [...server, ...pushed, ...counted].filter((each) => !blocked.has(each.fingerprint));
 }
 
@@ -125,6 +132,11 @@ export function statusOf(state: State, now: Now): Status {
     replacement: replacementOf(state, now),
     contacts: policy?.contacts.value ?? bundle?.contacts ?? null,
     certificates: [...state.views],
+    mayAdd: !isClosed(state.durable, state.held),
+    settings: settingsOf(state.durable, state.held),
+    operation: operationOf(state, now),
+    session: sessionOf(state),
+    log: logOf(state),
     faults: faultsOf(state, now),
   };
 }

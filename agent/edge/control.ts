@@ -6,15 +6,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { bad, type Fault, fault, type Result } from '../../protocol/fault.ts';
 import { maxControlBytes } from '../../protocol/limits.ts';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
 import { read } from '../../protocol/validate.ts';
-import type { Ask, Happening, Socket } from '../core/shape.ts';
+import type { Ask, Happening, Reply, Socket } from '../core/shape.ts';
 import { readBody } from './body.ts';
 import type { Listening } from './sockets.ts';
 
 export type Control = {
   readonly show: (status: Status) => void;
-  readonly answer: (request: number, result: Result<null>) => void;
+  readonly answer: (request: number, result: Result<Reply>) => void;
   readonly close: () => Promise<void>;
 };
 export type ControlOrder = {
@@ -43,7 +43,7 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
   let certificates = '[]';
   let requests = 0;
   const listeners = new Set<ServerResponse>();
-  const waiting = new Map<number, (result: Result<null>) => void>();
+  const waiting = new Map<number, (result: Result<Reply>) => void>();
   /** Refusals the core has not heard yet; what comes faster than it can hear is not on record. */
   const unheard = new Set<number>();
 
@@ -67,10 +67,10 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
       return;
     }
     const request = ++requests;
-    const finish = (result: Result<null>): void => {
+    const finish = (result: Result<Reply>): void => {
       clearTimeout(timer);
       waiting.delete(request);
-      if (result.ok) send(call.response, status, latest ?? '{}');
+      if (result.ok) send(call.response, status, result.value ? JSON.stringify(result.value) : (latest ?? '{}'));
       else refuse(call.response, result.fault);
     };
     const timer = setTimeout(() => finish(bad('timed-out', { address: '' })), answerTimeoutMs);

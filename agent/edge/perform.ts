@@ -95,6 +95,12 @@ export function openPerform(edges: Edges): Perform {
       case 'drop-events':
         warn(await spool.drop(effect.upTo));
         return nothing;
+      case 'probe':
+      case 'launch':
+      case 'forward':
+      case 'stop-forwarding':
+      case 'set-clock':
+        return nothing;
       case 'answer':
         control.answer(effect.request, effect.result);
         return nothing;

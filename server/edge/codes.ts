@@ -2,7 +2,7 @@
 import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
 import { deriveSecret, formatCode, parseConfirmation } from '../../protocol/codes.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import type { CertificateView } from '../../protocol/schema.ts';
+import type { CertificateView } from '../../protocol/local.ts';
 import { instant } from '../../protocol/time.ts';
 import {
   actionName,

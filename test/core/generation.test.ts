@@ -37,7 +37,10 @@ const local: fc.Arbitrary<LocalEntry> = fc.record({
   file: fc.string({ maxLength: 60, unit: 'binary' }),
   der,
   addedAt: millis,
+  server: fc.option(fc.string({ maxLength: 60, unit: 'binary' })),
 });
+const typed = fc.option(fc.string({ minLength: 1, maxLength: 60, unit: 'binary' }));
+const address = fc.constantFrom('a.test:443', '[::1]:8883');
 const request: fc.Arbitrary<CodeRequest> = fc.record({
   action: fc.constantFrom(1, 2, 3),
   counter: fc.integer({ min: 0, max: 99999 }),
@@ -57,6 +60,8 @@ const durable = fc.record({
   waiting: jws,
   local: fc.array(local, { maxLength: 4 }),
   requests: fc.array(request, { maxLength: 3 }),
+  settings: fc.record({ logServer: typed, rdp: typed, broker: typed, language: fc.constantFrom('en', 'ru', null) }),
+  connection: fc.option(fc.record({ https: address, mqtt: address })),
 }) as fc.Arbitrary<Durable>;
 
 const textsOf = (objects: readonly NamedObject[]) =>
@@ -105,6 +110,7 @@ const entryOf = (kind: 'manual' | 'factory'): LocalEntry => ({
   file: kind,
   der: 'AAAA',
   addedAt: built,
+  server: null,
 });
 const content = good(toObjects({ ...emptyDurable, local: [entryOf('manual'), entryOf('factory')] }));
 const torn = bad('generation-damaged', { number: 9 });

@@ -192,7 +192,14 @@ test('JWS: a good one with characters changed opens only as itself (1 to 4 chang
 });
 
 const named = fc.constantFrom('state.json', 'policy.jws', 'device.jws', 'waiting.jws', 'other');
-const emptyState = { registration: { at: 'unregistered' }, pins: null, local: [], requests: [] };
+const emptyState = {
+  registration: { at: 'unregistered' },
+  pins: null,
+  local: [],
+  requests: [],
+  settings: { logServer: null, rdp: null, broker: null, language: null },
+  connection: null,
+};
 const stateBytes = fc.oneof(
   fc.uint8Array({ maxLength: 200 }),
   fc.jsonValue().map(bytesOf),

@@ -295,6 +295,7 @@ table('what the person accepted, when the device is in', joins, ({ managed, assi
     file: source,
     der: base64(serverCertificates[1]),
     addedAt: nowOf(bench).wall,
+    server: null,
   }));
   bench.state = { ...state, durable: { ...state.durable, local } };
   if (managed) deliver(bench, 'device', signDevice(bench, { managed }));

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import type { FaultCode } from '../../protocol/fault.ts';
-import type { Policy, RegisterRequest, Report } from '../../protocol/schema.ts';
+import type { RegisterRequest } from '../../protocol/local.ts';
+import type { Policy, Report } from '../../protocol/schema.ts';
 import { check, read, type ShapeName } from '../../protocol/validate.ts';
 import { assert, table, test } from '../harness.ts';
 

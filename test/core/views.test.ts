@@ -93,6 +93,7 @@ test('the store: pins by slot, policy entries by purpose, and where each came fr
       file: 'f',
       der: base64(rdpRoot),
       addedAt: nowOf(bench).wall,
+      server: null,
     },
     {
       purpose: 'log' as const,
@@ -100,6 +101,7 @@ test('the store: pins by slot, policy entries by purpose, and where each came fr
       file: 'm',
       der: base64(serverCertificates[1]),
       addedAt: nowOf(bench).wall,
+      server: null,
     },
   ];
   const exported = (managed: boolean, blocked: boolean) =>

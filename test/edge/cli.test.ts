@@ -1,4 +1,5 @@
 /** The `thintrust` command as a process, against a control API that a test plays the core of. */
+
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,9 +10,10 @@ import type { Happening } from '../../agent/core/shape.ts';
 import { type Control, openControl } from '../../agent/edge/control.ts';
 import { listenOnPath } from '../../agent/edge/sockets.ts';
 import { bad, fault, good, type Result } from '../../protocol/fault.ts';
-import type { CertificateView, Status } from '../../protocol/schema.ts';
+import type { CertificateView, Status } from '../../protocol/local.ts';
 import { en } from '../../words/en.ts';
 import { ru } from '../../words/ru.ts';
+import { quiet } from '../fakes/status.ts';
 import { assert, table, test } from '../harness.ts';
 
 const program = fileURLToPath(new URL('../../agent/cli/main.ts', import.meta.url));
@@ -52,6 +54,7 @@ const status: Status = {
   replacement: { confirmationCode: '1234 5678 9012 3456', presented: pin, lockedForMs: 61_000, triesLeft: 0 },
   contacts: { name: 'Service desk', phone: '+7 000 000-00-00', email: '', note: '' },
   certificates: [pin, certificate],
+  ...quiet,
   faults: [fault('policy-stale')],
 };
 

@@ -1,4 +1,5 @@
 /** The control API over real Unix sockets, as curl and as rude clients use it. */
+
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,8 @@ import { lockDirectory } from '../../agent/edge/lock.ts';
 import { inheritedSockets, listenOnPath } from '../../agent/edge/sockets.ts';
 import { bad, type FaultCode, fault, good } from '../../protocol/fault.ts';
 import { maxControlBytes } from '../../protocol/limits.ts';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
+import { quiet } from '../fakes/status.ts';
 import { assert, needs, rejects, table, test } from '../harness.ts';
 
 needs(['curl']);
@@ -38,6 +40,7 @@ const statusAt = (floor: number): Status => ({
   replacement: null,
   contacts: null,
   certificates: [],
+  ...quiet,
   faults: [],
 });
 const order = { address: 'a:1', fingerprint: 'ab'.repeat(32), invitation: 'inv-1', password: 'secret' };

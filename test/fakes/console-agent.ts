@@ -1,7 +1,7 @@
 /** The console socket of an agent, without the agent: serves the status it is given and remembers what was asked. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Fault } from '../../protocol/fault.ts';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
 
 export type Asked = { readonly path: string; readonly body: unknown };
 export type ConsoleAgent = {

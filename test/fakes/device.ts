@@ -6,13 +6,13 @@
 import { createHash } from 'node:crypto';
 import { serialize } from 'node:v8';
 import { initial, type State, step } from '../../agent/core/agent.ts';
-import type { Ask, Effect, Exported, Happening, Now } from '../../agent/core/shape.ts';
+import type { Ask, Effect, Exported, Happening, Now, Reply } from '../../agent/core/shape.ts';
 import { type Disk, openDisk } from '../../agent/edge/disk.ts';
 import { openPerform } from '../../agent/edge/perform.ts';
 import { openSpool, type Spool } from '../../agent/edge/spool.ts';
 import { run } from '../../agent/loop.ts';
 import { type Fault, good, type Result } from '../../protocol/fault.ts';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { type Administration, openAdministration } from './administration.ts';
 import { type FakeDisk, fakeDisk } from './disk.ts';
@@ -51,7 +51,7 @@ export type Device = {
   status: Status | null;
   exported: readonly Exported[];
   effects: Effect[];
-  readonly answers: Map<number, Result<null>>;
+  readonly answers: Map<number, Result<Reply>>;
   readonly log: (Fault | null)[];
 };
 

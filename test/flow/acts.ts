@@ -1,6 +1,6 @@
 /** What administrators and people at a console do in several stories. */
 import { join } from 'node:path';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
 import { assert } from '../harness.ts';
 import { type Device, type Outcome, type Screen, type System, whenStatus } from './system.ts';
 

@@ -8,7 +8,7 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
 import { openSession } from '../fakes/terminal.ts';
 import { findProgram } from '../programs.ts';
 

@@ -28,7 +28,7 @@ const zones: Readonly<Record<string, readonly string[] | typeof anywhere>> = {
   'bench/': anywhere,
   'test/': anywhere,
 };
-const schema = 'protocol/schema.ts';
+const schemas = ['protocol/schema.ts', 'protocol/local.ts', 'protocol/shapes.ts'];
 /** TypeBox and the ajv compiler stay off the device. */
 const schemaLoaders = ['server/', 'scripts/', 'test/', 'bench/'];
 const compilers = /^(@sinclair\/typebox|ajv)(\/|$)/;
@@ -40,9 +40,12 @@ export function checkImports({ path, text }: Source): readonly string[] {
   return importsOf(text).flatMap(({ from, typeOnly }) => {
     const loadsSchemas = schemaLoaders.some((loader) => path.startsWith(loader));
     if (!from.startsWith('.'))
-      return compilers.test(from) && !typeOnly && !loadsSchemas && path !== schema ? [`${path} loads ${from}`] : [];
+      return compilers.test(from) && !typeOnly && !loadsSchemas && !schemas.includes(path)
+        ? [`${path} loads ${from}`]
+        : [];
     const target = posix.normalize(posix.join(posix.dirname(path), from));
-    if (target === schema && !typeOnly && !loadsSchemas) return [`${path} loads ${schema}: import its types only`];
+    if (schemas.includes(target) && !schemas.includes(path) && !typeOnly && !loadsSchemas)
+      return [`${path} loads ${target}: import its types only`];
     if (target.startsWith('build/') && allowed !== anywhere && path !== 'protocol/validate.ts')
       return [`${path} imports ${target}: go through protocol/validate.ts`];
     const to = zoneOf(target);

@@ -1,6 +1,6 @@
 /** Every window and state of the console screens, by name: how to get there from the start. */
 import { fault } from '../../protocol/fault.ts';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
 import { textOf } from '../../ui/frame.ts';
 import { type KeyName, type Message, type Model, type Size, start } from '../../ui/model.ts';
 import { update } from '../../ui/update.ts';

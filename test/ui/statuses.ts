@@ -1,6 +1,8 @@
 /** Statuses an agent could send, for the tests of the console screens. */
+
 import { fault } from '../../protocol/fault.ts';
-import type { CertificateView, Status } from '../../protocol/schema.ts';
+import type { CertificateView, Status } from '../../protocol/local.ts';
+import { quiet } from '../fakes/status.ts';
 
 /** 2026-03-01T09:30:00Z, the agent's clock in every picture. */
 export const now = Date.UTC(2026, 2, 1, 9, 30);
@@ -96,6 +98,7 @@ export const registered: Status = {
   replacement: null,
   contacts,
   certificates: [...certificates],
+  ...quiet,
   faults: [],
 };
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encode } from 'uqr';
 import { fault } from '../../protocol/fault.ts';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
 import type { Language } from '../../words/say.ts';
 import { wordsOf } from '../../words/say.ts';
 import { type ConsoleAgent, serveConsoleAgent } from '../fakes/console-agent.ts';

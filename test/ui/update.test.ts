@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { fault } from '../../protocol/fault.ts';
-import type { Status } from '../../protocol/schema.ts';
+import type { Status } from '../../protocol/local.ts';
 import { edit, emptyInput, grouped, groupedCursor } from '../../ui/input.ts';
 import { type Key, type KeyName, type Message, type Model, type Screen, topScreen } from '../../ui/model.ts';
 import { update } from '../../ui/update.ts';

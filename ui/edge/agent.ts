@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, request as open } from 'node:http';
 import { type Fault, fault, readFault } from '../../protocol/fault.ts';
-import type { RegisterRequest, Status } from '../../protocol/schema.ts';
+import type { RegisterRequest, Status } from '../../protocol/local.ts';
 import { read } from '../../protocol/validate.ts';
 import { eventReader } from './events.ts';
 

@@ -1,0 +1,20 @@
+/** The parts of a status that say nothing: no settings, no session, no log server. */
+import type { Status } from '../../protocol/local.ts';
+
+const unset = { value: null, source: 'none', locked: false } as const;
+
+export const quiet = {
+  mayAdd: true,
+  settings: {
+    connection: { locked: false },
+    reset: { locked: false },
+    dateTime: { locked: false },
+    logServer: unset,
+    rdp: unset,
+    broker: unset,
+    language: null,
+  },
+  operation: null,
+  session: null,
+  log: { at: 'off', server: null, fault: null, preflight: null, unsent: 0, dropped: 0 },
+} satisfies Partial<Status>;
