@@ -15,14 +15,17 @@ export function call(socketPath: string, { method, path, body }: Ask): Promise<R
     const headers =
       payload === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) };
     const asked = request({ socketPath, method, path: `/api/v1${path}`, headers }, (answer) => {
+      const unfit = (): void => finish(bad('server-answer', { status: answer.statusCode ?? 0 }));
       const parts: Buffer[] = [];
       let bytes = 0;
       answer.on('data', (part: Buffer) => {
         bytes += part.length;
-        if (bytes <= maxAnswerBytes) parts.push(part);
-        else asked.destroy(new Error('too large'));
+        parts.push(part);
+        if (bytes <= maxAnswerBytes) return;
+        unfit();
+        asked.destroy();
       });
-      answer.on('error', () => finish(bad('server-answer')));
+      answer.on('error', unfit);
       answer.on('end', () => finish(readAnswer(answer.statusCode ?? 0, Buffer.concat(parts).toString('utf8'))));
     });
     const finish = (result: Result<unknown>): void => {

@@ -20,15 +20,17 @@ export function call<T>(state: string, method: Method, path: string, body?: unkn
     const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
     const socketPath = join(state, socketFile);
     const asked = request({ socketPath, method, path: `/api/v1${path}`, headers, timeout: timeoutMs }, (answer) => {
+      const unfit = (): void => resolve(bad('server-answer', { status: answer.statusCode ?? 0 }));
       const parts: Buffer[] = [];
       let bytes = 0;
       answer.on('data', (part: Buffer) => {
         bytes += part.length;
-        if (bytes <= maxAnswerBytes) parts.push(part);
-        else asked.destroy();
+        parts.push(part);
+        if (bytes <= maxAnswerBytes) return;
+        unfit();
+        asked.destroy();
       });
-      // Cut off before its end, by the other side or by the bound.
-      answer.on('error', () => resolve(bad('server-answer', { status: answer.statusCode ?? 0 })));
+      answer.on('error', unfit);
       answer.on('end', () => resolve(read<T>(answer.statusCode ?? 0, Buffer.concat(parts))));
     });
     asked.on('timeout', () => {
