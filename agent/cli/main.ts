@@ -1,13 +1,13 @@
 /**
  * `thintrust`: the command line of the device, over the control API. Exit codes: 0 good, 1 refused (a sentence on standard
- * error; with `--json` the fault), 2 usage.
+ * error; with `--json` the fault), 2 usage. What is refused here and not by the agent is told it, for its audit log.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { CertificateView, Status } from '../../protocol/local.ts';
-import { check } from '../../protocol/validate.ts';
 import { fill, formatDuration, languageOf, sayFault, type Words, wordsOf } from '../../words/say.ts';
 import { version } from '../edge/build.ts';
 import { type Ask, call } from './client.ts';
@@ -16,8 +16,8 @@ import { type Moment, showCertificate, showCertificates, showHelp, showStatus } 
 type Options = { readonly [name: string]: string | boolean | undefined };
 type Outcome =
   | { readonly at: 'done'; readonly text: string; readonly data: unknown }
-  /** `text`: said instead of the fault's sentence. */
-  | { readonly at: 'refused'; readonly fault: Fault; readonly text?: string }
+  /** `text`: said instead of the fault's sentence. `here`: the agent does not know of it. */
+  | { readonly at: 'refused'; readonly fault: Fault; readonly text?: string; readonly here?: true }
   | { readonly at: 'misused'; readonly text: string };
 type Command = {
   readonly words: Words;
@@ -26,28 +26,36 @@ type Command = {
   readonly positionals: readonly string[];
 };
 
+const commands: ReadonlySet<string> = new Set(['status', 'certificates', 'register', 'code', 'decide']);
 const maxPasswordBytes = 1024;
 const shortestPrefix = 8;
+const longestNoteMs = 2000;
 
 async function main(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const words = wordsOf[languageOf(env['THINTRUST_LANG'] || env['LC_ALL'] || env['LANG'])];
-  const parsed = readArguments(args);
-  if (!parsed.ok) return misuse(`${fill(words.cli.badOption, { name: parsed.option })}\n\n${showHelp(words)}`);
-  const { options, positionals } = parsed;
+  const { options, positionals, wrong } = readArguments(args);
   const [name, ...rest] = positionals;
+  const runtime = String(options['runtime'] ?? env['THINTRUST_RUNTIME'] ?? '/run/thintrust');
+  const misuse = async (text: string): Promise<number> => {
+    process.stderr.write(text);
+    await note(runtime, name ?? '', 'usage');
+    return 2;
+  };
+  if (wrong !== null) return misuse(`${fill(words.cli.badOption, { name: wrong })}\n\n${showHelp(words)}`);
   if (options['help']) return print(showHelp(words));
   if (options['version'] || name === 'version')
     return print(options['json'] ? `${JSON.stringify({ version })}\n` : `thintrust ${version}\n`);
   if (name === 'decide') return options['batch'] ? decide() : misuse(showHelp(words));
-  const runtime = String(options['runtime'] ?? env['THINTRUST_RUNTIME'] ?? '/run/thintrust');
   const outcome = await run(name ?? '', { words, runtime, options, positionals: rest });
   if (outcome.at === 'misused') return misuse(`${outcome.text}\n`);
   if (outcome.at === 'done') return print(options['json'] ? `${JSON.stringify(outcome.data)}\n` : outcome.text);
   if (options['json']) process.stdout.write(`${JSON.stringify(outcome.fault)}\n`);
   else process.stderr.write(`${outcome.text ?? sentenceOf(words, outcome.fault)}\n`);
+  if (outcome.here) await note(runtime, name ?? '', outcome.fault.code);
   return 1;
 }
 
+/** `wrong` is the first option that is not understood, null where all are. */
 function readArguments(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
@@ -62,13 +70,25 @@ function readArguments(args: readonly string[]) {
     help: { type: 'boolean', short: 'h' } as const,
     version: flag,
   };
+  const given = { args: [...args], options, allowPositionals: true } as const;
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-    return { ok: true, options: values as Options, positionals } as const;
+    const { values, positionals } = parseArgs({ ...given, strict: true });
+    return { options: values as Options, positionals, wrong: null };
   } catch (error) {
-    const [, option = ''] = /'(-[^' ]*)/.exec(error instanceof Error ? error.message : '') ?? [];
-    return { ok: false, option } as const;
+    const [, wrong = ''] = /'(-[^' ]*)/.exec(error instanceof Error ? error.message : '') ?? [];
+    const { values, positionals } = parseArgs({ ...given, strict: false });
+    return { options: values as Options, positionals, wrong };
   }
+}
+
+/**
+ * The agent knows no such path and refuses it, and its audit log says so. Names only what is known: other words may be
+ * secrets that were typed in the wrong place.
+ */
+async function note(runtime: string, name: string, code: string): Promise<void> {
+  const path = `/command-line/${commands.has(name) ? name : 'unknown'}/${code}`;
+  const asked = ask({ runtime }, 'read', { method: 'GET', path });
+  await Promise.race([asked, delay(longestNoteMs, null, { ref: false })]);
 }
 
 async function run(name: string, command: Command): Promise<Outcome> {
@@ -106,7 +126,7 @@ async function certificates(command: Command): Promise<Outcome> {
   const found = prefix.length < shortestPrefix ? [] : all.filter((each) => each.fingerprint.startsWith(prefix));
   const [first] = found;
   const unique = first && found.every((each) => each.fingerprint === first.fingerprint);
-  if (!unique) return refused(bad('not-found', { what: wanted.slice(0, 100) }).fault);
+  if (!unique) return refusedHere(bad('not-found', { what: wanted.slice(0, 100) }).fault);
   return { at: 'done', data: found, text: found.map((each) => showCertificate(words, each, moment())).join('\n') };
 }
 
@@ -115,21 +135,20 @@ async function register(command: Command): Promise<Outcome> {
   for (const name of ['address', 'fingerprint', 'invitation'])
     if (options[name] === undefined) return missing(words, `--${name}`);
   const password = await readPassword(command);
-  if (!password.ok) return refused(password.fault);
+  if (!password.ok) return refusedHere(password.fault);
   if (password.value === '')
     return {
-      ...refused(bad('bad-argument', { what: 'password' }).fault),
+      ...refusedHere(bad('bad-argument', { what: 'password' }).fault),
       text: words.screens.registration.badPassword,
     };
-  const order = check('registerRequest', {
+  const order = {
     address: options['address'],
     fingerprint: bareFingerprint(String(options['fingerprint'])),
     invitation: options['invitation'],
     password: password.value,
-  });
-  if (!order.ok) return { ...refused(order.fault), ...badField(words, order.fault, String(options['fingerprint'])) };
-  const answer = await ask(command, 'console', { method: 'POST', path: '/register', body: order.value });
-  if (!answer.ok) return refused(answer.fault);
+  };
+  const answer = await ask(command, 'console', { method: 'POST', path: '/register', body: order });
+  if (!answer.ok) return { ...refused(answer.fault), ...badField(words, answer.fault, order.fingerprint) };
   const name = (answer.value as Status).device?.name;
   const text = name === undefined ? words.cli.registering : fill(words.cli.registered, { name });
   return { at: 'done', data: answer.value, text: `${text}\n` };
@@ -154,7 +173,7 @@ function badField(
   { facts }: Fault,
   fingerprint: string,
 ): { readonly text?: string } {
-  const count = bareFingerprint(fingerprint).length;
+  const count = fingerprint.length;
   const said: Readonly<Record<string, string>> = {
     '/address': registration.badAddress,
     '/fingerprint': fill(registration.badFingerprint, { count }),
@@ -215,7 +234,11 @@ function readStart(path: string): string {
 }
 
 /** Who may only open the console socket may read there too. */
-async function ask({ runtime }: Command, socket: 'read' | 'console', what: Ask): Promise<Result<unknown>> {
+async function ask(
+  { runtime }: Pick<Command, 'runtime'>,
+  socket: 'read' | 'console',
+  what: Ask,
+): Promise<Result<unknown>> {
   const answer = await call(join(runtime, `${socket}.sock`), what);
   const denied = !answer.ok && answer.fault.code === 'not-allowed' && socket === 'read';
   return denied ? call(join(runtime, 'console.sock'), what) : answer;
@@ -224,6 +247,7 @@ async function ask({ runtime }: Command, socket: 'read' | 'console', what: Ask):
 const moment = (): Moment => ({ now: Date.now(), offsetMinutes: -new Date().getTimezoneOffset() });
 const bareFingerprint = (text: string): string => text.replace(/[\s:]/g, '').toLowerCase();
 const refused = (why: Fault): Outcome => ({ at: 'refused', fault: why });
+const refusedHere = (why: Fault): Outcome => ({ at: 'refused', fault: why, here: true });
 const missing = (words: Words, name: string): Outcome => ({
   at: 'misused',
   text: fill(words.cli.missingArgument, { name }),
@@ -241,11 +265,6 @@ const write = (text: string): Promise<void> =>
 async function print(text: string): Promise<number> {
   await write(text);
   return 0;
-}
-
-function misuse(text: string): number {
-  process.stderr.write(text);
-  return 2;
 }
 
 process.stdout.on('error', () => process.exit(1));

@@ -206,6 +206,45 @@ table('thintrust', rows, ({ args, code, env, err = /^$/, input, out = /^$/ }) =>
   }),
 );
 
+const refusals: readonly { name: string; args: string[]; input?: string; expected: string }[] = [
+  { name: 'an unknown command', args: ['dance'], expected: 'not-found /api/v1/command-line/unknown/usage' },
+  { name: 'nothing', args: [], expected: 'not-found /api/v1/command-line/unknown/usage' },
+  { name: 'a word too many', args: ['status', 'now'], expected: 'not-found /api/v1/command-line/status/usage' },
+  { name: 'a missing word', args: ['code'], expected: 'not-found /api/v1/command-line/code/usage' },
+  {
+    name: 'an unknown option, with a secret behind it',
+    args: [...registerArgs, '--password', 'secret'],
+    expected: 'not-found /api/v1/command-line/register/usage',
+  },
+  {
+    name: 'a file that is not there',
+    args: [...registerArgs, '--password-file', '/nonexistent'],
+    expected: 'not-found /api/v1/command-line/register/not-found',
+  },
+  {
+    name: 'a certificate nobody has',
+    args: ['certificates', 'show', 'ee'.repeat(32)],
+    expected: 'not-found /api/v1/command-line/certificates/not-found',
+  },
+  {
+    name: 'an empty password',
+    args: registerArgs,
+    expected: 'not-found /api/v1/command-line/register/bad-argument',
+  },
+  { name: 'a bad address', args: registerArgs.with(2, 'nowhere'), input: 'x', expected: 'bad-shape registerRequest' },
+  { name: 'a code too long', args: ['code', '1'.repeat(65)], expected: 'bad-shape codeRequest' },
+];
+table('a refused command line is given to the agent for its record', refusals, ({ args, expected, input }) =>
+  withDaemon(good(null), async (runtime, asked) => {
+    assert.is.not((await thintrust(runtime, args, input)).code, 0);
+    assert.equal(
+      asked.map((ask) => (ask.do === 'record' ? `${ask.fault.code} ${ask.fault.facts['what']}` : ask.do)),
+      [expected],
+    );
+    assert.not.match(JSON.stringify(asked), /secret|nowhere|eeee/);
+  }),
+);
+
 test('what is asked of the daemon', () =>
   withDaemon(good(null), async (runtime, asked) => {
     const file = join(runtime, 'password');
