@@ -28,8 +28,8 @@ export type Fleet = {
   readonly checkin: (device: string, request: CheckinRequest) => Promise<Result<CheckinAnswer>>;
   /** Raw MQTT payloads from devices; a bad one is audited and answered with its fault. */
   readonly receive: (device: string, leaf: Upward, payload: Uint8Array) => Promise<Result<null>>;
-  /** What a device sent could not be read by the carrier: it is on record. */
-  readonly refused: (device: string, what: 'checkin', why: Fault) => Promise<void>;
+  /** A carrier has refused something itself: it is on record. Null for a stranger. */
+  readonly refused: (device: string | null, what: string, why: Fault) => Promise<void>;
   /** The group whose policy a device may read, or null when it may connect no more. */
   readonly groupOf: (device: string) => Promise<string | null>;
 };

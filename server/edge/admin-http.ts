@@ -9,6 +9,7 @@ import { sayFault, wordsOf } from '../../words/say.ts';
 import { mayDo, type Role } from '../core/permission.ts';
 import { type AdminRoute, adminRoutes } from './admin-routes.ts';
 import type { Server } from './context.ts';
+import { recordRefusal } from './refusals.ts';
 
 export type Admin = { readonly close: () => Promise<void> };
 type Problem = {
@@ -20,6 +21,10 @@ type Problem = {
   readonly facts: Fault['facts'];
 };
 
+/** Refuses, and has it recorded. */
+type Deny = (reply: FastifyReply, found: Fault, more?: object) => Promise<FastifyReply>;
+
+const administrator: Role = 'administrator';
 /** A file of certificates in base64, and room around it. */
 const maxBodyBytes = 12 * 1024 * 1024;
 
@@ -39,12 +44,22 @@ const statuses: Partial<Record<FaultCode, number>> = {
  * Listens on `path`, readable by its owner only: whoever can open it is an administrator. `publish` runs after every change.
  */
 export async function serveAdmin(server: Server, publish: () => Promise<void>, path: string): Promise<Admin> {
+  const record = (subject: string, found: Fault): Promise<void> =>
+    recordRefusal(server, { actor: administrator, action: 'request-refused', subject }, found);
+  const deny: Deny = async (reply, found, more) => {
+    const { method, routeOptions } = reply.request;
+    if (found.kind === 'rejected') await record(`${method} ${routeOptions.url ?? ''}`.trim(), found);
+    return sendProblem(reply, found, more);
+  };
   const app = fastify({
     bodyLimit: maxBodyBytes,
     forceCloseConnections: true,
-    frameworkErrors: (_error, _request, reply) => sendProblem(reply, fault('bad-shape', { what: 'url' })),
-    clientErrorHandler: (error, socket) => {
-      if (socket.writable) socket.end(rawProblem(error.code === 'HPE_HEADER_OVERFLOW'));
+    frameworkErrors: (_error, _request, reply) => deny(reply, fault('bad-shape', { what: 'url' })),
+    clientErrorHandler: ({ code }, socket) => {
+      const tooLarge = code === 'HPE_HEADER_OVERFLOW';
+      const found = fault(tooLarge ? 'too-large' : 'bad-shape', { what: tooLarge ? 'headers' : 'http' });
+      if (code.startsWith('HPE_')) void record('HTTP', found);
+      if (socket.writable) socket.end(rawProblem(found));
       else socket.destroy();
     },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
@@ -52,12 +67,10 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
   app.setErrorHandler((error: { readonly code?: string; readonly validation?: unknown }, _request, reply) => {
     const found = faultOf(error);
     if (found.code === 'internal') server.log('error', 'the administration API failed', { reason: String(error) });
-    return sendProblem(reply, found);
+    return deny(reply, found);
   });
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, fault('not-found', { what: request.url.slice(0, 120) })),
-  );
-  for (const route of adminRoutes) addRoute(app, server, publish, route);
+  app.setNotFoundHandler((request, reply) => deny(reply, fault('not-found', { what: request.url.slice(0, 120) })));
+  for (const route of adminRoutes) addRoute(app, server, publish, route, deny);
   rmSync(path, { force: true });
   const before = process.umask(0o177);
   try {
@@ -73,14 +86,19 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
   };
 }
 
-function addRoute(app: FastifyInstance, server: Server, publish: () => Promise<void>, route: AdminRoute): void {
-  const { method, url, body, action, run } = route;
+function addRoute(
+  app: FastifyInstance,
+  server: Server,
+  publish: () => Promise<void>,
+  { method, url, body, action, run, records }: AdminRoute,
+  deny: Deny,
+): void {
   app.route({
     method,
     url: `/api/v1${url}`,
     ...(body ? { schema: { body } } : {}),
     handler: async (request: FastifyRequest, reply: FastifyReply) => {
-      const role: Role = 'administrator';
+      const role = administrator;
       const result: Result<unknown> = mayDo(role, action)
         ? await run(server, {
             params: request.params as Readonly<Record<string, string>>,
@@ -89,7 +107,10 @@ function addRoute(app: FastifyInstance, server: Server, publish: () => Promise<v
             actor: role,
           })
         : bad('not-allowed');
-      if (!result.ok) return sendProblem(reply, result.fault, 'faults' in result ? { faults: result.faults } : {});
+      if (!result.ok) {
+        const more = 'faults' in result ? { faults: result.faults } : {};
+        return records ? sendProblem(reply, result.fault, more) : deny(reply, result.fault, more);
+      }
       if (method !== 'GET') await publish();
       return reply.send(result.value ?? {});
     },
@@ -113,9 +134,8 @@ const problemOf = (found: Fault, status: number): Problem => ({
 });
 
 /** What is no HTTP gets its answer by hand. */
-function rawProblem(tooLarge: boolean): string {
-  const found = fault(tooLarge ? 'too-large' : 'bad-shape', { what: tooLarge ? 'headers' : 'http' });
-  const [status, reason] = tooLarge ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request'];
+function rawProblem(found: Fault): string {
+  const [status, reason] = found.code === 'too-large' ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request'];
   const body = JSON.stringify(problemOf(found, status));
   const headers = `Connection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}`;
   return `HTTP/1.1 ${status} ${reason}\r\n${headers}\r\n\r\n${body}`;

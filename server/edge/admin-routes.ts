@@ -24,6 +24,8 @@ export type AdminRoute = {
   readonly url: string;
   readonly action: Action;
   readonly body?: TSchema;
+  /** `run` records itself what it refuses. */
+  readonly records?: true;
   readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;
 };
 
@@ -140,7 +142,7 @@ export const adminRoutes: readonly AdminRoute[] = [
     (server, { override }, { actor }) => switchCertificate(server, actor, override),
   ),
   withBody(
-    { method: 'POST', url: '/codes', action: 'answer-codes' },
+    { method: 'POST', url: '/codes', action: 'answer-codes', records: true },
     Type.Object(
       { code: Type.String({ maxLength: 64 }), device: Type.Optional(name), certificate: Type.Optional(fingerprint) },
       closed,

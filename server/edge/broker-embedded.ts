@@ -6,6 +6,7 @@
 import type { Duplex } from 'node:stream';
 import { createServer, type TLSSocket } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
+import { type Fault, fault } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
 import { policyTopic } from '../../protocol/topics.ts';
 import { mayRead, spokenLeaf } from '../core/access.ts';
@@ -19,7 +20,7 @@ import {
   handshakeTimeoutMs,
   proofOf,
 } from './listener.ts';
-import { guardPackets } from './packet-guard.ts';
+import { guardPackets, tooLarge } from './packet-guard.ts';
 
 export type EmbeddedBrokerOptions = {
   readonly fleet: Fleet;
@@ -43,12 +44,17 @@ type Session = {
   turn: Promise<void>;
 };
 
+/** What Node names the certificate of a client whose time is over. */
+const expired = 'CERT_HAS_EXPIRED';
 const connectTimeoutMs = 10_000;
 const maxKeepAliveSeconds = 600;
 /** A policy of 1 MiB on a line of 64 kbit/s takes three minutes. */
 const drainTimeoutMs = 300_000;
 /** What may wait for a slow reader: two full policies. */
 const maxWaitingBytes = 4 * 1024 * 1024;
+/** How the library and we end connections that did nothing wrong. */
+const passing =
+  /^(keep alive timeout|connect did not arrive in time|drain timeout|connection closed|Client queue limit reached|reads too slowly|not kept)$/;
 /** CONNACK return codes, MQTT 3.1.1 §3.2.2.3. */
 const refused = { identifier: 2, unavailable: 3, notAuthorized: 5 } as const;
 
@@ -90,8 +96,7 @@ export async function embeddedBroker(options: EmbeddedBrokerOptions): Promise<Br
     authorizeSubscribe: (client, subscription, done) => {
       const session = sessions.get(client);
       const allowed = session !== undefined && mayRead(session, subscription.topic);
-      if (!allowed)
-        log('warn', 'subscription refused', { device: session?.id ?? '', topic: subscription.topic.slice(0, 200) });
+      if (!allowed) void fleet.refused(session?.id || null, 'MQTT', fault('not-allowed', { what: subscription.topic }));
       done(null, allowed ? subscription : null);
     },
     authorizeForward: (client, packet) => {
@@ -102,12 +107,14 @@ export async function embeddedBroker(options: EmbeddedBrokerOptions): Promise<Br
       return null;
     },
   });
-  aedes.on('clientError', (client, error) =>
-    log('info', 'device connection lost', factsOf(sessions.get(client), error)),
-  );
-  aedes.on('connectionError', (client, error) =>
-    log('info', 'connection refused', factsOf(sessions.get(client), error)),
-  );
+  for (const event of ['clientError', 'connectionError'] as const)
+    aedes.on(event, (client, error) => {
+      const session = sessions.get(client);
+      const why = refusalOf(error);
+      const name = session?.proof.commonName.slice(0, 100) ?? '';
+      if (why) void fleet.refused(session?.id || null, 'MQTT', { ...why, facts: { ...why.facts, name } });
+      else log('info', 'device connection lost', factsOf(session, error));
+    });
 
   async function admit(client: Client): Promise<number> {
     const session = sessions.get(client);
@@ -135,7 +142,7 @@ export async function embeddedBroker(options: EmbeddedBrokerOptions): Promise<Br
       const received = await fleet.receive(session.id, leaf, Buffer.from(packet.payload));
       if (received.ok) return;
       log('warn', 'message refused', { device: session.id, leaf, code: received.fault.code });
-      if (received.fault.kind !== 'rejected') throw new Error(received.fault.code);
+      if (received.fault.kind !== 'rejected') throw new Error('not kept');
     });
     session.turn = turn.catch(() => {});
     return turn;
@@ -148,10 +155,16 @@ export async function embeddedBroker(options: EmbeddedBrokerOptions): Promise<Br
     handshakeTimeout: handshakeTimeoutMs,
   });
   const connections = boundConnections(server, options.bounds ?? defaultBounds, log);
-  server.on('tlsClientError', (error) => log('info', 'handshake failed', { error: String(error).slice(0, 200) }));
+  server.on('tlsClientError', (error, { authorizationError }) => {
+    // Who shows no certificate only looks, as our own probes do.
+    const reason = authorizationError ? String(authorizationError) : '';
+    if (reason === '') log('info', 'handshake failed', { error: String(error).slice(0, 200) });
+    else void fleet.refused(null, 'MQTT', fault(reason === expired ? 'expired' : 'identity-refused', { reason }));
+  });
   server.on('secureConnection', (socket: TLSSocket) => {
     const proof = proofOf(socket, clock());
     if (!proof.ok) {
+      void fleet.refused(null, 'MQTT', proof.fault);
       socket.destroy();
       return;
     }
@@ -211,6 +224,16 @@ const refusal = (returnCode: number): AuthenticateError =>
 /** Delivery is stopped by `authorizeForward` already; this frees the subscription. aedes calls back in any case. */
 const unsubscribe = (client: Client, topic: string): void =>
   client.unsubscribe({ cmd: 'unsubscribe', unsubscriptions: [topic] }, () => {});
+
+/** What a device sent that is wrong; null where a connection only ended. */
+function refusalOf(error: Error & { readonly code?: string; readonly errorCode?: number }): Fault | null {
+  const { code, errorCode, message } = error;
+  if (code !== undefined || errorCode === refused.unavailable || passing.test(message)) return null;
+  if (errorCode !== undefined) return fault('identity-refused', { reason: message });
+  return message === tooLarge
+    ? fault('too-large', { what: 'MQTT' })
+    : fault('bad-shape', { what: 'MQTT', reason: message });
+}
 
 const factsOf = (session: Session | undefined, error: Error) => ({
   device: session?.id || session?.proof.commonName.slice(0, 100) || '',

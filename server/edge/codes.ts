@@ -1,6 +1,6 @@
 /** Answering a person at a device who reads out a confirmation code. */
 import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
-import { deriveSecret, formatCode, parseConfirmation } from '../../protocol/codes.ts';
+import { type Confirmation, deriveSecret, formatCode, parseConfirmation } from '../../protocol/codes.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { CertificateView } from '../../protocol/local.ts';
 import { instant } from '../../protocol/time.ts';
@@ -17,6 +17,7 @@ import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { findDevice } from './lookup.ts';
 import { leafOf, readServerCertificates } from './pins.ts';
+import { recordRefusal } from './refusals.ts';
 import type { Database } from './tables.ts';
 
 export type CodeAnswer = {
@@ -29,45 +30,48 @@ export type CodeAnswer = {
 export type CodeQuestion = { readonly code: string } & Picked;
 
 /**
- * The answer is on record before it is given. Faults: `code-typo`; `code-not-ours` (audited: it may be an interception);
+ * The answer is on record before it is given, and so is a refusal. Faults: `code-typo`; `code-not-ours` (an interception?);
  * `code-ambiguous`; `not-found` for a device that was named.
  */
 export async function answerCode(server: Server, actor: Actor, question: CodeQuestion): Promise<Result<CodeAnswer>> {
   const parsed = parseConfirmation(question.code);
-  if (!parsed.ok) return parsed;
+  const answered = parsed.ok ? await answerParsed(server, actor, question, parsed.value) : parsed;
+  const subject = parsed.ok ? parsed.value.locator : '';
+  if (!answered.ok) await recordRefusal(server, { actor, action: 'code-refused', subject }, answered.fault);
+  return answered;
+}
+
+function answerParsed(
+  server: Server,
+  actor: Actor,
+  question: CodeQuestion,
+  parsed: Confirmation,
+): Promise<Result<CodeAnswer>> {
   const { db, keys } = server;
   const secretOf = (device: string, generation: number) => deriveSecret(keys.codeMaster, device, generation);
-  const result = await transact(db, async (trx) => {
+  return transact(db, async (trx) => {
     const picked = await resolve(trx, question);
     if (!picked.ok) return picked;
     const devices = await trx
       .selectFrom('devices')
       .select(['id', 'name', 'secret_generation as secretGeneration'])
-      .where('locator', '=', parsed.value.locator)
+      .where('locator', '=', parsed.locator)
       .where('removed_at', 'is', null)
       .execute();
-    const candidates = candidatesFor(parsed.value, devices, await readOffered(trx), secretOf);
+    const candidates = candidatesFor(parsed, devices, await readOffered(trx), secretOf);
     const chosen = pickCandidate(candidates, picked.value);
     if (!chosen.ok) return chosen;
     const { device, certificate } = chosen.value;
-    const action = actionName(parsed.value.action);
+    const action = actionName(parsed.action);
     const facts = { device: device.name, code: action, certificate: certificate?.fingerprint ?? 'none' };
     await audit(server, trx, { actor, action: 'code-answered', subject: device.id, facts });
     return good({
       action,
       device: { id: device.id, name: device.name },
       certificate: certificate ? viewOffered(certificate) : null,
-      replacementCode: formatCode(replacementFor(parsed.value, chosen.value, secretOf)),
+      replacementCode: formatCode(replacementFor(parsed, chosen.value, secretOf)),
     });
   });
-  if (!result.ok && result.fault.code === 'code-not-ours')
-    await audit(server, db, {
-      actor,
-      action: 'code-refused',
-      subject: parsed.value.locator,
-      facts: { code: 'code-not-ours' },
-    });
-  return result;
 }
 
 async function resolve(trx: Database, { device, certificate }: CodeQuestion): Promise<Result<Picked>> {

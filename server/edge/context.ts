@@ -1,6 +1,7 @@
 /** What every operation of the fleet is given. */
 import type { Facts } from '../../protocol/fault.ts';
 import type { Addresses, PublicKey } from '../../protocol/schema.ts';
+import type { Instant } from '../../protocol/time.ts';
 import type { Place } from '../core/access.ts';
 import type { Clock, ListenerTls, Log } from '../core/ports.ts';
 import type { Authority } from './authority.ts';
@@ -55,6 +56,8 @@ export type Server = {
   readonly directory: string;
   /** Null until the listeners run, and in the commands that work without them. */
   readonly carriers: { current: Carriers | null };
+  /** How often this hour, by kind and actor: see `refusals.ts`. */
+  readonly refusals: Map<string, { readonly since: Instant; readonly count: number }>;
 };
 
 /** Who did it: `administrator`, `server`, or a device id. */

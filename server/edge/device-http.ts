@@ -6,7 +6,7 @@
 import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
-import { bad, type Fault, type FaultCode, fault, good, type Result } from '../../protocol/fault.ts';
+import { type Fault, type FaultCode, fault, good, type Result } from '../../protocol/fault.ts';
 import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
 import { read } from '../../protocol/validate.ts';
 import type { Clock, Fleet, ListenerTls, Log } from '../core/ports.ts';
@@ -39,6 +39,8 @@ export type DeviceHttpOptions = {
   readonly bounds?: Bounds;
 };
 
+/** Refuses what the fleet does not hear of, and has it recorded. */
+type Deny = (reply: FastifyReply, refusal: Fault) => Promise<FastifyReply>;
 type Route = {
   readonly method: 'GET' | 'POST';
   readonly url: string;
@@ -73,9 +75,16 @@ const kindStatuses = { rejected: 400, unavailable: 503, broken: 500 } as const;
 export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHttp> {
   const { fleet, host, port, clock, log } = options;
   const routes = routesOf(fleet);
-  const app = makeApp(options.tls, log);
-  const connections = boundConnections(app.server, options.bounds ?? defaultBounds, log);
   const devices = new WeakMap<FastifyRequest, string>();
+  const deny: Deny = async (reply, refusal) => {
+    const { request } = reply;
+    const device = devices.get(request) ?? null;
+    if (refusal.kind === 'rejected' || refusal.code === 'identity-refused')
+      await fleet.refused(device, ...originOf(request, refusal));
+    return sendFault(reply, refusal, log);
+  };
+  const app = makeApp(options, deny);
+  const connections = boundConnections(app.server, options.bounds ?? defaultBounds, log);
 
   for (const { method, url, bodyLimit = maxSmallBytes, withIdentity, answer } of routes)
     app.route({
@@ -85,9 +94,9 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
       onRequest: async (request, reply) => {
         if (!withIdentity) return;
         const proof = proofOf(request.raw.socket as TLSSocket, clock());
-        if (!proof.ok) return sendFault(reply.status(401), proof.fault, log);
+        if (!proof.ok) return deny(reply.status(401), proof.fault);
         const device = await fleet.deviceOf(proof.value);
-        if (!device.ok) return sendFault(reply, device.fault, log);
+        if (!device.ok) return deny(reply, device.fault);
         devices.set(request, device.value);
       },
       handler: async (request, reply) => {
@@ -99,8 +108,8 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
 
   app.setNotFoundHandler((request, reply) => {
     const allowed = routes.filter(({ url }) => url === request.url.split('?')[0]).map(({ method }) => method);
-    if (allowed.length === 0) return sendFault(reply, fault('not-found'), log);
-    return sendFault(reply.header('Allow', allowed.join(', ')), fault('method-not-allowed'), log);
+    if (allowed.length === 0) return deny(reply, fault('not-found'));
+    return deny(reply.header('Allow', allowed.join(', ')), fault('method-not-allowed'));
   });
 
   await app.listen({ host, port });
@@ -160,12 +169,16 @@ function routesOf(fleet: Fleet): readonly Route[] {
 
 /** RFC 7030 §4.2.1. Faults: `invitation-refused`, `bad-argument`, `bad-shape`, and those of the fleet. */
 async function enrol(fleet: Fleet, request: FastifyRequest, reply: FastifyReply): Promise<Result<unknown>> {
+  const refuse = async (why: Fault): Promise<Result<never>> => {
+    await fleet.refused(null, ...originOf(request, why));
+    return { ok: false, fault: why };
+  };
   const credentials = basicOf(request.headers.authorization);
-  if (!credentials) return bad('invitation-refused');
+  if (!credentials) return refuse(fault('invitation-refused'));
   if (!/^application\/pkcs10\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
-    return bad('bad-argument', { what: 'Content-Type' });
+    return refuse(fault('bad-argument', { what: 'Content-Type' }));
   const csrDer = fromWrappedBase64(bodyOf(request));
-  if (!csrDer) return bad('bad-shape', { what: 'base64' });
+  if (!csrDer) return refuse(fault('bad-shape', { what: 'base64' }));
   const issued = await fleet.enrol({ ...credentials, csrDer });
   return issued.ok ? good(layCertificates(reply, issued.value)) : issued;
 }
@@ -196,7 +209,13 @@ function bodyOf({ body }: FastifyRequest): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array();
 }
 
-function makeApp(tls: ListenerTls, log: Log) {
+/** What was asked, and the refusal with where it came from: for the record, not for the answer. */
+const originOf = ({ method, url, ip }: FastifyRequest, { code, facts }: Fault): readonly [string, Fault] => [
+  `${method} ${url.split('?', 1)[0]?.slice(0, 100)}`,
+  fault(code, { ...facts, from: ip }),
+];
+
+function makeApp({ fleet, log, tls }: DeviceHttpOptions, deny: Deny) {
   const app = fastify({
     https: {
       ...contextOptions(tls),
@@ -213,11 +232,15 @@ function makeApp(tls: ListenerTls, log: Log) {
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     logger: false,
-    clientErrorHandler: (error, socket) => {
-      if (socket.writable) socket.end(rawAnswer(error.code === 'HPE_HEADER_OVERFLOW'));
+    clientErrorHandler: ({ code }, socket) => {
+      const tooLarge = code === 'HPE_HEADER_OVERFLOW';
+      const why = tooLarge ? fault('too-large', { limit: maxHeaderBytes }) : fault('bad-shape', { what: 'http' });
+      const from = socket.remoteAddress ?? '';
+      if (code.startsWith('HPE_')) void fleet.refused(null, 'HTTP', fault(why.code, { ...why.facts, from }));
+      if (socket.writable) socket.end(rawAnswer(why));
       else socket.destroy();
     },
-    frameworkErrors: (_error, _request, reply) => sendFault(reply, fault('bad-argument', { what: 'address' }), log),
+    frameworkErrors: (_error, _request, reply) => deny(reply, fault('bad-argument', { what: 'address' })),
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -226,9 +249,9 @@ function makeApp(tls: ListenerTls, log: Log) {
   });
   app.setErrorHandler((error, _request, reply) => {
     const { statusCode = 500, code = '' } = error as FastifyError;
-    if (statusCode === 413) return sendFault(reply, fault('too-large'), log);
+    if (statusCode === 413) return deny(reply, fault('too-large'));
     if (code === 'FST_ERR_HANDLER_TIMEOUT') return sendFault(reply, fault('timed-out'), log);
-    if (statusCode < 500) return sendFault(reply, fault('bad-argument', { what: 'request' }), log);
+    if (statusCode < 500) return deny(reply, fault('bad-argument', { what: 'request' }));
     log('error', 'request failed', { reason: String(error).slice(0, 300) });
     return sendFault(reply, fault('internal'), log);
   });
@@ -246,10 +269,9 @@ function sendFault(reply: FastifyReply, refusal: Fault, log: Log): FastifyReply 
 }
 
 /** What is no HTTP gets its answer by hand. */
-function rawAnswer(tooLarge: boolean): string {
-  const why = tooLarge ? fault('too-large', { limit: maxHeaderBytes }) : fault('bad-shape', { what: 'http' });
+function rawAnswer(why: Fault): string {
   const body = JSON.stringify(why);
-  const status = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const status = why.code === 'too-large' ? '431 Request Header Fields Too Large' : '400 Bad Request';
   const headers = `Connection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
   return `HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`;
 }

@@ -5,9 +5,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, locatorOf } from '../../protocol/codes.ts';
-import { bad, type Facts, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
-import { hourMs } from '../../protocol/time.ts';
 import { checkKey, checkOpen } from '../core/invitation.ts';
 import { flatten, pathTo } from '../core/policy.ts';
 import type { Enrolment } from '../core/ports.ts';
@@ -17,23 +16,22 @@ import { transact } from './database.ts';
 import { readGroups, signDevice } from './documents.ts';
 import { checkPassword, type HeldInvitation, maxName, readInvitation } from './invitations.ts';
 import { readPins } from './pins.ts';
+import { recordRefusal } from './refusals.ts';
 import { readRequest } from './request.ts';
 import type { Database } from './tables.ts';
 
 const identityDays = 365;
-const refusedAction = 'enrolment-refused';
-const refusalsOnRecord = 100;
 
 /** Leaf and chain. Faults: `invitation-refused` (why is in the audit only), `csr-refused` and others of `readRequest`. */
 export async function enrol(server: Server, typed: Enrolment): Promise<Result<readonly Uint8Array[]>> {
   const request = { ...typed, invitation: typed.invitation.trim().toUpperCase() };
   const csr = readRequest(request.csrDer);
-  if (!csr.ok) return refuse(server, request.invitation, csr.fault.code, csr);
+  if (!csr.ok) return refuse(server, request.invitation, csr.fault, 'csr-refused');
   const proven = await checkPassword(server, request);
-  if (!proven.ok) return refuse(server, request.invitation, 'invitation-refused', proven);
+  if (!proven.ok) return refuse(server, request.invitation, proven.fault);
   const key = createHash('sha256').update(csr.value.publicKeyDer).digest('hex');
   const bound = checkKey(proven.value, key);
-  if (!bound.ok) return refuse(server, request.invitation, 'invitation-refused', bound);
+  if (!bound.ok) return refuse(server, request.invitation, bound.fault);
   const deviceId = proven.value.deviceId ?? randomUUID();
   const { publicKeyDer } = csr.value;
   const now = server.clock();
@@ -48,7 +46,7 @@ export async function enrol(server: Server, typed: Enrolment): Promise<Result<re
     if (known) return good(known);
     return addDevice(server, trx, { invitation, key, deviceId, hardwareId: csr.value.subject, issued });
   });
-  if (!kept.ok) return refuse(server, request.invitation, 'invitation-refused', kept);
+  if (!kept.ok) return refuse(server, request.invitation, kept.fault);
   const group = await server.db.selectFrom('devices').select('group_id').where('id', '=', deviceId).executeTakeFirst();
   if (group) await server.carriers.current?.refresh([{ id: deviceId, group: group.group_id }]);
   return kept;
@@ -117,26 +115,12 @@ type Arrival = {
 async function refuse(
   server: Server,
   invitation: string,
-  code: string,
-  { fault }: { readonly fault: { readonly code: string; readonly facts: Facts } },
+  why: Fault,
+  told: 'invitation-refused' | 'csr-refused' = 'invitation-refused',
 ): Promise<Result<never>> {
-  const subject = invitation.slice(0, 64);
-  const facts = { ...fault.facts, code };
-  if (await isFlood(server)) server.log('warn', 'enrolment refused', { ...facts, invitation: subject });
-  else await audit(server, server.db, { actor: 'server', action: refusedAction, subject, facts });
-  return code === 'invitation-refused' ? bad('invitation-refused') : bad('csr-refused', fault.facts);
-}
-
-/** Strangers may ask: more than this many refusals in a row within an hour are in the journal only. */
-async function isFlood({ db, clock }: Server): Promise<boolean> {
-  const last = await db
-    .selectFrom('audit')
-    .select(['action', 'at'])
-    .orderBy('id', 'desc')
-    .limit(refusalsOnRecord)
-    .execute();
-  const since = clock() - hourMs;
-  return last.length === refusalsOnRecord && last.every(({ action, at }) => action === refusedAction && at > since);
+  const row = { actor: 'server', action: 'enrolment-refused', subject: invitation.slice(0, 64) } as const;
+  await recordRefusal(server, row, why);
+  return told === 'invitation-refused' ? bad(told) : bad(told, why.facts);
 }
 
 async function chainOf(trx: Database, device: string | null): Promise<readonly Uint8Array[] | null> {

@@ -10,6 +10,8 @@ export const maxPacketBytes = 3.5 * 1024 * 1024;
 /** CONNECT, SUBSCRIBE and acknowledgements are small; so is whatever comes before the broker knows who it is. */
 const maxOtherBytes = 8 * 1024;
 const publishType = 3;
+/** Message of the error it ends a connection with. */
+export const tooLarge = 'packet too large';
 
 /** Tells of each chunk whether every packet header seen so far keeps the bounds. */
 export function packetMeter(limit: number): (chunk: Uint8Array) => boolean {
@@ -62,7 +64,7 @@ export function guardPackets(socket: TLSSocket, limit = maxPacketBytes): Duplex 
     },
   });
   socket.on('data', (chunk: Buffer) => {
-    if (!fits(chunk)) guarded.destroy(new Error('packet too large'));
+    if (!fits(chunk)) guarded.destroy(new Error(tooLarge));
     else if (!guarded.push(chunk)) socket.pause();
   });
   socket.on('end', () => guarded.push(null));

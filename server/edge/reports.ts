@@ -8,10 +8,11 @@ import { read } from '../../protocol/validate.ts';
 import type { Upward } from '../core/access.ts';
 import { datesAt, nextRevision } from '../core/revision.ts';
 import { questionsFor, takeNewer } from './adoption.ts';
-import { audit, readIdentity, type Server } from './context.ts';
+import { readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readDocument } from './documents.ts';
 import { queueLagging } from './publishing.ts';
+import { recordRefusal } from './refusals.ts';
 import { signDocument } from './sign.ts';
 import type { Database } from './tables.ts';
 
@@ -162,8 +163,12 @@ async function answer(
   });
 }
 
-export async function noteRefused(server: Server, device: string, leaf: string, { code, facts }: Fault): Promise<void> {
-  const row = { actor: device, action: 'message-refused', subject: leaf, facts: { ...facts, code } };
-  server.log('warn', 'refused a message', { device, leaf, code });
-  await audit(server, server.db, row);
-}
+/** Something of a device, or of a stranger (null), was refused. */
+export const noteRefused = (server: Server, device: string | null, what: string, why: Fault): Promise<void> =>
+  recordRefusal(
+    server,
+    device === null
+      ? { actor: 'server', action: 'request-refused', subject: what }
+      : { actor: device, action: 'message-refused', subject: what },
+    why,
+  );

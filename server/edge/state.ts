@@ -70,7 +70,15 @@ export async function build(
   if (!opened.ok) return opened;
   const { db, close } = opened.value;
   const keys = keysOf(master.value, material.secrets);
-  const server: Server = { db, clock, log: around.log, keys, directory, carriers: { current: null } };
+  const server: Server = {
+    db,
+    clock,
+    log: around.log,
+    keys,
+    directory,
+    carriers: { current: null },
+    refusals: new Map(),
+  };
   const done = await transact(db, async (trx) => {
     await layMaterial(trx, master.value, material, clock());
     await keepBase(trx, material.base);
@@ -98,7 +106,10 @@ export async function openState(around: Surroundings): Promise<Result<OpenServer
     await close();
     return keys;
   }
-  return good({ server: { db, clock, log, keys: keys.value, directory, carriers: { current: null } }, close });
+  return good({
+    server: { db, clock, log, keys: keys.value, directory, carriers: { current: null }, refusals: new Map() },
+    close,
+  });
 }
 
 /** True for a directory that is not there or has nothing in it. */

@@ -1,12 +1,11 @@
-/** The administration API and HTTP that is wrong: every answer is a problem document with a code, and changes nothing. */
+/** The administration API and HTTP that is wrong: every answer is a problem document with a code, changes nothing, and is on record. */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FaultCode } from '../../protocol/fault.ts';
 import { serveAdmin } from '../../server/edge/admin-http.ts';
-import { listAudit } from '../../server/edge/overview.ts';
-import { withFleet } from '../fakes/fleet-server.ts';
+import { auditOf, withFleet } from '../fakes/fleet-server.ts';
 import { assert, table, test } from '../harness.ts';
 
 type Row = { readonly name: string; readonly status: number; readonly code: FaultCode; readonly request: string };
@@ -81,25 +80,34 @@ const rows: readonly Row[] = [
 
 table('a request', rows, ({ request, status, code }) =>
   withAdmin(async (path, audited) => {
-    const before = await audited();
     const answer = await say(path, request);
     const body = JSON.parse(answer.split('\r\n\r\n').slice(1).join('\r\n\r\n'));
     assert.is(body.code, code);
     assert.is(Number(answer.split(' ')[1]), status);
     assert.ok(typeof body.title === 'string' && body.title.length > 10);
-    assert.is(await audited(), before);
+    assert.equal(await audited(), [`request-refused ${code}`]);
   }),
 );
 
+test('a typing error in a code is on record once, as a code', () =>
+  withAdmin(async (path, audited) => {
+    assert.match(await say(path, post('/codes', '{"code":"1234"}')), /code-typo/);
+    assert.equal(await audited(), ['code-refused code-typo']);
+  }));
+
 test('the socket is its owner’s alone', () => withAdmin(async (path) => assert.is(statSync(path).mode & 0o777, 0o600)));
 
-async function withAdmin(run: (path: string, audited: () => Promise<number>) => Promise<void>): Promise<void> {
-  await withFleet(async ({ server, publish }) => {
+async function withAdmin(
+  run: (path: string, audited: () => Promise<readonly string[]>) => Promise<void>,
+): Promise<void> {
+  await withFleet(async (world) => {
+    const { server, publish } = world;
+    const before = (await auditOf(world)).length;
     const directory = mkdtempSync(join(tmpdir(), 'thintrust-admin-'));
     const path = join(directory, 'control.sock');
     const admin = await serveAdmin(server, publish, path);
     try {
-      await run(path, async () => (await listAudit(server, 1000)).length);
+      await run(path, async () => (await auditOf(world)).slice(0, -before));
     } finally {
       await admin.close();
       rmSync(directory, { recursive: true });

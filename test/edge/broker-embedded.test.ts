@@ -5,6 +5,7 @@ import { generate, type Packet } from 'mqtt-packet';
 import { toPem } from '../../protocol/certificate.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { embeddedBroker } from '../../server/edge/broker-embedded.ts';
+import { makeAuthorities, makeDevice, makeExpiredDevice, makeServerAsClient } from '../fakes/identities.ts';
 import { assert, rejects, table, test } from '../harness.ts';
 import { brokerCases, groupA, groupB, joinAs, leave, type Setting, type Start, withBroker } from './broker-cases.ts';
 
@@ -49,6 +50,9 @@ async function untilClosed(socket: TLSSocket): Promise<void> {
   socket.resume();
   if (!socket.closed) await once(socket, 'close', { signal: AbortSignal.timeout(8000) });
 }
+
+/** What went to the audit log, without whose it was. */
+const recorded = ({ fleet }: Setting): readonly string[] => fleet.refusals.map((each) => each.replace(/^\S+ /, ''));
 
 const will = (topic: string, qos = 1) => ({ will: { topic, payload: Buffer.from('x'), qos, retain: false } });
 table(
@@ -102,6 +106,7 @@ table(
       });
       await once(socket, 'close', { signal: AbortSignal.timeout(8000) });
       assert.equal([...answer.subarray(0, 4)], [0x20, 2, 0, row.code]);
+      assert.equal(recorded(setting), row.code === 0 ? [] : ['MQTT: identity-refused']);
     }),
 );
 
@@ -130,18 +135,67 @@ table(
     { name: 'garbage', packets: () => [Buffer.from('GET / HTTP/1.1\r\n\r\n')] },
     {
       name: 'a packet that announces 256 MiB',
+      code: 'too-large',
       packets: ({ one }: Setting) => [connectPacket(one.id), Buffer.of(0x30, 0xff, 0xff, 0xff, 0x7f)],
     },
   ],
-  (row) =>
+  (row: {
+    readonly name: string;
+    readonly code?: string;
+    readonly packets: (setting: Setting) => readonly (Packet | Buffer)[];
+  }) =>
     withBroker(start, async (setting) => {
       const socket = await raw(setting);
       for (const packet of row.packets(setting)) socket.write(Buffer.isBuffer(packet) ? packet : generate(packet));
       await untilClosed(socket);
       assert.equal(setting.fleet.received, []);
+      assert.equal(recorded(setting), [`MQTT: ${row.code ?? 'bad-shape'}`]);
       await leave(await joinAs(setting, setting.two));
     }),
 );
+
+table(
+  'a handshake is on record with',
+  [
+    {
+      name: 'a certificate of a foreign authority',
+      who: async () => makeDevice((await makeAuthorities()).client),
+      expected: ['stranger: MQTT: identity-refused'],
+    },
+    {
+      name: 'a certificate of our server authority',
+      who: async ({ authorities }: Setting) => makeServerAsClient(authorities.server),
+      expected: ['stranger: MQTT: identity-refused'],
+    },
+    {
+      name: 'an expired certificate',
+      who: async ({ authorities }: Setting) => makeExpiredDevice(authorities.client),
+      expected: ['stranger: MQTT: expired'],
+    },
+    { name: 'no certificate: nothing', who: async () => ({}), expected: [] },
+  ],
+  ({ who, expected }) =>
+    withBroker(start, async (setting) => {
+      const { broker, fleet } = setting;
+      const socket = tlsConnect({
+        host: '127.0.0.1',
+        port: broker.port,
+        rejectUnauthorized: false,
+        ...(await who(setting)),
+      });
+      await untilClosed(socket).catch(() => {});
+      await leave(await joinAs(setting, setting.two));
+      assert.equal(fleet.refusals, expected);
+    }),
+);
+
+test('a subscription to what is another’s is on record', () =>
+  withBroker(start, async (setting) => {
+    const { client, ...joined } = await joinAs(setting, setting.one);
+    await client.subscribeAsync(policyTopic(groupB), { qos: 1 }).catch(() => {});
+    assert.equal(setting.fleet.refusals, [`${setting.one.id}: MQTT: not-allowed`]);
+    await leave({ client, ...joined });
+  }));
 
 test('stray acknowledgements of any kind hurt nobody', () =>
   withBroker(start, async (setting) => {

@@ -188,6 +188,7 @@ table(
       assert.is(answer.status, row.status);
       assert.is(codeOf(answer), row.code);
       assert.equal(setting.fleet.confirmed, []);
+      assert.equal(setting.fleet.refusals, [`stranger: ${row.method} ${row.path}: ${row.code}`]);
     }),
 );
 
@@ -264,8 +265,11 @@ table(
       assert.is(answer.status, row.status);
       assert.is(codeOf(answer), row.code);
       assert.equal(Object.keys(JSON.parse(answer.body)).sort(), ['code', 'facts', 'kind']);
-      const recorded = row.path === '/v1/checkin' && row.status === 400;
-      assert.equal(setting.fleet.refusals, recorded ? [`${setting.device.id} checkin ${row.code}`] : []);
+      const read = row.path === '/v1/checkin' && row.status === 400;
+      // What nothing is routed to has not been asked for its certificate.
+      const who = row.status === 413 || read ? setting.device.id : 'stranger';
+      const what = read ? 'checkin' : `${row.method} ${row.path}`;
+      assert.equal(setting.fleet.refusals, [`${who}: ${what}: ${row.code}`]);
       if (row.status === 405) assert.is(answer.headers['allow'], row.path === '/v1/bundle' ? 'GET' : 'POST');
     }),
 );
@@ -386,6 +390,10 @@ table(
       assert.is(answer.status, row.status);
       assert.is(codeOf(answer), row.code);
       if (row.status === 401) assert.match(String(answer.headers['www-authenticate']), /^Basic /);
+      // The fleet records what it refuses itself.
+      const recorded = setting.fleet.enrolments.length === 0;
+      const what = `stranger: POST /.well-known/est/simpleenroll: ${row.code}`;
+      assert.equal(setting.fleet.refusals, recorded ? [what] : []);
     }),
 );
 

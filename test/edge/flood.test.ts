@@ -1,25 +1,52 @@
-/** Strangers who may ask without a certificate cannot fill the audit log. */
+/** Whoever is refused, and however often, cannot fill the audit log nor keep others out of it. */
+import { fault } from '../../protocol/fault.ts';
 import { hourMs, instant } from '../../protocol/time.ts';
+import { answerCode } from '../../server/edge/codes.ts';
 import { invite } from '../../server/edge/invitations.ts';
-import { listAudit } from '../../server/edge/overview.ts';
-import { value, withFleet } from '../fakes/fleet-server.ts';
-import { assert, test } from '../harness.ts';
+import { auditOf, bytes, type FleetServer, register, value, withFleet } from '../fakes/fleet-server.ts';
+import { assert, table, test } from '../harness.ts';
 
-const garbage = { invitation: 'X', password: 'y', csrDer: Uint8Array.of(1) };
+type Refuse = (world: FleetServer, device: string) => Promise<unknown>;
+const kinds: readonly { readonly name: string; readonly refuse: Refuse }[] = [
+  {
+    name: 'enrolment-refused',
+    refuse: ({ fleet }) => fleet.enrol({ invitation: 'X', password: 'y', csrDer: Uint8Array.of(1) }),
+  },
+  { name: 'request-refused', refuse: ({ fleet }) => fleet.refused(null, 'HTTP', fault('bad-shape')) },
+  { name: 'message-refused', refuse: ({ fleet }, device) => fleet.receive(device, 'report', bytes('nonsense')) },
+  { name: 'code-refused', refuse: ({ server }) => answerCode(server, 'administrator', { code: '1' }) },
+];
+const counted = async (world: FleetServer, kind: string): Promise<number> =>
+  (await auditOf(world)).filter((each) => each.startsWith(`${kind} `)).length;
 
-test('of refused enrolments in a row a hundred an hour are on record, and every one is answered', () =>
-  withFleet(async ({ fleet, server, time }) => {
-    const refused = async (): Promise<number> =>
-      (await listAudit(server, 1000)).filter(({ action }) => action === 'enrolment-refused').length;
-    const flood = async (count: number): Promise<void> => {
-      for (let index = 0; index < count; index++) assert.not((await fleet.enrol(garbage)).ok);
+table('of one kind from one actor a hundred an hour are on record:', kinds, ({ name, refuse }) =>
+  withFleet(async (world) => {
+    const { id } = await register(world, 'kiosk');
+    const flood = async (): Promise<void> => {
+      for (let index = 0; index < 130; index++) await refuse(world, id);
     };
-    await flood(130);
-    assert.is(await refused(), 100);
-    value(await invite(server, 'administrator', {}));
-    await flood(1);
-    assert.is(await refused(), 101, 'what comes after something else is on record again');
-    time.now = instant(time.now + 2 * hourMs);
-    await flood(130);
-    assert.is(await refused(), 201);
+    const before = (await auditOf(world)).length;
+    await flood();
+    assert.is(await counted(world, name), 100);
+    value(await invite(world.server, 'administrator', {}));
+    for (const other of kinds) if (other.name !== name) await other.refuse(world, id);
+    assert.is((await auditOf(world)).length, before + 100 + 1 + kinds.length - 1, 'everything else still is');
+    world.time.now = instant(world.time.now + 2 * hourMs);
+    await flood();
+    assert.is(await counted(world, name), 200);
+  }),
+);
+
+test('one device does not use up what another may tell', () =>
+  withFleet(async (world) => {
+    const [one, other] = [await register(world, 'one'), await register(world, 'other')];
+    for (let index = 0; index < 130; index++) await world.fleet.receive(one.id, 'event', bytes('nonsense'));
+    await world.fleet.receive(other.id, 'event', bytes('nonsense'));
+    assert.is(await counted(world, 'message-refused'), 101);
+  }));
+
+test('a refusal that cannot be recorded is answered all the same', () =>
+  withFleet(async ({ fleet, server }) => {
+    await server.db.schema.dropTable('audit').execute();
+    assert.not((await fleet.enrol({ invitation: 'X', password: 'y', csrDer: Uint8Array.of(1) })).ok);
   }));

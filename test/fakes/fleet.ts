@@ -91,7 +91,7 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
       return answers.receive;
     },
     refused: async (device, what, why) => {
-      refusals.push(`${device} ${what} ${why.code}`);
+      refusals.push(`${device ?? 'stranger'}: ${what}: ${why.code}`);
     },
     groupOf: (device) => groupOf(device),
     holdGroupOf: (answer) => {

@@ -1,0 +1,35 @@
+/**
+ * What was refused is on record: a hundred times an hour of one kind from one actor, all strangers being one; beyond that
+ * it is in the journal only. So nobody who sends garbage fills the audit log, or keeps the refusals of others out of it.
+ */
+import type { Fault } from '../../protocol/fault.ts';
+import { hourMs, type Instant } from '../../protocol/time.ts';
+import { type Actor, audit, type Server } from './context.ts';
+
+export type Refused = 'code-refused' | 'enrolment-refused' | 'message-refused' | 'request-refused';
+
+const onRecordAnHour = 100;
+
+/** What stands beside a refusal that is answered: it never fails. */
+export async function recordRefusal(
+  server: Server,
+  { actor, action, subject }: { readonly actor: Actor; readonly action: Refused; readonly subject: string },
+  why: Fault,
+): Promise<void> {
+  const facts = { ...why.facts, code: why.code };
+  if (!isFlood(server, `${action} ${actor}`, server.clock())) {
+    try {
+      return await audit(server, server.db, { actor, action, subject, facts });
+    } catch (error) {
+      server.log('error', 'a refusal is not on record', { reason: String(error).slice(0, 300) });
+    }
+  }
+  server.log('warn', action, { ...facts, actor, subject });
+}
+
+function isFlood({ refusals }: Server, kind: string, now: Instant): boolean {
+  const hour = refusals.get(kind);
+  const { since, count } = hour && now - hour.since < hourMs ? hour : { since: now, count: 0 };
+  refusals.set(kind, { since, count: count + 1 });
+  return count >= onRecordAnHour;
+}
