@@ -19,7 +19,7 @@ export const certificateTime = Type.Integer({ minimum: -62167219200000, maximum:
 export const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** `host:port`; a literal IPv6 host stands in brackets. */
 export const address = Type.String({ pattern: '^(\\[[0-9A-Fa-f:.]{2,45}\\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$' });
-/** `host` or `host:port` as a person types it; what it means is decided by `agent/core/target`. */
+/** `host` or `host:port` as a person types it; what it means is decided by `protocol/target`. */
 export const target = Type.String({ minLength: 1, maxLength: 300 });
 /** A name that does not fit the pattern is refused: by itself a pattern lets such a name through with any value. */
 export const named = <T extends TSchema>(maxLength: number, value: T) =>

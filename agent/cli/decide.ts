@@ -7,10 +7,10 @@ import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import { maxBatchLineBytes, maxCertificates, maxCrls, maxIntermediates } from '../../protocol/limits.ts';
 import type { DecideLine } from '../../protocol/local.ts';
 import { type PemLabel, readPem } from '../../protocol/pem.ts';
+import { parseIp, parseTarget, type Target } from '../../protocol/target.ts';
 import { parseUtc } from '../../protocol/time.ts';
 import { check } from '../../protocol/validate.ts';
 import type { TrustEntry, TrustRequest } from '../core/decide.ts';
-import { parseIp, parseTarget, type Target } from '../core/target.ts';
 import type { Judge } from '../edge/judge.ts';
 
 type Id = string | number | null;

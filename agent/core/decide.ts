@@ -10,8 +10,8 @@ import { fingerprintsOf } from '../../protocol/alias.ts';
 import type { Certificate, Fingerprint } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import type { PathAnswer, PathQuestion, PolicyInputs } from '../../protocol/path.ts';
+import type { Target } from '../../protocol/target.ts';
 import { type Instant, toNumericDate } from '../../protocol/time.ts';
-import type { Target } from './target.ts';
 
 export type TrustPurpose = 'server' | 'client' | 'ksc' | 'rdp' | 'broker' | 'log';
 export type TrustEntry = Pick<Certificate, 'der' | 'fingerprint' | 'isCa' | 'notBefore' | 'notAfter' | 'owner'>;

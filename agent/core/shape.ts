@@ -17,10 +17,10 @@ import type {
   TimeRequest,
 } from '../../protocol/local.ts';
 import type { AuditEvent, Purpose, Source } from '../../protocol/schema.ts';
+import type { Place } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { TrustRequest, Verdict } from './decide.ts';
 import type { Counters, Identity, KeyRef, Order } from './durable.ts';
-import type { Place } from './target.ts';
 
 export type Now = {
   /** What the system clock says. */

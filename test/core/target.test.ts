@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseIp, parseTarget } from '../../agent/core/target.ts';
+import { parseIp, parseTarget } from '../../protocol/target.ts';
 import { assert, table, test } from '../harness.ts';
 
 const host = (name: string) => ({ host: name, ip: null });

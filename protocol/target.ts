@@ -3,7 +3,7 @@
  * canonical IP literal. A text that only some resolvers read as an address is refused, not guessed at.
  */
 import { domainToASCII } from 'node:url';
-import { bad, good, type Result } from '../../protocol/fault.ts';
+import { bad, good, type Result } from './fault.ts';
 
 /** What a certificate must name. Both demanded: it must name both. Neither: the name is not checked. */
 export type Target = { readonly host: string | null; readonly ip: string | null };
