@@ -6,7 +6,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { derChildren, derTag, oidOf, readDer, type Tlv } from './der.ts';
 import { bad, good, type Result } from './fault.ts';
 import { maxCertificateBytes, maxCertificates } from './limits.ts';
-import type { CertificateView } from './local.ts';
+import type { CertificateView, PresentedView } from './local.ts';
 import { readPem } from './pem.ts';
 import { type Instant, instant } from './time.ts';
 
@@ -141,6 +141,12 @@ export const toPem = (der: Uint8Array, label = 'CERTIFICATE'): string =>
 export type ViewFacts = Pick<CertificateView, 'purpose' | 'source' | 'file' | 'slot' | 'addedAt'>;
 
 export const viewCertificate = (certificate: Certificate, facts: ViewFacts): CertificateView => ({
+  ...presentCertificate(certificate),
+  ...facts,
+});
+
+/** What is shown of a certificate that is not, or not yet, in the store. */
+export const presentCertificate = (certificate: Certificate): PresentedView => ({
   fingerprint: certificate.fingerprint,
   owner: certificate.owner.slice(0, 300),
   subject: certificate.subject.slice(0, 1000),
@@ -151,7 +157,6 @@ export const viewCertificate = (certificate: Certificate, facts: ViewFacts): Cer
   key: certificate.key,
   names: certificate.names.map((name) => name.slice(0, 300)),
   isCa: certificate.isCa,
-  ...facts,
 });
 
 function one(der: Uint8Array): Result<readonly Certificate[]> {

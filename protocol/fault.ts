@@ -59,6 +59,18 @@ export const faultKinds = {
   'server-certificate-expired': 'rejected',
   'pin-expired': 'unavailable',
   'clock-unknown': 'unavailable',
+  // servers the person connects to
+  'changed-old-expired': 'rejected',
+  'changed-old-valid': 'rejected',
+  'not-assigned': 'rejected',
+  'adding-closed': 'rejected',
+  'not-shown': 'rejected',
+  'already-trusted': 'rejected',
+  'not-removable': 'rejected',
+  'session-busy': 'unavailable',
+  'client-missing': 'unavailable',
+  'client-failed': 'unavailable',
+  'client-refused-certificate': 'rejected',
   // link
   'server-unreachable': 'unavailable',
   'server-refused': 'unavailable',

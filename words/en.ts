@@ -63,6 +63,24 @@ export const en = {
     'clock-unknown':
       'The date and time of the device are not known. Set them, or wait for the Administration Server to send them.',
 
+    'changed-old-expired':
+      'The server[ {host}] has a new certificate: the saved one[ “{owner}”] has expired. Nothing is replaced by itself; ask the administrator.',
+    'changed-old-valid':
+      'The server[ {host}] shows another certificate, although the saved one[ “{owner}”] is still valid. The connection may be intercepted. Do not go on; call the administrator.',
+    'not-assigned':
+      'The administrator has not allowed connections to this server[: {host}]. Call the administrator if you need it.',
+    'adding-closed':
+      'Certificates cannot be added or removed on this device: the administrator does this with the policy.',
+    'not-shown':
+      'The server[ {server}] has not shown this certificate just now. Connect again and look at what it shows.',
+    'already-trusted': 'This certificate[ “{owner}”] is in the store already.',
+    'not-removable': 'This certificate[ “{owner}”] came with the policy or with the device and cannot be removed here.',
+    'session-busy': 'A remote desktop[ ({server})] is open. Close it before you open another one.',
+    'client-missing': 'The program for the remote desktop[ ({what})] is not installed. Call the administrator.',
+    'client-failed': 'The remote desktop ended with an error[: {reason}][ ({status})].',
+    'client-refused-certificate':
+      'The server showed the program another certificate than the one that was checked. The connection was not made.',
+
     'server-unreachable': 'The server cannot be reached[ ({address})]. Check the address and the network cable.',
     'server-refused': 'The server refused the connection[ ({address})]. The device will try again.',
     'tls-failed': 'A secure connection to the server could not be set up[ ({address})][: {reason}].',

@@ -1,0 +1,171 @@
+/**
+ * What a connection would come to, in one answer: the verdict, the one reason for it, and what a person should look at. There
+ * is no way past a refusal; `unknown` is the only verdict a person may change, by adding the certificate.
+ */
+import { type Certificate, checkAcceptable, parseCertificate, presentCertificate } from '../../protocol/certificate.ts';
+import { type Fault, fault } from '../../protocol/fault.ts';
+import type { Preflight } from '../../protocol/local.ts';
+import type { ClientPurpose, Purpose } from '../../protocol/schema.ts';
+import type { Instant } from '../../protocol/time.ts';
+import { question, type Verdict } from './decide.ts';
+import { heldPins, judgePresented } from './pin.ts';
+import { entriesFor, rulesFor, type StoreEntry } from './rules.ts';
+import type { Now, Probed, Rules } from './shape.ts';
+import { blocklistOf, clockOf, type State } from './state.ts';
+import type { Place, Target } from './target.ts';
+import { isClosed } from './views.ts';
+
+type Shown = Extract<Probed, { readonly at: 'shown' }>;
+type Explained = Pick<Preflight, 'verdict' | 'by' | 'fault' | 'warnings'>;
+
+const longestChain = 16;
+
+/**
+ * Judges what a server showed by the store and the clock as they are now, which may not be those it was asked with: what was
+ * trusted by an entry that no longer counts is trusted no more.
+ */
+export function preflightOf(state: State, purpose: Purpose, place: Place, outcome: Probed, now: Now): Preflight {
+  const shown = outcome.at === 'shown' ? outcome : null;
+  const chain = (shown?.chain ?? []).slice(0, longestChain).flatMap((der) => {
+    const parsed = parseCertificate(der);
+    return parsed.ok ? [presentCertificate(parsed.value)] : [];
+  });
+  return {
+    purpose,
+    server: place.text,
+    ...(outcome.at === 'failed'
+      ? { verdict: 'failed' as const, by: null, fault: outcome.fault, warnings: [] }
+      : explain(state, purpose, place, outcome, now)),
+    chain,
+    tls: shown?.tls ?? null,
+    at: clockOf(state, now).now,
+  };
+}
+
+function explain(state: State, purpose: Purpose, place: Place, shown: Shown, now: Now): Explained {
+  const [der] = shown.chain;
+  const leaf = parseCertificate(der ?? new Uint8Array());
+  if (!leaf.ok) return refused(leaf.fault);
+  return purpose === 'ksc'
+    ? explainPin(state, leaf.value, now)
+    : explainClient(state, purpose, place, leaf.value, shown, now);
+}
+
+/** As the connection to the server itself is judged: by the exact certificates in the pin slots. */
+function explainPin(state: State, leaf: Certificate, now: Now): Explained {
+  const { pins } = state.durable;
+  if (!pins) return refused(fault('not-registered'));
+  const der = Buffer.from(leaf.der).toString('base64');
+  const judged = judgePresented(pins, der, clockOf(state, now), blocklistOf(state));
+  if (!judged.ok) return refused(judged.fault);
+  const source = heldPins(pins).find(({ slot }) => slot === judged.value.slot)?.pin.source ?? 'policy';
+  return trusted({ fingerprint: leaf.fingerprint, owner: leaf.owner.slice(0, 300), source });
+}
+
+function explainClient(
+  state: State,
+  purpose: ClientPurpose,
+  place: Place,
+  leaf: Certificate,
+  shown: Shown,
+  now: Now,
+): Explained {
+  const rules = rulesFor(state, purpose, place, now);
+  const entries = entriesFor(state, purpose, place);
+  const verdict = judge(rules, shown);
+  const clock = clockOf(state, now);
+  if (verdict.trusted) {
+    const entry = entries.find(({ certificate }) => certificate.fingerprint === verdict.by);
+    if (!entry) return refused(fault('internal', { what: 'entry' }));
+    const { certificate, source } = entry;
+    return trusted({ fingerprint: certificate.fingerprint, owner: certificate.owner.slice(0, 300), source });
+  }
+  const why = verdict.fault;
+  const closed = isClosed(state.durable, state.held);
+  const shownBlocked = why.code === 'blocklisted' && presentsBlocked(rules, shown);
+  if (shownBlocked) return refused(why);
+  if (clock.at === 'unknown') return refused(fault('clock-unknown', { floor: clock.floor }));
+  if (speaksAgainst(why, rules, closed)) return refused(why);
+  const changed = changeOf(entries.filter(isFor(place)), rules, place, leaf);
+  if (changed) return refused(changed);
+  if (closed) return refused(fault('not-assigned', { host: place.text }));
+  const unfit = unfitness(leaf, clock.now);
+  if (unfit) return refused(unfit);
+  return { verdict: 'unknown', by: null, fault: null, warnings: warningsOf(leaf, shown, place) };
+}
+
+/** The decision itself where it needs no path; else what the path engine said, if the entry it went by still counts. */
+function judge(rules: Rules, shown: Shown): Verdict {
+  const [leaf = new Uint8Array(), ...intermediates] = shown.chain;
+  const step = question({ ...rules, leaf, intermediates });
+  if (step.do === 'judged') return step.verdict;
+  const { verdict } = shown;
+  if (!verdict.trusted) return verdict;
+  const stands = rules.entries.some((entry) => entry.isCa && entry.fingerprint === verdict.by);
+  return stands && !rules.blocklist.has(verdict.by) ? verdict : { trusted: false, fault: fault('issuer-unknown') };
+}
+
+function presentsBlocked(rules: Rules, shown: Shown): boolean {
+  const [leaf = new Uint8Array(), ...intermediates] = shown.chain;
+  const step = question({ ...rules, entries: [], leaf, intermediates });
+  return step.do === 'judged' && !step.verdict.trusted && step.verdict.fault.code === 'blocklisted';
+}
+
+/**
+ * Whether it is more than that nothing in the store matches. What the path engine finds wrong means something only where there
+ * are authorities that count; that every entry is blocked leaves a person, who may add another one, free to do so.
+ */
+function speaksAgainst(why: Fault, { entries, blocklist }: Rules, closed: boolean): boolean {
+  if (why.code === 'issuer-unknown') return false;
+  if (why.kind === 'broken') return true;
+  if (why.code === 'blocklisted') return closed;
+  return entries.some((entry) => !blocklist.has(entry.fingerprint));
+}
+
+/** Entries that were for this very server: bound to it, or an exact certificate that names it. */
+const isFor =
+  (place: Place) =>
+  ({ server, exact, certificate }: StoreEntry): boolean =>
+    server === place.text || (server === null && exact && names(certificate, place.target));
+
+/** It showed something else before: the old one was blocked, has expired, or, which is alarming, still holds. */
+function changeOf(before: readonly StoreEntry[], rules: Rules, { text }: Place, leaf: Certificate): Fault | null {
+  const [first] = before;
+  if (!first) return null;
+  const standing = before.filter(({ certificate }) => !rules.blocklist.has(certificate.fingerprint));
+  if (standing.length === 0) return fault('blocklisted', { owner: first.certificate.owner });
+  const valid = standing.find(({ certificate }) => rules.at <= certificate.notAfter);
+  const { owner } = (valid ?? standing[0] ?? first).certificate;
+  return fault(valid ? 'changed-old-valid' : 'changed-old-expired', { host: text, owner, now: leaf.fingerprint });
+}
+
+/** What cannot become an entry. Faults: `expired`, `not-yet-valid`, and those of `checkAcceptable`. */
+export function unfitness(leaf: Certificate, at: Instant): Fault | null {
+  const { owner } = leaf;
+  if (at > leaf.notAfter) return fault('expired', { owner });
+  if (at < leaf.notBefore) return fault('not-yet-valid', { owner });
+  const acceptable = checkAcceptable(leaf, 'trust-anchor-or-server');
+  return acceptable.ok ? null : acceptable.fault;
+}
+
+function warningsOf(leaf: Certificate, { named }: Shown, { target }: Place): Fault[] {
+  const found: Fault[] = [];
+  if (!named) found.push(fault('name-mismatch', { host: target.host ?? target.ip ?? '' }));
+  if (leaf.subject !== leaf.issuer) found.push(fault('issuer-unknown', { issuer: leaf.issuer }));
+  return found;
+}
+
+/** RFC 9525 §6.3, for exact certificates, which are not judged by it: a name, one with a whole wildcard label, or an address. */
+function names({ names: all }: Certificate, { host, ip }: Target): boolean {
+  const wanted = host ?? ip ?? '';
+  const under = host === null ? '' : `*${host.slice(Math.max(0, host.indexOf('.')))}`;
+  return all.some((name) => name.toLowerCase() === wanted || (under.length > 1 && name.toLowerCase() === under));
+}
+
+const refused = (why: Fault): Explained => ({ verdict: 'refused', by: null, fault: why, warnings: [] });
+const trusted = (by: NonNullable<Preflight['by']>): Explained => ({
+  verdict: 'trusted',
+  by,
+  fault: null,
+  warnings: [],
+});

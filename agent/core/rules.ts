@@ -1,0 +1,87 @@
+/**
+ * What counts for a purpose and a server now: the entries of the store, the blocklist and the time. Nothing of one purpose is
+ * ever in the rules of another.
+ */
+import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import type { ClientPurpose, Purpose, Source } from '../../protocol/schema.ts';
+import type { TrustEntry } from './decide.ts';
+import type { Durable, LocalEntry } from './durable.ts';
+import { acceptedPins, heldPins } from './pin.ts';
+import type { Now, Rules } from './shape.ts';
+import { blocklistOf, clockOf, type State } from './state.ts';
+import type { Place } from './target.ts';
+import { isClosed } from './views.ts';
+
+/** An entry of the store. `server`: the only one it counts for; null: any of its purpose. */
+export type StoreEntry = {
+  readonly purpose: ClientPurpose;
+  readonly source: Source;
+  readonly server: string | null;
+  readonly certificate: Certificate;
+  /** Trusted as this very certificate, not as an authority, whatever it says of itself. */
+  readonly exact: boolean;
+};
+
+/**
+ * What a server of this purpose may be trusted by. While the clock is unknown nothing may but, for `ksc`, the certificates in
+ * the pin slots, which then are the device's way to the time. For `ksc` it is those slots alone, at any place.
+ */
+export function rulesFor(state: State, purpose: Purpose, place: Place, now: Now): Rules {
+  const clock = clockOf(state, now);
+  const entries =
+    purpose === 'ksc'
+      ? pinEntries(state, now)
+      : clock.at === 'unknown'
+        ? []
+        : entriesFor(state, purpose, place).map(toTrust);
+  return {
+    purpose,
+    target: place.target,
+    at: clock.now,
+    entries,
+    blocklist: new Set(blocklistOf(state)),
+    crls: [],
+    policy: null,
+  };
+}
+
+/** Everything that counts for a purpose and a place, dates and blocklist aside; what the policy brought stands first. */
+export const entriesFor = (
+  { durable, held }: Pick<State, 'durable' | 'held'>,
+  purpose: ClientPurpose,
+  place: Place,
+): readonly StoreEntry[] => {
+  const policy = held.policy;
+  const pushed = (policy?.policy.certificates.entries ?? []).flatMap((entry, index): StoreEntry[] => {
+    const certificate = policy?.certificates[index];
+    if (!certificate || entry.purpose !== purpose) return [];
+    return [{ purpose, source: 'policy', server: null, certificate, exact: !certificate.isCa }];
+  });
+  return isClosed(durable, held) ? pushed : [...pushed, ...localFor(durable, purpose, place)];
+};
+
+/** What was accepted on a connection, and so came in no file, counts as that one certificate even if it calls itself an authority. */
+export const isExact = ({ source, file }: LocalEntry, { isCa }: Certificate): boolean =>
+  !isCa || (source === 'manual' && file === '');
+
+/** As the decision takes an entry. */
+export const toTrust = ({ certificate, exact }: StoreEntry): TrustEntry => ({ ...certificate, isCa: !exact });
+
+const localFor = (durable: Durable, purpose: ClientPurpose, place: Place): readonly StoreEntry[] =>
+  durable.local
+    .filter((entry) => entry.purpose === purpose && (entry.server === null || entry.server === place.text))
+    .flatMap((entry): StoreEntry[] => {
+      const parsed = parseCertificate(fromBase64(entry.der));
+      if (!parsed.ok) return [];
+      const { source, server } = entry;
+      return [{ purpose, source, server, certificate: parsed.value, exact: isExact(entry, parsed.value) }];
+    });
+
+function pinEntries(state: State, now: Now): readonly TrustEntry[] {
+  const { pins } = state.durable;
+  if (!pins) return [];
+  const accepted = acceptedPins(pins, clockOf(state, now), blocklistOf(state));
+  return heldPins(pins).flatMap(({ certificate }) =>
+    accepted.includes(certificate.fingerprint) ? [{ ...certificate, isCa: false }] : [],
+  );
+}
