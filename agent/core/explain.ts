@@ -6,13 +6,13 @@ import { type Certificate, checkAcceptable, parseCertificate, presentCertificate
 import { type Fault, fault } from '../../protocol/fault.ts';
 import type { Preflight } from '../../protocol/local.ts';
 import type { ClientPurpose, Purpose } from '../../protocol/schema.ts';
+import type { Place, Target } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import { question, type Verdict } from './decide.ts';
 import { heldPins, judgePresented } from './pin.ts';
 import { entriesFor, rulesFor, type StoreEntry } from './rules.ts';
 import type { Now, Probed, Rules } from './shape.ts';
 import { blocklistOf, clockOf, type State } from './state.ts';
-import type { Place, Target } from './target.ts';
 import { isClosed } from './views.ts';
 
 type Shown = Extract<Probed, { readonly at: 'shown' }>;

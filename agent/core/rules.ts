@@ -4,12 +4,12 @@
  */
 import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import type { ClientPurpose, Purpose, Source } from '../../protocol/schema.ts';
+import type { Place } from '../../protocol/target.ts';
 import type { TrustEntry } from './decide.ts';
 import type { Durable, LocalEntry } from './durable.ts';
 import { acceptedPins, heldPins } from './pin.ts';
 import type { Now, Rules } from './shape.ts';
 import { blocklistOf, clockOf, type State } from './state.ts';
-import type { Place } from './target.ts';
 import { isClosed } from './views.ts';
 
 /** An entry of the store. `server`: the only one it counts for; null: any of its purpose. */
