@@ -18,11 +18,13 @@ import { openExport } from './edge/export.ts';
 import { realFiles } from './edge/files.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
 import { lockDirectory } from './edge/lock.ts';
+import { openMedia } from './edge/media.ts';
 import { collectGarbage } from './edge/memory.ts';
 import { openMqtt } from './edge/mqtt.ts';
 import { type Datagram, type Notify, openNotify } from './edge/notify.ts';
 import { openPerform } from './edge/perform.ts';
 import { systemRandom } from './edge/random.ts';
+import { openSecrets } from './edge/secrets.ts';
 import { inheritedSockets, listenOnDescriptor, listenOnPath } from './edge/sockets.ts';
 import { openSpool } from './edge/spool.ts';
 import { run, systemAlarm } from './loop.ts';
@@ -82,7 +84,13 @@ async function serve({ state, runtime }: Places, env: Environment, journal: Jour
   const spool = await openSpool(state, realFiles);
   const mqtt = openMqtt(tell);
   const notify = announcing(openNotify(env, process.pid, datagramOf()), env, runtime);
-  const control = await openControl({ sockets: socketsOf(runtime, env), emit: tell });
+  const control = await openControl({
+    sockets: socketsOf(runtime, env),
+    emit: tell,
+    secrets: openSecrets(),
+    log: async () => ({ records: [], more: false }),
+    media: openMedia(runtime),
+  });
   const perform = openPerform({
     storage: disk,
     spool,

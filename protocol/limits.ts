@@ -10,6 +10,8 @@ export const maxControlBytes = 64 * 1024;
 /** Certificate files a person imports, together: base64 in one body. */
 export const maxImportCharacters = 1024 * 1024;
 export const maxImportBodyBytes = 8 * 1024 * 1024;
+/** Files on sticks that are listed. */
+export const maxMediaFiles = 200;
 /** One line of `thintrust decide --batch`, in UTF-16 code units. */
 export const maxBatchLineBytes = 4 * 1024 * 1024;
 /** Presented beside a leaf; a path uses at most 10 of them. */

@@ -1,6 +1,13 @@
 /** What stays on the device: its control API, the files of its state directory, and `thintrust decide --batch`. All closed. */
 import { type Static, Type } from '@sinclair/typebox';
-import { maxBatchLineBytes, maxCertificates, maxCrls, maxImportCharacters, maxIntermediates } from './limits.ts';
+import {
+  maxBatchLineBytes,
+  maxCertificates,
+  maxCrls,
+  maxImportCharacters,
+  maxIntermediates,
+  maxMediaFiles,
+} from './limits.ts';
 import { registrationBundle } from './schema.ts';
 import {
   address,
@@ -126,13 +133,16 @@ export const connectAnswer = Type.Union([
 export const addRequest = Type.Object({ purpose: clientPurpose, server: target, fingerprint: sha256 }, closed);
 /** `POST /certificates/remove` */
 export const removeRequest = Type.Object({ purpose: clientPurpose, fingerprint: sha256 }, closed);
-/** `POST /certificates/import`: files as they are, base64; `server` null: good for any server of the purpose. */
+/**
+ * `POST /certificates/import`: files as they are, base64, or with `content` null the file of this name in `GET /media`.
+ * `server` null: good for any server of the purpose.
+ */
 export const importRequest = Type.Object(
   {
     purpose: clientPurpose,
     server: nullable(target),
     files: Type.Array(
-      Type.Object({ name: text(255), content: Type.String({ maxLength: maxImportCharacters }) }, closed),
+      Type.Object({ name: text(255), content: nullable(Type.String({ maxLength: maxImportCharacters })) }, closed),
       { minItems: 1, maxItems: 8 },
     ),
   },
@@ -145,6 +155,15 @@ export const importAnswer = Type.Object(
     refused: Type.Array(Type.Object({ file: text(255), block: count, fault: faultShape }, closed), {
       maxItems: maxCertificates,
     }),
+  },
+  closed,
+);
+
+/** `GET /media`: files on sticks that may hold certificates, by their path; `more` where there are too many to list. */
+export const mediaList = Type.Object(
+  {
+    files: Type.Array(Type.Object({ name: text(255), bytes: count }, closed), { maxItems: maxMediaFiles }),
+    more: Type.Boolean(),
   },
   closed,
 );
@@ -454,6 +473,7 @@ export type AddRequest = Static<typeof addRequest>;
 export type RemoveRequest = Static<typeof removeRequest>;
 export type ImportRequest = Static<typeof importRequest>;
 export type ImportAnswer = Static<typeof importAnswer>;
+export type MediaList = Static<typeof mediaList>;
 export type SettingsRequest = Static<typeof settingsRequest>;
 export type ConnectionRequest = Static<typeof connectionRequest>;
 export type TimeRequest = Static<typeof timeRequest>;

@@ -26,6 +26,7 @@ type Shapes = {
   removeRequest: local.RemoveRequest;
   importRequest: local.ImportRequest;
   importAnswer: local.ImportAnswer;
+  mediaList: local.MediaList;
   settingsRequest: local.SettingsRequest;
   connectionRequest: local.ConnectionRequest;
   timeRequest: local.TimeRequest;

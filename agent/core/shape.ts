@@ -55,13 +55,17 @@ export type Ask =
   | { readonly do: 'connect'; readonly purpose: SessionPurpose; readonly server: string; readonly user: string }
   | ({ readonly do: 'add' } & AddRequest)
   | ({ readonly do: 'remove' } & RemoveRequest)
-  | ({ readonly do: 'import' } & ImportRequest)
+  | ({ readonly do: 'import' } & ImportOrder)
   | ({ readonly do: 'settings' } & SettingsRequest)
   | ({ readonly do: 'connection' } & ConnectionRequest)
   | ({ readonly do: 'time' } & TimeRequest)
   | { readonly do: 'reset' }
   /** What the control API has refused itself, for the record. */
   | { readonly do: 'record'; readonly socket: Socket; readonly fault: Fault };
+/** An import whose files are all there, base64. */
+export type ImportOrder = Omit<ImportRequest, 'files'> & {
+  readonly files: readonly { readonly name: string; readonly content: string }[];
+};
 export type SessionPurpose = 'rdp' | 'broker';
 /** Null answers with the status. */
 export type Reply = null | Preflight | ConnectAnswer | ImportAnswer;

@@ -5,11 +5,12 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { bad, type Fault, fault, type Result } from '../../protocol/fault.ts';
-import { maxControlBytes } from '../../protocol/limits.ts';
-import type { Status } from '../../protocol/local.ts';
-import { read } from '../../protocol/validate.ts';
-import type { Ask, Happening, Reply, Socket } from '../core/shape.ts';
-import { readBody } from './body.ts';
+import type { LogPage, Status } from '../../protocol/local.ts';
+import type { Happening, Reply, Socket } from '../core/shape.ts';
+import { bodyOf, refuse, send } from './answers.ts';
+import type { Media } from './media.ts';
+import { type LogQuery, type Question, questions, readLogQuery, type Wish } from './routes.ts';
+import type { Secrets } from './secrets.ts';
 import type { Listening } from './sockets.ts';
 
 export type Control = {
@@ -20,10 +21,16 @@ export type Control = {
 export type ControlOrder = {
   readonly sockets: readonly (Listening & { readonly right: Socket })[];
   readonly emit: (happening: Happening) => void;
+  readonly secrets: Secrets;
+  /** The event log, newest first. */
+  readonly log: (query: LogQuery) => Promise<LogPage>;
+  readonly media: Media;
 };
 
 type Call = { readonly right: Socket; readonly request: IncomingMessage; readonly response: ServerResponse };
-type Route = { readonly method: 'GET' | 'POST'; readonly run: (call: Call) => void | Promise<void> };
+type Run = (call: Call) => void | Promise<void>;
+type Route = { readonly method: 'GET' | 'POST'; readonly run: Run };
+type Routes = Readonly<Record<string, Route>>;
 /** Refuses what never becomes a question to the core. */
 type Deny = (call: Call, why: Fault) => void;
 
@@ -38,7 +45,7 @@ const maxRequests = 16;
 const maxUnreadBytes = 2 * 1024 * 1024;
 
 /** Serves until `close`. Throws when a socket cannot be listened on. */
-export async function openControl({ sockets, emit }: ControlOrder): Promise<Control> {
+export async function openControl({ sockets, emit, secrets, log, media }: ControlOrder): Promise<Control> {
   let latest: string | null = null;
   let certificates = '[]';
   let requests = 0;
@@ -61,7 +68,7 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
     refuse(response, why);
     tell(right, why);
   };
-  const ask = (call: Call, status: number, what: Ask): void => {
+  const ask = (call: Call, status: number, { ask: what, password }: Wish): void => {
     if (waiting.size >= maxRequests) {
       refuse(call.response, fault('busy'));
       return;
@@ -70,48 +77,44 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
     const finish = (result: Result<Reply>): void => {
       clearTimeout(timer);
       waiting.delete(request);
+      // No launch follows, so nobody else takes it.
+      if (!startsSession(result)) secrets.take(request);
       if (result.ok) send(call.response, status, result.value ? JSON.stringify(result.value) : (latest ?? '{}'));
       else refuse(call.response, result.fault);
     };
     const timer = setTimeout(() => finish(bad('timed-out', { address: '' })), answerTimeoutMs);
     waiting.set(request, finish);
+    if (password !== null) secrets.keep(request, password);
     emit({ type: 'asked', request, ask: what });
   };
 
-  const routes: Readonly<Record<string, Route>> = {
-    '/status': {
-      method: 'GET',
-      run: ({ response }) => (latest === null ? refuse(response, fault('busy')) : send(response, 200, latest)),
+  const get = (run: Run): Route => ({ method: 'GET', run });
+  const post = ({ maxBytes, status, read }: Question): Route => ({
+    method: 'POST',
+    run: async (call) => {
+      const body = await bodyOf(call.request, maxBytes);
+      const wish = body.ok ? await read(body.value, media) : body;
+      if (wish.ok) ask(call, status, wish.value);
+      else deny(call, wish.fault);
     },
-    '/certificates': { method: 'GET', run: ({ response }) => send(response, 200, certificates) },
-    '/changes': {
-      method: 'GET',
-      run: ({ response }) => {
-        response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
-        response.flushHeaders();
-        listeners.add(response);
-        response.on('close', () => listeners.delete(response));
-        if (latest !== null) push(response, `data: ${latest}\n\n`);
-      },
-    },
-    '/register': {
-      method: 'POST',
-      run: async (call) => {
-        const body = await bodyOf(call.request);
-        const order = body.ok ? read('registerRequest', body.value, maxControlBytes) : body;
-        if (order.ok) ask(call, 202, { do: 'register', order: order.value });
-        else deny(call, order.fault);
-      },
-    },
-    '/code': {
-      method: 'POST',
-      run: async (call) => {
-        const body = await bodyOf(call.request);
-        const typed = body.ok ? read('codeRequest', body.value, maxControlBytes) : body;
-        if (typed.ok) ask(call, 200, { do: 'code', code: typed.value.code });
-        else deny(call, typed.fault);
-      },
-    },
+  });
+  const routes: Routes = {
+    '/status': get(({ response }) => (latest === null ? refuse(response, fault('busy')) : send(response, 200, latest))),
+    '/certificates': get(({ response }) => send(response, 200, certificates)),
+    '/changes': get(({ response }) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+      response.flushHeaders();
+      listeners.add(response);
+      response.on('close', () => listeners.delete(response));
+      if (latest !== null) push(response, `data: ${latest}\n\n`);
+    }),
+    '/log': get(async (call) => {
+      const query = readLogQuery(call.request.url ?? '');
+      if (query.ok) send(call.response, 200, JSON.stringify(await log(query.value)));
+      else deny(call, query.fault);
+    }),
+    '/media': get(async ({ response }) => send(response, 200, JSON.stringify(await media.list()))),
+    ...Object.fromEntries(Object.entries(questions).map(([path, question]) => [path, post(question)])),
   };
 
   const servers: Server[] = [];
@@ -152,18 +155,10 @@ export async function openControl({ sockets, emit }: ControlOrder): Promise<Cont
   };
 }
 
-/** HTTP status of a fault. */
-export function statusOf({ code, kind }: Fault): number {
-  if (code === 'not-found') return 404;
-  if (code === 'method-not-allowed') return 405;
-  if (code === 'not-allowed') return 403;
-  if (code === 'too-large') return 413;
-  if (code === 'code-locked') return 429;
-  if (code === 'already-registered' || code === 'not-registered' || code === 'code-not-asked') return 409;
-  return kind === 'rejected' ? 400 : kind === 'unavailable' ? 503 : 500;
-}
+const startsSession = (result: Result<Reply>): boolean =>
+  result.ok && result.value !== null && 'at' in result.value && result.value.at === 'started';
 
-async function serve(routes: Readonly<Record<string, Route>>, deny: Deny, call: Call): Promise<void> {
+async function serve(routes: Routes, deny: Deny, call: Call): Promise<void> {
   const { request, response, right } = call;
   request.on('error', () => response.destroy());
   response.on('error', () => response.destroy());
@@ -179,29 +174,6 @@ async function serve(routes: Readonly<Record<string, Route>>, deny: Deny, call: 
   } catch {
     response.destroy();
   }
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Result<Uint8Array>> {
-  const declared = Number(request.headers['content-length'] ?? 0);
-  return declared > maxControlBytes
-    ? bad('too-large', { bytes: declared, limit: maxControlBytes })
-    : readBody(request, maxControlBytes);
-}
-
-function send(response: ServerResponse, status: number, json: string): void {
-  if (response.headersSent || response.destroyed) return;
-  response.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(json),
-    'Cache-Control': 'no-store',
-  });
-  response.end(json);
-}
-
-/** An unread body is not waited for: the connection ends with the answer. */
-function refuse(response: ServerResponse, why: Fault): void {
-  if (!response.headersSent) response.setHeader('Connection', 'close');
-  send(response, statusOf(why), JSON.stringify(why));
 }
 
 function closeServer(server: Server): Promise<void> {

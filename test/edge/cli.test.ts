@@ -13,6 +13,7 @@ import { bad, fault, good, type Result } from '../../protocol/fault.ts';
 import type { CertificateView, Status } from '../../protocol/local.ts';
 import { en } from '../../words/en.ts';
 import { ru } from '../../words/ru.ts';
+import { nothingKept } from '../fakes/control.ts';
 import { quiet } from '../fakes/status.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -69,6 +70,7 @@ async function withDaemon(answer: Result<null>, run: (runtime: string, asked: As
       ...listenOnPath(join(runtime, `${right}.sock`)),
       right,
     })),
+    ...nothingKept(),
     emit: (happening) => {
       if (happening.type !== 'asked') return;
       asked.push(happening.ask);

@@ -8,12 +8,16 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Happening } from '../../agent/core/shape.ts';
-import { type Control, openControl, statusOf } from '../../agent/edge/control.ts';
+import { statusOf } from '../../agent/edge/answers.ts';
+import { type Control, openControl } from '../../agent/edge/control.ts';
 import { lockDirectory } from '../../agent/edge/lock.ts';
+import type { LogQuery } from '../../agent/edge/routes.ts';
+import { openSecrets, type Secrets } from '../../agent/edge/secrets.ts';
 import { inheritedSockets, listenOnPath } from '../../agent/edge/sockets.ts';
-import { bad, type FaultCode, fault, good } from '../../protocol/fault.ts';
-import { maxControlBytes } from '../../protocol/limits.ts';
-import type { Status } from '../../protocol/local.ts';
+import { bad, type FaultCode, fault, good, type Result } from '../../protocol/fault.ts';
+import { maxControlBytes, maxImportBodyBytes } from '../../protocol/limits.ts';
+import type { ConnectAnswer, LogPage, MediaList, Preflight, Status } from '../../protocol/local.ts';
+import { nothingKept } from '../fakes/control.ts';
 import { quiet } from '../fakes/status.ts';
 import { assert, needs, rejects, table, test } from '../harness.ts';
 
@@ -25,6 +29,9 @@ type Stage = {
   readonly asked: Asked[];
   readonly consoleSocket: string;
   readonly readSocket: string;
+  readonly secrets: Secrets;
+  /** Queries of the event log. */
+  readonly queries: LogQuery[];
   /** What the core does with a request; answers it at once unless told otherwise. */
   core: (asked: Asked) => void;
 };
@@ -43,6 +50,11 @@ const statusAt = (floor: number): Status => ({
   ...quiet,
   faults: [],
 });
+const page: LogPage = {
+  records: [{ seq: 7, at: 5, severity: 'warn', component: 'link', text: 'no answer' }],
+  more: false,
+};
+const mediaList: MediaList = { files: [{ name: 'stick/root.crt', bytes: 3 }], more: false };
 const order = { address: 'a:1', fingerprint: 'ab'.repeat(32), invitation: 'inv-1', password: 'secret' };
 
 async function onStage(run: (stage: Stage) => Promise<void>): Promise<void> {
@@ -50,12 +62,24 @@ async function onStage(run: (stage: Stage) => Promise<void>): Promise<void> {
   const consoleSocket = join(folder, 'run', 'console.sock');
   const readSocket = join(folder, 'run', 'read.sock');
   const asked: Asked[] = [];
+  const queries: LogQuery[] = [];
+  const secrets = openSecrets();
   const stage: { core: Stage['core'] } = { core: ({ request }) => control.answer(request, good(null)) };
   const control: Control = await openControl({
     sockets: [
       { ...listenOnPath(consoleSocket), right: 'console' },
       { ...listenOnPath(readSocket), right: 'read' },
     ],
+    ...nothingKept(),
+    secrets,
+    log: async (query) => {
+      queries.push(query);
+      return page;
+    },
+    media: {
+      list: async () => mediaList,
+      read: async (name) => (name === 'stick/root.crt' ? good('QUJD') : bad('not-found', { what: name })),
+    },
     emit: (happening) => {
       if (happening.type !== 'asked') return;
       asked.push(happening);
@@ -64,7 +88,7 @@ async function onStage(run: (stage: Stage) => Promise<void>): Promise<void> {
   });
   control.show(statusAt(1));
   try {
-    await run(Object.assign(stage, { control, asked, consoleSocket, readSocket }));
+    await run(Object.assign(stage, { control, asked, consoleSocket, readSocket, secrets, queries }));
   } finally {
     await control.close();
     rmSync(folder, { recursive: true });
@@ -95,6 +119,156 @@ test('status, certificates, register and code, with curl', () =>
         { request: 2, ask: { do: 'code', code: '1234 5678' } },
       ],
     );
+  }));
+
+const fingerprint = 'ab'.repeat(32);
+table(
+  'what is asked of the core',
+  [
+    {
+      name: '/preflight',
+      body: { purpose: 'ksc', server: '' },
+      expected: { do: 'preflight', purpose: 'ksc', server: '' },
+    },
+    {
+      name: '/certificates/add',
+      body: { purpose: 'rdp', server: 'host', fingerprint },
+      expected: { do: 'add', purpose: 'rdp', server: 'host', fingerprint },
+    },
+    {
+      name: '/certificates/remove',
+      body: { purpose: 'log', fingerprint },
+      expected: { do: 'remove', purpose: 'log', fingerprint },
+    },
+    {
+      name: '/certificates/import',
+      body: { purpose: 'broker', server: null, files: [{ name: 'a.pem', content: 'QQ==' }] },
+      expected: { do: 'import', purpose: 'broker', server: null, files: [{ name: 'a.pem', content: 'QQ==' }] },
+    },
+    {
+      name: '/certificates/import, from a stick',
+      body: { purpose: 'rdp', server: 'host', files: [{ name: 'stick/root.crt', content: null }] },
+      expected: {
+        do: 'import',
+        purpose: 'rdp',
+        server: 'host',
+        files: [{ name: 'stick/root.crt', content: 'QUJD' }],
+      },
+    },
+    {
+      name: '/settings',
+      body: { logServer: 'log:6514', language: null },
+      expected: { do: 'settings', logServer: 'log:6514', language: null },
+    },
+    {
+      name: '/connection',
+      body: { https: 'a:1', mqtt: '[::1]:2' },
+      expected: { do: 'connection', https: 'a:1', mqtt: '[::1]:2' },
+    },
+    { name: '/time', body: { at: 1_800_000_000_000 }, expected: { do: 'time', at: 1_800_000_000_000 } },
+    { name: '/reset', body: {}, expected: { do: 'reset' } },
+  ],
+  ({ name, body, expected }) =>
+    onStage(async ({ consoleSocket, readSocket, asked }) => {
+      const path = `/api/v1${name.split(',', 1)[0] ?? ''}`;
+      const sent = ['-d', JSON.stringify(body)];
+      assert.is(await curl(consoleSocket, path, ...sent), `200 ${JSON.stringify(statusAt(1))}`);
+      assert.is(codeOf(await curl(readSocket, path, ...sent)), '403 not-allowed');
+      assert.is(codeOf(await curl(consoleSocket, path)), '405 method-not-allowed');
+      assert.is(codeOf(await curl(consoleSocket, path, '-d', '{"x":1}')), '400 bad-shape');
+      assert.equal(asked[0]?.ask, expected);
+      assert.ok(asked.slice(1).every(({ ask }) => ask.do === 'record'));
+    }),
+);
+
+const seen: Preflight = {
+  purpose: 'rdp',
+  server: 'host:3389',
+  verdict: 'unknown',
+  by: null,
+  fault: null,
+  warnings: [],
+  chain: [],
+  tls: null,
+  at: 1,
+};
+const connecting = { purpose: 'rdp', server: 'host', user: 'ann', password: 'hidden' };
+table<{ name: string; result: Result<ConnectAnswer>; kept: string | null }>(
+  'the password of a connection waits for the launch, and only for it',
+  [
+    { name: 'started', result: good({ at: 'started', session: 1, preflight: seen }), kept: 'hidden' },
+    { name: 'stopped', result: good({ at: 'stopped', preflight: seen }), kept: null },
+    { name: 'refused', result: bad('busy'), kept: null },
+  ],
+  ({ result, kept }) =>
+    onStage(async (stage) => {
+      stage.core = ({ request }) => stage.control.answer(request, result);
+      const answer = await curl(stage.consoleSocket, '/api/v1/connect', '-d', JSON.stringify(connecting));
+      const [asked] = stage.asked;
+      assert.equal(asked?.ask, { do: 'connect', purpose: 'rdp', server: 'host', user: 'ann' });
+      assert.is(stage.secrets.take(asked?.request ?? 0), kept);
+      assert.equal(JSON.parse(answer.slice(4)), result.ok ? result.value : result.fault);
+      assert.not.match(JSON.stringify(stage.asked) + answer, 'hidden');
+    }),
+);
+
+table(
+  'the event log, on both sockets',
+  [
+    { name: '', expected: { severity: 'trace', before: null, limit: 100 } },
+    { name: '?severity=warn&before=12&limit=1000', expected: { severity: 'warn', before: 12, limit: 1000 } },
+    { name: '?limit=1&x=2', expected: { severity: 'trace', before: null, limit: 1 } },
+    { name: '?severity=loud', expected: 'severity' },
+    { name: '?severity=', expected: 'severity' },
+    { name: '?before=-1', expected: 'before' },
+    { name: '?before=99999999999999999', expected: 'before' },
+    { name: '?limit=0', expected: 'limit' },
+    { name: '?limit=1001', expected: 'limit' },
+    { name: '?limit=1e2', expected: 'limit' },
+  ],
+  ({ name, expected }) =>
+    onStage(async ({ consoleSocket, readSocket, queries }) => {
+      for (const socket of [consoleSocket, readSocket]) {
+        const answer = await curl(socket, `/api/v1/log${name}`);
+        const told = typeof expected === 'string' ? fault('bad-argument', { what: expected }) : page;
+        assert.is(answer, `${typeof expected === 'string' ? 400 : 200} ${JSON.stringify(told)}`);
+      }
+      assert.equal(queries, typeof expected === 'string' ? [] : [expected, expected]);
+    }),
+);
+
+test('files on sticks, on both sockets', () =>
+  onStage(async ({ consoleSocket, readSocket }) => {
+    for (const socket of [consoleSocket, readSocket])
+      assert.is(await curl(socket, '/api/v1/media'), `200 ${JSON.stringify(mediaList)}`);
+  }));
+
+test('a file that is not on the stick is refused before the core hears of it', () =>
+  onStage(async (stage) => {
+    const body = { purpose: 'rdp', server: null, files: [{ name: 'stick/gone.crt', content: null }] };
+    const answer = await curl(stage.consoleSocket, '/api/v1/certificates/import', '-d', JSON.stringify(body));
+    assert.is(answer, `404 ${JSON.stringify(fault('not-found', { what: 'stick/gone.crt' }))}`);
+    assert.equal(recorded(stage), ['console not-found']);
+  }));
+
+test('an import may be large, nothing else may', () =>
+  onStage(async ({ consoleSocket, asked }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'thintrust-import-'));
+    const file = (bytes: number): string => {
+      const files = Array(8).fill({ name: 'a.pem', content: 'A'.repeat(Math.floor(bytes / 8)) });
+      writeFileSync(join(folder, 'import.json'), JSON.stringify({ purpose: 'rdp', server: null, files }));
+      return `@${join(folder, 'import.json')}`;
+    };
+    const whole = file(maxImportBodyBytes - 4096);
+    assert.match(await curl(consoleSocket, '/api/v1/certificates/import', '-d', whole), /^200/);
+    assert.is(codeOf(await curl(consoleSocket, '/api/v1/settings', '-d', whole)), '413 too-large');
+    const over = file(maxImportBodyBytes);
+    assert.is(codeOf(await curl(consoleSocket, '/api/v1/certificates/import', '-d', over)), '413 too-large');
+    assert.equal(
+      asked.map(({ ask }) => ask.do),
+      ['import', 'record', 'record'],
+    );
+    rmSync(folder, { recursive: true });
   }));
 
 test('the sockets are made with mode 0660', () =>

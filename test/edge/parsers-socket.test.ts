@@ -13,6 +13,7 @@ import { listenOnPath } from '../../agent/edge/sockets.ts';
 import { faultKinds, good, type Result } from '../../protocol/fault.ts';
 import { maxControlBytes } from '../../protocol/limits.ts';
 import { call as askServer, socketFile } from '../../server/cli/client.ts';
+import { nothingKept } from '../fakes/control.ts';
 import { assert, test } from '../harness.ts';
 
 const runs = { numRuns: 10_000 };
@@ -25,7 +26,7 @@ const order = { address: 'a:1', fingerprint: 'ab'.repeat(32), invitation: 'i', p
 const method = fc.constantFrom('POST', 'POST', 'POST', 'GET', 'PUT', 'DELETE', 'OPTIONS', 'post', 'x y');
 const path = fc.oneof(
   fc
-    .constantFrom('register', 'code', 'status', 'certificates', '', '../x', 'code?x=1')
+    .constantFrom('register', 'code', 'status', 'certificates', '', '../x', 'code?x=1', 'media', 'log?limit=x', 'log?%')
     .map((name) => `/api/v1/${name}`),
   fc.constantFrom('*', '/', '//', '/__proto__', '/api/v1', 'http://a/api/v1/status'),
   text(30),
@@ -37,7 +38,7 @@ const header = fc.oneof(
 const body = fc.oneof(
   bytes(300),
   fc
-    .tuple(fc.constantFrom(...Object.keys(order), 'code', 'x'), fc.jsonValue())
+    .tuple(fc.constantFrom(...Object.keys(order), 'code', 'files', 'server', 'x'), fc.jsonValue())
     .map(([at, value]) => Buffer.from(JSON.stringify({ ...order, [at]: value }))),
 );
 const length = fc.oneof(
@@ -59,15 +60,20 @@ const sent = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: fc.tuple(fc.constantFrom('register', 'code', 'status', 'x'), body).map(([name, content]) => {
-      const head = [
-        `POST /api/v1/${name} HTTP/1.1`,
-        'Host: a',
-        'Connection: close',
-        `Content-Length: ${content.length}`,
-      ];
-      return { raw: Buffer.concat([Buffer.from([...head, '', ''].join('\r\n')), content]), stays: true };
-    }),
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom('register', 'code', 'connect', 'certificates/import', 'settings', 'time', 'status', 'x'),
+        body,
+      )
+      .map(([name, content]) => {
+        const head = [
+          `POST /api/v1/${name} HTTP/1.1`,
+          'Host: a',
+          'Connection: close',
+          `Content-Length: ${content.length}`,
+        ];
+        return { raw: Buffer.concat([Buffer.from([...head, '', ''].join('\r\n')), content]), stays: true };
+      }),
   },
 );
 
@@ -76,6 +82,7 @@ test('the control API: any bytes are answered with JSON or by closing, and a who
   const socketPath = join(folder, 'console.sock');
   const control = await openControl({
     sockets: [{ ...listenOnPath(socketPath), right: 'console' }],
+    ...nothingKept(),
     emit: (happening) => {
       if (happening.type === 'asked') control.answer(happening.request, good(null));
     },
