@@ -1,6 +1,6 @@
 /** `thintrust-server`: exit code 0 good, 1 refused (the fault on standard error), 2 misused. */
 import { serverWords as words } from '../words/server.ts';
-import { type Command, type Outcome, parse, type Words } from './cli/command.ts';
+import { aim, type Command, misused, type Outcome, type Parsed, parse } from './cli/command.ts';
 import { outcomeOf, sentenceOf } from './cli/refusal.ts';
 
 const wantedNode = [24, 7] as const;
@@ -17,16 +17,25 @@ main(process.argv.slice(2)).then((code) => {
 
 async function main(argv: readonly string[]): Promise<number> {
   const commands = await readCommands();
+  const { note } = await import('./cli/client.ts');
+  const { state, command } = aim(commands, argv, process.env);
   const parsed = parse(commands, argv, process.env);
   if (parsed.at === 'help') {
     process.stdout.write(parsed.text);
     return 0;
   }
-  if (parsed.at === 'misused') return misuse(parsed.text);
+  const outcome = parsed.at === 'misused' ? misused(parsed.text) : await run(parsed);
+  const code = report(outcome, parsed.at === 'run' && parsed.words.json, state);
+  if (outcome.ok === 'misused') await note(state, command, 'usage');
+  else if (!outcome.ok && !outcome.asked) await note(state, command, outcome.fault.code);
+  return code;
+}
+
+async function run({ command, words }: Extract<Parsed, { at: 'run' }>): Promise<Outcome> {
   try {
-    return report(await parsed.command.run(parsed.words), parsed.words);
+    return await command.run(words);
   } catch (error) {
-    return report(outcomeOf(error), parsed.words);
+    return outcomeOf(error);
   }
 }
 
@@ -39,8 +48,11 @@ async function readCommands(): Promise<readonly Command[]> {
   return [...localCommands, ...codeCommands, ...fleetCommands, ...policyCommands];
 }
 
-function report(outcome: Outcome, { json, state }: Words): number {
-  if (outcome.ok === 'misused') return misuse(outcome.text);
+function report(outcome: Outcome, json: boolean, state: string): number {
+  if (outcome.ok === 'misused') {
+    process.stderr.write(`${outcome.text}\n`);
+    return 2;
+  }
   if (outcome.ok) {
     process.stdout.write(json ? `${JSON.stringify(outcome.data)}\n` : outcome.text);
     return 0;
@@ -51,9 +63,4 @@ function report(outcome: Outcome, { json, state }: Words): number {
     for (const each of faults ?? [fault])
       process.stderr.write(`${words.failed.replace('{sentence}', () => text ?? sentenceOf(each, state))}\n`);
   return 1;
-}
-
-function misuse(text: string): number {
-  process.stderr.write(`${text}\n`);
-  return 2;
 }

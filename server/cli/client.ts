@@ -8,18 +8,25 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 export const socketFile = 'control.sock';
 const timeoutMs = 60_000;
+const noteTimeoutMs = 2000;
 const maxAnswerBytes = 64 * 1024 * 1024;
 
 /**
  * One call. Faults: `daemon-not-running` when nobody listens, `timed-out`, `server-answer` for what is no answer of ours,
  * and whatever the server refuses with.
  */
-export function call<T>(state: string, method: Method, path: string, body?: unknown): Promise<Answer<T>> {
+export function call<T>(
+  state: string,
+  method: Method,
+  path: string,
+  body?: unknown,
+  timeout = timeoutMs,
+): Promise<Answer<T>> {
   return new Promise((resolve) => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
     const socketPath = join(state, socketFile);
-    const asked = request({ socketPath, method, path: `/api/v1${path}`, headers, timeout: timeoutMs }, (answer) => {
+    const asked = request({ socketPath, method, path: `/api/v1${path}`, headers, timeout }, (answer) => {
       const unfit = (): void => resolve(bad('server-answer', { status: answer.statusCode ?? 0 }));
       const parts: Buffer[] = [];
       let bytes = 0;
@@ -40,6 +47,15 @@ export function call<T>(state: string, method: Method, path: string, body?: unkn
     asked.on('error', () => resolve(bad('daemon-not-running', { path: socketPath.slice(-200) })));
     asked.end(payload);
   });
+}
+
+/**
+ * For the record of what the command line refuses itself, where a server runs: it knows no such path and refuses it, and
+ * its audit log says so. What was typed stays here, since it may be a secret in the wrong place.
+ */
+export async function note(state: string, command: string, code: string): Promise<void> {
+  if (state === '') return;
+  await call(state, 'GET', `/command-line/${command.replaceAll(' ', '-')}/${code}`, undefined, noteTimeoutMs);
 }
 
 /** One segment of a path. */

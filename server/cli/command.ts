@@ -18,7 +18,14 @@ export type Words = {
 /** Text for people and data for `--json`; a fault has code 1, a misuse code 2. */
 export type Outcome =
   | { readonly ok: true; readonly text: string; readonly data: unknown }
-  | { readonly ok: false; readonly fault: Fault; readonly faults?: readonly Fault[]; readonly text?: string }
+  | {
+      readonly ok: false;
+      readonly fault: Fault;
+      readonly faults?: readonly Fault[];
+      readonly text?: string;
+      /** By the server, or because there is none: nothing is left to tell it. */
+      readonly asked?: true;
+    }
   | { readonly ok: 'misused'; readonly text: string };
 export type Command = {
   readonly name: CommandName;
@@ -84,9 +91,7 @@ export function parse(
   environment: Readonly<Record<string, string | undefined>>,
 ): Parsed {
   const argv = optionsLast(given);
-  const command = commands
-    .filter(({ name }) => `${argv.join(' ')} `.startsWith(`${name} `))
-    .sort((one, other) => other.name.length - one.name.length)[0];
+  const command = meant(commands, argv);
   if (!command) return withoutCommand(commands, argv);
   const read = readWords(command, argv.slice(command.name.split(' ').length));
   if (!read.ok) {
@@ -114,6 +119,24 @@ export function parse(
   if (needs && understood.state === '') return { at: 'misused', text: words.noState };
   return { at: 'run', command, words: understood };
 }
+
+/** The server and the command that a command line means, whatever is wrong with it otherwise. */
+export function aim(
+  commands: readonly Command[],
+  given: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): { readonly state: string; readonly command: string } {
+  const { state } = parseArgs({ args: [...given], options: { state: { type: 'string' } }, strict: false }).values;
+  return {
+    state: typeof state === 'string' ? state : (environment[stateVariable] ?? ''),
+    command: meant(commands, optionsLast(given))?.name ?? 'unknown',
+  };
+}
+
+const meant = (commands: readonly Command[], argv: readonly string[]): Command | undefined =>
+  commands
+    .filter(({ name }) => `${argv.join(' ')} `.startsWith(`${name} `))
+    .sort((one, other) => other.name.length - one.name.length)[0];
 
 /** `--json` and `--state DIR` may stand before the command too. */
 function optionsLast([first, second, ...rest]: readonly string[]): readonly string[] {

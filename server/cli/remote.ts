@@ -20,7 +20,8 @@ const maxAuditRows = 1000;
 export async function show<T>(asked: Promise<Answer<T>>, text: (value: T) => string): Promise<Outcome> {
   const answer = await asked;
   if (answer.ok) return { ok: true, text: text(answer.value), data: answer.value };
-  return answer.faults ? { ok: false, fault: answer.fault, faults: answer.faults } : { ok: false, fault: answer.fault };
+  const { fault, faults } = answer;
+  return { ok: false, fault, ...(faults ? { faults } : {}), asked: true };
 }
 
 export const doneText = (): string => `${words.done}\n`;

@@ -110,6 +110,43 @@ const add = (group: string, file: string, purpose = 'rdp') => [
   '--purpose',
   purpose,
 ];
+/** The newest row of the audit log. */
+const newest = async (): Promise<string> => {
+  const [row] = JSON.parse((await ask('audit', '--limit', '1', '--json')).out);
+  return `${row.action} ${row.facts.code} ${row.facts.what ?? ''}`.trim();
+};
+const told = '/api/v1/command-line';
+table(
+  'a refused command line is on record',
+  [
+    { name: 'an unknown command', words: ['frobnicate', 'secret'], expected: `not-found ${told}/unknown/usage` },
+    { name: 'an unknown option', words: ['status', '--frob=secret'], expected: `not-found ${told}/status/usage` },
+    { name: 'a missing argument', words: ['group', 'add'], expected: `not-found ${told}/group-add/usage` },
+    {
+      name: 'a number that is none',
+      words: ['audit', '--limit', 'secret'],
+      expected: `not-found ${told}/audit/usage`,
+    },
+    {
+      name: 'a file that is not there',
+      words: add('Office', '/secret'),
+      expected: `not-found ${told}/policy-add-certificate/not-found`,
+    },
+    { name: 'init where there is a server', words: ['init'], expected: `not-found ${told}/init/already-exists` },
+    { name: 'what the server refuses', words: ['policy', 'block', 'Office', 'abc'], expected: 'bad-shape body' },
+  ],
+  async ({ words, expected }) => {
+    await server();
+    assert.is.not((await administer(words, { state })).code, 0);
+    assert.is(await newest(), `request-refused ${expected}`);
+  },
+);
+
+test('without a server a refused command line waits for nobody', async () => {
+  const ran = await administer(['frobnicate'], { state: join(root, 'nobody') });
+  assert.is(ran.code, 2);
+});
+
 const bad: readonly Bad[] = [
   { name: 'an unknown command', words: ['frobnicate'], code: 2, says: /no command “frobnicate”/ },
   { name: 'an unknown second word', words: ['policy', 'frobnicate'], code: 2, says: /no command “policy frobnicate”/ },
