@@ -7,7 +7,7 @@ import { hourMs } from '../../protocol/time.ts';
 import type { Now } from './shape.ts';
 import { audit, poweredOf, type Refusals, rest, type State, type Step } from './state.ts';
 
-export type Refused = 'answer-refused' | 'code-refused' | 'document-refused' | 'request-refused';
+export type Refused = 'answer-refused' | 'code-refused' | 'document-refused' | 'request-refused' | 'state-refused';
 
 const mostAnHour = 10;
 const mostUntaken = 100;
@@ -23,8 +23,10 @@ export function record(state: State, now: Now, side: keyof Refusals, event: Refu
   return audit(next, now, { event, facts: { ...facts, code } });
 }
 
-/** What the link failed by, where it is something that came from the other side and is wrong. */
+/** What a contact failed by, where it is something wrong: of the other side, or of our own key. */
 export const recordAnswer = (state: State, now: Now, why: Fault): Step =>
-  why.kind === 'rejected' || why.code === 'server-answer'
-    ? record(state, now, 'server', 'answer-refused', why)
-    : rest(state);
+  why.code === 'identity-unreadable'
+    ? record(state, now, 'server', 'state-refused', why)
+    : why.kind === 'rejected' || why.code === 'server-answer'
+      ? record(state, now, 'server', 'answer-refused', why)
+      : rest(state);

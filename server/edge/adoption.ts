@@ -20,6 +20,7 @@ import { datesAt } from '../core/revision.ts';
 import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { raiseRevision, readDocument, signDevice, signFamily } from './documents.ts';
 import { readPins } from './pins.ts';
+import { isFlood } from './refusals.ts';
 import { signDocument } from './sign.ts';
 import type { Database } from './tables.ts';
 
@@ -37,7 +38,7 @@ export async function takeNewer(
   for (const found of read) if (found?.type === 'policy') await takePolicy(server, trx, device, found.body);
   for (const found of read) if (found?.type === 'device') await takeDevice(server, trx, device, found.body);
   const unread = read.filter((found) => found === null).length;
-  if (unread > 0)
+  if (unread > 0 && !isFlood(server, `newer-refused ${device}`))
     await audit(server, trx, { actor: device, action: 'newer-refused', subject: device, facts: { count: unread } });
 }
 

@@ -3,7 +3,7 @@
  * it is in the journal only. So nobody who sends garbage fills the audit log, or keeps the refusals of others out of it.
  */
 import type { Fault } from '../../protocol/fault.ts';
-import { hourMs, type Instant } from '../../protocol/time.ts';
+import { hourMs } from '../../protocol/time.ts';
 import { type Actor, audit, type Server } from './context.ts';
 
 export type Refused = 'code-refused' | 'enrolment-refused' | 'message-refused' | 'request-refused';
@@ -17,7 +17,7 @@ export async function recordRefusal(
   why: Fault,
 ): Promise<void> {
   const facts = { ...why.facts, code: why.code };
-  if (!isFlood(server, `${action} ${actor}`, server.clock())) {
+  if (!isFlood(server, `${action} ${actor}`)) {
     try {
       return await audit(server, server.db, { actor, action, subject, facts });
     } catch (error) {
@@ -27,7 +27,9 @@ export async function recordRefusal(
   server.log('warn', action, { ...facts, actor, subject });
 }
 
-function isFlood({ refusals }: Server, kind: string, now: Instant): boolean {
+/** Counts one more of a kind. */
+export function isFlood({ refusals, clock }: Server, kind: string): boolean {
+  const now = clock();
   const hour = refusals.get(kind);
   const { since, count } = hour && now - hour.since < hourMs ? hour : { since: now, count: 0 };
   refusals.set(kind, { since, count: count + 1 });

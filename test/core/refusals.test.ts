@@ -109,6 +109,12 @@ const rows: readonly {
     expected: 'answer-refused server-answer',
   },
   {
+    name: 'a key of ours that cannot be read',
+    make: away,
+    happen: connecting((connection) => ({ type: 'closed', connection, fault: fault('identity-unreadable') })),
+    expected: 'state-refused identity-unreadable',
+  },
+  {
     name: 'MQTT that is none',
     make: away,
     happen: connecting((connection) => ({ type: 'closed', connection, fault: fault('server-answer') })),

@@ -3,7 +3,7 @@ import { fault } from '../../protocol/fault.ts';
 import { hourMs, instant } from '../../protocol/time.ts';
 import { answerCode } from '../../server/edge/codes.ts';
 import { invite } from '../../server/edge/invitations.ts';
-import { auditOf, bytes, type FleetServer, register, value, withFleet } from '../fakes/fleet-server.ts';
+import { auditOf, bytes, type FleetServer, register, report, value, withFleet } from '../fakes/fleet-server.ts';
 import { assert, table, test } from '../harness.ts';
 
 type Refuse = (world: FleetServer, device: string) => Promise<unknown>;
@@ -15,9 +15,13 @@ const kinds: readonly { readonly name: string; readonly refuse: Refuse }[] = [
   { name: 'request-refused', refuse: ({ fleet }) => fleet.refused(null, 'HTTP', fault('bad-shape')) },
   { name: 'message-refused', refuse: ({ fleet }, device) => fleet.receive(device, 'report', bytes('nonsense')) },
   { name: 'code-refused', refuse: ({ server }) => answerCode(server, 'administrator', { code: '1' }) },
+  {
+    name: 'newer-refused',
+    refuse: ({ fleet }, device) => fleet.receive(device, 'report', bytes(report(device, { newer: ['a.b.c'] }))),
+  },
 ];
 const counted = async (world: FleetServer, kind: string): Promise<number> =>
-  (await auditOf(world)).filter((each) => each.startsWith(`${kind} `)).length;
+  (await auditOf(world)).filter((each) => each.split(' ')[0] === kind).length;
 
 table('of one kind from one actor a hundred an hour are on record:', kinds, ({ name, refuse }) =>
   withFleet(async (world) => {
