@@ -2,6 +2,7 @@
 import { benchMemory, benchStart } from './agent.ts';
 import { benchApply } from './apply.ts';
 import { benchDecide } from './decide.ts';
+import { benchExport } from './exports.ts';
 import type { Row } from './row.ts';
 import { benchUi } from './ui.ts';
 
@@ -10,6 +11,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   memory: benchMemory,
   apply: benchApply,
   decide: benchDecide,
+  export: benchExport,
   console: benchUi,
 };
 
