@@ -25,7 +25,7 @@ import type { Effect, Event, Now } from './shape.ts';
 import { onStarted, warn } from './starting.ts';
 import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';
 import { onMessage } from './syncing.ts';
-import { drop, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
+import { drop, endUnaccepted, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
 import { onProbed, onSession, onTrustAsk } from './trusting.ts';
 import { certificatesOf, exportsOf, statusOf } from './views.ts';
 
@@ -146,7 +146,8 @@ function onPersisted(state: State, event: Of<'persisted'>): Step {
     if (changed) effects.push({ do: 'export', certificates: exportsOf(durable, held) });
     effects.push(...acknowledge(next, delivery));
     effects.push(...answer(pending.answer?.request ?? null, pending.answer?.result ?? { ok: true, value: null }));
-    return then({ state: next, effects }, (last) => follow(last, pending.next, event.now));
+    const followed = then({ state: next, effects }, (last) => follow(last, pending.next, event.now));
+    return changed ? then(followed, (last) => endUnaccepted(last, event.now)) : followed;
   });
 }
 

@@ -9,8 +9,20 @@ import { forgetEvents } from './delivering.ts';
 import { openTime } from './documents.ts';
 import { afterCheckin, afterFailure } from './link.ts';
 import { proved } from './proving.ts';
+import { recordAnswer } from './refusals.ts';
 import type { Now } from './shape.ts';
-import { acceptOf, audienceOf, clockOf, type Of, rest, type State, type Step, then, withFault } from './state.ts';
+import {
+  acceptOf,
+  audienceOf,
+  clockOf,
+  type Of,
+  refusalOf,
+  rest,
+  type State,
+  type Step,
+  then,
+  withFault,
+} from './state.ts';
 import { type Draft, draftOf, refuse, settle, take } from './syncing.ts';
 import { reportOf } from './views.ts';
 
@@ -56,6 +68,8 @@ export function onCheckedIn(state: State, event: Of<'checked-in'>): Step {
   const { nonce } = state;
   const audience = audienceOf(state.durable);
   if (nonce === null || !audience) return rest(state);
+  const stranger = refusalOf(state, event.fingerprint, now);
+  if (stranger) return then(recordAnswer(state, now, stranger), (next) => onCheckinFailed(next, stranger, now));
   const checked = read('checkinAnswer', event.bytes, maxAnswerBytes);
   if (!checked.ok) {
     const why = fault('server-answer', { cause: checked.fault.code });

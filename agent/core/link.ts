@@ -22,6 +22,8 @@ export type Link =
       readonly at: 'connected';
       readonly since: Instant;
       readonly connection: number;
+      /** Of the certificate the server proved. */
+      readonly fingerprint: string;
       /** Tries before it; they count on when the connection does not last. */
       readonly attempt: number;
       readonly sinceMs: number;
@@ -72,10 +74,11 @@ export const afterCheckin = (link: Link, now: Now): Link => ({
   fault: null,
 });
 
-export const afterConnect = (link: Link, connection: number, now: Now): Link => ({
+export const afterConnect = (link: Link, connection: number, fingerprint: string, now: Now): Link => ({
   at: 'connected',
   since: now.wall,
   connection,
+  fingerprint,
   attempt: 'attempt' in link ? link.attempt : 0,
   sinceMs: now.uptimeMs,
   awaited: ['policy', 'device'],

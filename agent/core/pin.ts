@@ -3,7 +3,7 @@
  * byte; no authority, no name. Slots move only when a handshake with the reserve completes at or after its activation,
  * or after the current one expired.
  */
-import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import { type Certificate, fingerprintOf, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { ServerPins } from '../../protocol/schema.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
@@ -16,12 +16,16 @@ export type Accepted = { readonly slot: Slot };
 
 const previousStaysMs = 7 * dayMs;
 
-/** The certificates in the slots, parsed. A slot that cannot be parsed is left out; it can never match anything. */
-export function heldPins(slots: PinSlots): readonly HeldPin[] {
+/**
+ * The certificates in the slots, parsed, or `only` one of them. A slot that cannot be parsed is left out; it can never match
+ * anything.
+ */
+export function heldPins(slots: PinSlots, only: string | null = null): readonly HeldPin[] {
   const found: HeldPin[] = [];
   for (const slot of ['current', 'reserve', 'previous'] as const) {
     const pin = slots[slot];
-    const parsed = pin && parseCertificate(fromBase64(pin.der));
+    const der = pin && fromBase64(pin.der);
+    const parsed = der && (only === null || fingerprintOf(der) === only) ? parseCertificate(der) : null;
     if (pin && parsed?.ok) found.push({ slot, pin, certificate: parsed.value });
   }
   return found;
@@ -48,7 +52,7 @@ export function judgePresented(
   const parsed = parseCertificate(fromBase64(der));
   if (!parsed.ok) return parsed;
   const certificate = parsed.value;
-  const held = heldPins(slots).find((candidate) => candidate.certificate.fingerprint === certificate.fingerprint);
+  const [held] = heldPins(slots, certificate.fingerprint);
   const refused = held && judgeHeld(slots, held, clock, blocklist);
   if (held && !refused) return good({ slot: held.slot });
   // `previous` after its days is in no slot any more.
@@ -59,6 +63,22 @@ export function judgePresented(
   if (clock.now > certificate.notAfter) return bad('server-certificate-expired', facts);
   if (clock.now < certificate.notBefore) return bad('not-yet-valid', facts);
   return bad('not-pinned', facts);
+}
+
+/**
+ * Why there may be no connection to the holder of this certificate; null where there may. What has been proved in a
+ * handshake is judged by the slots, dates and blocklist of now: they may have changed since the handshake was begun.
+ * Faults: `blocklisted`, `pin-expired`, `not-yet-valid`, `not-pinned`.
+ */
+export function judgeProved(
+  slots: PinSlots,
+  fingerprint: string,
+  clock: ClockView,
+  blocklist: readonly string[],
+): Fault | null {
+  const faults = heldPins(slots, fingerprint).map((held) => judgeHeld(slots, held, clock, blocklist));
+  if (faults.includes(null)) return null;
+  return faults[0] ?? fault(blocklist.includes(fingerprint) ? 'blocklisted' : 'not-pinned', { fingerprint });
 }
 
 /** The slots after a completed handshake; the same object when nothing moves. */

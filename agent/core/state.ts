@@ -1,5 +1,5 @@
 /** All the agent knows while it runs, and the small moves every part of it makes. */
-import { type Facts, type Fault, good, type Result, shortFacts } from '../../protocol/fault.ts';
+import { type Facts, type Fault, fault, good, type Result, shortFacts } from '../../protocol/fault.ts';
 import type { CertificateView } from '../../protocol/local.ts';
 import { instant } from '../../protocol/time.ts';
 import { type ClockView, judgeClock, type TimeAnchor } from './clock.ts';
@@ -7,7 +7,7 @@ import type { Audience, Held, OpenDevice } from './documents.ts';
 import { type Counters, type Durable, emptyDurable, type Order } from './durable.ts';
 import { freshCounters, keysOf, toObjects } from './generation.ts';
 import { idle, type Link } from './link.ts';
-import { acceptedPins } from './pin.ts';
+import { acceptedPins, judgeProved } from './pin.ts';
 import type { Effect, Event, Now, Reply, Step as ShapeStep, Socket } from './shape.ts';
 
 export type Step = ShapeStep<State>;
@@ -145,6 +145,12 @@ export const blocklistOf = (state: State): readonly string[] => state.held.polic
 /** Server certificates a connection may be made to now. */
 export const acceptOf = (state: State, now: Now): readonly string[] =>
   state.durable.pins ? acceptedPins(state.durable.pins, clockOf(state, now), blocklistOf(state)) : [];
+
+/** Why the holder of this certificate is no server of ours (any more); null where it is. */
+export const refusalOf = (state: State, fingerprint: string, now: Now): Fault | null =>
+  state.durable.pins
+    ? judgeProved(state.durable.pins, fingerprint, clockOf(state, now), blocklistOf(state))
+    : fault('not-pinned', { fingerprint });
 
 /** Null until the device is registered. */
 export function audienceOf(durable: Durable): Audience | null {

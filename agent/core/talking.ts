@@ -20,6 +20,7 @@ import {
   commit,
   type Of,
   poweredOf,
+  refusalOf,
   rest,
   type State,
   type Step,
@@ -32,8 +33,12 @@ import { exportsOf } from './views.ts';
 const saveEveryMs = minuteMs;
 
 export function onTick(state: State, now: Now): Step {
+  // First: a clock by which the certificate of the server is out of date is not one the server confirms.
+  const kept = endUnaccepted(state, now);
   const saved =
-    now.uptimeMs - state.savedAtMs >= saveEveryMs ? then(saveCounters(state, now), exportAgain) : rest(state);
+    now.uptimeMs - state.savedAtMs >= saveEveryMs
+      ? then(kept, (next) => then(saveCounters(next, now), exportAgain))
+      : kept;
   return then(saved, (next) => {
     if (isDue(next.link, now)) return attempt(next, now);
     if (isSilent(next.link, now)) return drop(next, now, fault('documents-missing'));
@@ -44,7 +49,9 @@ export function onTick(state: State, now: Now): Step {
 
 /** Powered-on time and the last good time; a power cut loses a minute of them at most. */
 export function saveCounters(state: State, now: Now): Step {
-  const trusted = state.link.at === 'connected' || now.synced;
+  const { link } = state;
+  const confirmed = link.at === 'connected' && refusalOf(state, link.fingerprint, now) === null;
+  const trusted = confirmed || now.synced;
   const timed = { ...state.counters, uptimeMs: poweredOf(state, now) };
   const counters = trusted ? recordGoodTime(timed, clockOf(state, now)) : timed;
   return { state: { ...state, counters, savedAtMs: now.uptimeMs }, effects: [{ do: 'count', counters }] };
@@ -102,12 +109,18 @@ export function onPresented(state: State, event: Of<'presented'>): Step {
 
 export function onConnected(state: State, event: Of<'connected'>): Step {
   const { now, connection, fingerprint } = event;
+  if (state.link.at === 'connected' && state.link.connection === connection) return rest(state);
   if (state.link.at !== 'connecting' || state.link.connection !== connection)
     return { state, effects: [{ do: 'disconnect', connection }] };
+  const why = refusalOf(state, fingerprint, now);
+  if (why) {
+    const told = then({ state, effects: [{ do: 'disconnect', connection }] }, (next) => recordAnswer(next, now, why));
+    return then(told, (next) => failed(next, now, why));
+  }
   const clock = clockOf(state, now);
   const up: State = {
     ...withFault(withFault(state, 'link', null), 'identity', null),
-    link: afterConnect(state.link, connection, now),
+    link: afterConnect(state.link, connection, fingerprint, now),
     events: { ...state.events, sent: [], reading: null },
     counters: recordGoodTime(state.counters, clock),
   };
@@ -125,6 +138,19 @@ export function onClosed(state: State, event: Of<'closed'>): Step {
   const lost = failed(state, event.now, event.fault);
   if (link.at !== 'connected') return then(lost, (next) => recordAnswer(next, event.now, event.fault));
   return then(lost, (next) => audit(next, event.now, { event: 'disconnected', facts: { code: event.fault.code } }));
+}
+
+/**
+ * A connection that stands is held to the slots, dates and blocklist that a new one would be: it ends when its certificate
+ * has left the slots, is blocked, or is out of date. Asked after every change of the store, and by each tick.
+ */
+export function endUnaccepted(state: State, now: Now): Step {
+  const { link } = state;
+  const why = link.at === 'connected' ? refusalOf(state, link.fingerprint, now) : null;
+  if (!why) return rest(state);
+  return then(drop(state, now, why), (next) =>
+    audit(next, now, { event: 'disconnected', facts: { ...why.facts, code: why.code } }),
+  );
 }
 
 /** Closes the connection ourselves, without acknowledging what is on the way. */

@@ -64,7 +64,7 @@ const turns: readonly { name: string; attempt: number; expected: string }[] = [
 table('turns of the carriers', turns, ({ attempt, expected }) => assert.is(carrierOf(attempt), expected));
 
 const connected = (attempt = 0) =>
-  afterConnect({ at: 'connecting', since: instant(0), attempt, connection: 3 }, 3, at(1000));
+  afterConnect({ at: 'connecting', since: instant(0), attempt, connection: 3 }, 3, 'ab', at(1000));
 const attempts: readonly { name: string; link: Link; after: number; code?: 'documents-missing'; expected: number }[] = [
   { name: 'first', link: idle(at(0)), after: 0, expected: 1 },
   { name: 'in a row', link: { at: 'connecting', since: instant(0), attempt: 4, connection: 1 }, after: 0, expected: 5 },
