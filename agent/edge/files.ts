@@ -15,6 +15,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  readSync,
   renameSync,
   rmSync,
   type Stats,
@@ -47,6 +48,8 @@ export type Files = {
   /** Modes are exact, whatever the umask. `create` refuses (`EEXIST`) what is there already; `append` makes the file where it is missing. Links are not followed. */
   readonly open: (path: string, how: 'create' | 'append', mode: number) => Promise<OpenFile>;
   readonly read: (path: string) => Promise<Uint8Array>;
+  /** At most `length` bytes from `offset` on; fewer at the end of the file. */
+  readonly readPart: (path: string, offset: number, length: number) => Promise<Uint8Array>;
   /** Of the path itself, links not followed. */
   readonly stat: (path: string) => Promise<FileFacts>;
   readonly list: (directory: string) => Promise<readonly string[]>;
@@ -77,6 +80,15 @@ export const realFiles: Files = {
     return openFile(descriptor);
   },
   read: async (path) => readFileSync(path),
+  readPart: async (path, offset, length) => {
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      const bytes = Buffer.allocUnsafe(length);
+      return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset));
+    } finally {
+      closeSync(descriptor);
+    }
+  },
   stat: async (path) => factsOf(lstatSync(path)),
   list: async (directory) => readdirSync(directory),
   makeDirectory: async (path, mode) => {

@@ -2,7 +2,7 @@
  * Log lines to standard error: lower case, no full stop, fields, the fault code. Under systemd each line carries its
  * priority (sd-daemon(3)). Nothing secret is ever a text or a fact, and a line cannot be broken by what a peer sent.
  */
-import type { Fault } from '../../protocol/fault.ts';
+import type { Facts, Fault } from '../../protocol/fault.ts';
 
 export type Level = 'info' | 'warning' | 'error';
 export type Journal = (level: Level, text: string, fault?: Fault | null) => void;
@@ -18,9 +18,12 @@ export const openJournal = (
   return (level, text, fault) => write(`${prefix(level)}${formatLine(text, fault ?? null)}\n`);
 };
 
+export const formatLine = (text: string, fault: Fault | null): string =>
+  formatFields(text, fault ? { code: fault.code, ...fault.facts } : {});
+
 /** `text code=… name=value name="two words"`. */
-export function formatLine(text: string, fault: Fault | null): string {
-  const fields = fault ? Object.entries({ code: fault.code, ...fault.facts }) : [];
+export function formatFields(text: string, facts: Facts): string {
+  const fields = Object.entries(facts);
   const line = [plain(text), ...fields.map(([name, value]) => `${plain(name)}=${quoted(plain(String(value)))}`)].join(
     ' ',
   );

@@ -101,6 +101,7 @@ function machine(root: FolderNode): FakeDisk {
       return openNode(fileAt(root, path), change, look);
     },
     read: (path) => look(path, () => fileAt(root, path).data.slice()),
+    readPart: (path, offset, length) => look(path, () => fileAt(root, path).data.slice(offset, offset + length)),
     stat: (path) => look(path, () => factsOf(find(root, path))),
     list: (path) => look(path, () => [...folderAt(root, path).names.keys()]),
     makeDirectory: (path, mode) => change(() => add(root, path, folder(mode))),
