@@ -18,6 +18,7 @@ import { openExport } from './edge/export.ts';
 import { realFiles } from './edge/files.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
 import { lockDirectory } from './edge/lock.ts';
+import { appendAudit, openLogs, teeJournal } from './edge/logs.ts';
 import { openMedia } from './edge/media.ts';
 import { collectGarbage } from './edge/memory.ts';
 import { openMqtt } from './edge/mqtt.ts';
@@ -65,7 +66,7 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
   return code;
 }
 
-async function serve({ state, runtime }: Places, env: Environment, journal: Journal): Promise<number> {
+async function serve({ state, runtime }: Places, env: Environment, stderr: Journal): Promise<number> {
   const clock = openClock();
   const built = builtAt(env);
   const stamp = (): Now => ({
@@ -82,18 +83,24 @@ async function serve({ state, runtime }: Places, env: Environment, journal: Jour
 
   const disk = await openDisk(state, realFiles);
   const spool = await openSpool(state, realFiles);
+  const wall = (): Instant => clock.wall();
+  const logs = await openLogs({ folder: state, files: realFiles, version, now: wall, uptimeMs: clock.uptimeMs });
+  const journal = teeJournal(stderr, logs, wall);
+  const facts = { version, runtime: process.version };
+  void logs.event.append({ at: wall(), severity: 'info', component: 'agent', text: 'daemon started', facts });
   const mqtt = openMqtt(tell);
   const notify = announcing(openNotify(env, process.pid, datagramOf()), env, runtime);
   const control = await openControl({
     sockets: socketsOf(runtime, env),
     emit: tell,
     secrets: openSecrets(),
-    log: async () => ({ records: [], more: false }),
+    log: logs.event.page,
     media: openMedia(runtime),
   });
   const perform = openPerform({
     storage: disk,
     spool,
+    logs: { audited: (event) => appendAudit(logs, event), giveWay: logs.giveWay },
     exportTrust: openExport(runtime, realFiles),
     mqtt,
     control,
@@ -129,6 +136,7 @@ async function serve({ state, runtime }: Places, env: Environment, journal: Jour
 
   const code = await loop.done;
   await control.close();
+  await logs.sync();
   notify.close();
   return code;
 }

@@ -3,6 +3,7 @@
  * events come from outside through `emit`: a server that hangs must not keep a code from being typed.
  */
 import { type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import type { AuditEvent } from '../../protocol/schema.ts';
 import type { Identity } from '../core/durable.ts';
 import type { Call, Effect, Happening } from '../core/shape.ts';
 import type { Control } from './control.ts';
@@ -19,6 +20,10 @@ type Storage = Omit<Disk, 'read'>;
 export type Edges = {
   readonly storage: Storage;
   readonly spool: Pick<Spool, 'append' | 'read' | 'drop'>;
+  readonly logs: {
+    readonly audited: (event: AuditEvent) => Promise<Result<null>>;
+    readonly giveWay: () => Promise<boolean>;
+  };
   readonly exportTrust: ExportTrust;
   readonly mqtt: Mqtt;
   readonly control: Pick<Control, 'show' | 'answer'>;
@@ -33,7 +38,7 @@ const nothing: readonly Happening[] = [];
 
 /** The loop performs `wake` itself. */
 export function openPerform(edges: Edges): Perform {
-  const { control, emit, journal, mqtt, notify, spool, storage } = edges;
+  const { control, emit, journal, logs, mqtt, notify, spool, storage } = edges;
   const begin = (call: Call, run: () => Promise<readonly Happening[]>): readonly Happening[] => {
     run().then(
       (happenings) => happenings.forEach(emit),
@@ -41,19 +46,24 @@ export function openPerform(edges: Edges): Perform {
     );
     return nothing;
   };
+  /** Logs give way before certificates and counters do (F12). */
+  const withRoom = async <T>(write: () => Promise<Result<T>>): Promise<Result<T>> => {
+    const done = await write();
+    return !done.ok && done.fault.code === 'disk-full' && (await logs.giveWay()) ? write() : done;
+  };
   /** Audit events give way before trust does: a spool that cannot be written is told, and stops nothing. */
   const warn = (done: Result<null>): void => {
-    if (!done.ok) journal('warning', 'the event spool could not be written', done.fault);
+    if (!done.ok) journal('warning', 'an audit event could not be kept', done.fault);
   };
   return async (effect) => {
     switch (effect.do) {
       case 'persist': {
-        const done = await storage.persist(effect.number, effect.objects, effect.keys);
+        const done = await withRoom(() => storage.persist(effect.number, effect.objects, effect.keys));
         const { number } = effect;
         return [done.ok ? { type: 'persisted', number } : { type: 'persist-failed', number, fault: done.fault }];
       }
       case 'count': {
-        const done = await storage.count(effect.counters);
+        const done = await withRoom(() => storage.count(effect.counters));
         return [done.ok ? { type: 'counted' } : { type: 'count-failed', fault: done.fault }];
       }
       case 'export': {
@@ -62,7 +72,8 @@ export function openPerform(edges: Edges): Perform {
       }
       case 'make-key': {
         const { makeKey } = await import('./enrol.ts');
-        const written = await storage.writeKey(makeKey());
+        const key = makeKey();
+        const written = await withRoom(() => storage.writeKey(key));
         return [written.ok ? { type: 'key-made', key: written.value } : { type: 'key-failed', fault: written.fault }];
       }
       case 'enrol':
@@ -88,7 +99,7 @@ export function openPerform(edges: Edges): Perform {
         mqtt.publish(effect);
         return nothing;
       case 'spool':
-        warn(await spool.append(effect.event));
+        for (const done of await Promise.all([spool.append(effect.event), logs.audited(effect.event)])) warn(done);
         return nothing;
       case 'read-events':
         return [{ type: 'events-read', events: await spool.read(effect.above) }];
