@@ -77,6 +77,9 @@ export const faultKinds = {
   'tls-failed': 'unavailable',
   'timed-out': 'unavailable',
   'server-answer': 'unavailable',
+  'not-rdp': 'unavailable',
+  'rdp-no-tls': 'rejected',
+  'rdp-refused': 'unavailable',
   // registration and identity
   'already-registered': 'rejected',
   'not-registered': 'rejected',

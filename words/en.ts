@@ -86,6 +86,11 @@ export const en = {
     'tls-failed': 'A secure connection to the server could not be set up[ ({address})][: {reason}].',
     'timed-out': 'The server[ {address}] did not answer in time.',
     'server-answer': 'The server gave an answer that was not understood[ ({status})].',
+    'not-rdp':
+      'What answers at this address[ ({address})] is not a remote desktop server. Check the address and the port.',
+    'rdp-no-tls':
+      'The server[ {address}] offers only the old, insecure protection of remote desktop. This device does not use it. Ask the administrator to turn TLS on.',
+    'rdp-refused': 'The remote desktop server[ {address}] refused the connection[: {reason}].',
 
     'already-registered': 'This device is already registered.',
     'not-registered': 'This device is not registered yet.',

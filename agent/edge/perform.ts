@@ -107,6 +107,8 @@ export function openPerform(edges: Edges): Perform {
         warn(await spool.drop(effect.upTo));
         return nothing;
       case 'probe':
+        void probeBy(effect).then(emit);
+        return nothing;
       case 'launch':
       case 'forward':
       case 'stop-forwarding':
@@ -134,6 +136,19 @@ export function openPerform(edges: Edges): Perform {
 }
 
 const callFailed = (call: Call, why: Fault): Happening => ({ type: 'call-failed', call, fault: why });
+
+/** For X.224, TLS and the judgement together. */
+const probeTimeoutMs = 10_000;
+
+async function probeBy({ place, request, rules }: Extract<Effect, { do: 'probe' }>): Promise<Happening> {
+  try {
+    const { probe } = await import('./probe.ts');
+    return { type: 'probed', request, outcome: await probe({ place, rules, timeoutMs: probeTimeoutMs }) };
+  } catch (error) {
+    const why = fault('internal', { what: String(error).slice(0, 200) });
+    return { type: 'probed', request, outcome: { at: 'failed', fault: why } };
+  }
+}
 
 async function credentialsOf({ key, chain }: Identity, storage: Storage): Promise<Result<Credentials>> {
   const pkcs8 = await storage.readKey(key);

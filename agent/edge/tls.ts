@@ -1,9 +1,9 @@
 /**
- * TLS to the server, judged here: the certificate the server proves in the handshake is compared with what may be talked
- * to before one application byte is sent. Node's own verification is off and no system authority takes part. No session
- * resumption: a resumed session proves nothing about the certificate.
+ * TLS to a server, and the judgement of the certificate it proves in the handshake before one application byte is sent.
+ * Node's own verification is off and no system authority takes part. No session resumption: a resumed session proves
+ * nothing about the certificate.
  */
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { fingerprintOf, fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
@@ -12,10 +12,27 @@ import type { Instant } from '../../protocol/time.ts';
 export type Place = { readonly host: string; readonly port: number };
 /** Private key as PKCS#8 DER, certificates as base64 DER, leaf first. */
 export type Credentials = { readonly pkcs8: Uint8Array; readonly chain: readonly string[] };
-export type TlsOrder = {
+export type HandshakeOrder = {
   /** `host:port`; a literal IPv6 host stands in brackets. */
   readonly address: string;
   readonly credentials: Credentials | null;
+  /** An open connection to that address that TLS begins on; null: a new one. It ends with the handshake when that fails. */
+  readonly carrier: Socket | null;
+  readonly timeoutMs: number;
+};
+/** `chain` is DER, leaf first, and never empty; nothing has been judged and nothing sent. */
+export type Secured = {
+  readonly at: 'secured';
+  readonly socket: TLSSocket;
+  readonly chain: readonly Uint8Array[];
+  readonly leaf: Uint8Array;
+  /** `TLSv1.2` or `TLSv1.3`. */
+  readonly protocol: string;
+};
+type Failed = { readonly at: 'failed'; readonly fault: Fault };
+/** `shown`: what the server had proved when it ended the handshake for want of a certificate of ours (TLS 1.2); else empty. */
+type NotSecured = Failed & { readonly shown: readonly Uint8Array[] };
+export type TlsOrder = Omit<HandshakeOrder, 'carrier'> & {
   /** SHA-256, lower-case hex, of leaf certificates that may be talked to, or of an authority (see `authority`). */
   readonly accept: readonly string[];
   /**
@@ -23,13 +40,12 @@ export type TlsOrder = {
    * this time. Null: only leaf certificates count.
    */
   readonly authority: Instant | null;
-  readonly timeoutMs: number;
 };
 export type TlsAnswer =
   | { readonly at: 'open'; readonly socket: TLSSocket; readonly fingerprint: string }
   /** The server proved a certificate outside `accept`; base64 DER of the leaf. Not one byte was sent. */
   | { readonly at: 'presented'; readonly der: string }
-  | { readonly at: 'failed'; readonly fault: Fault };
+  | Failed;
 
 const longestChain = 12;
 const unreachable: ReadonlySet<string> = new Set([
@@ -60,19 +76,32 @@ export function parseAddress(address: string): Place | null {
 
 /**
  * Connects and judges; the answer always comes, after `timeoutMs` at the latest. TLS 1.2 and 1.3.
- * Faults: `bad-argument`, `server-unreachable`, `server-refused`, `tls-failed`, `timed-out`, `identity-refused`,
- * `identity-unreadable` (our key and certificates cannot be used), and those of path validation under an authority.
+ * Faults: those of `shakeHands`, and those of path validation under an authority.
  */
 export async function openTls(order: TlsOrder): Promise<TlsAnswer> {
+  const secured = await shakeHands({ ...order, carrier: null });
+  if (secured.at === 'failed') return failed(secured.fault);
+  const answer = await judge(order, secured);
+  if (answer.at !== 'open') secured.socket.destroy();
+  return answer;
+}
+
+/**
+ * The handshake alone: whoever asks judges the chain before the first byte. The answer always comes, after `timeoutMs` at
+ * the latest. Faults: `bad-argument`, `server-unreachable`, `tls-failed`, `timed-out`, `identity-refused`,
+ * `identity-unreadable` (our key and certificates cannot be used).
+ */
+export async function shakeHands(order: HandshakeOrder): Promise<Secured | NotSecured> {
   const place = parseAddress(order.address);
-  if (!place) return failed(fault('bad-argument', { what: 'address' }));
+  if (!place) return notSecured(fault('bad-argument', { what: 'address' }));
   let socket: TLSSocket;
   try {
     socket = connect(optionsOf(order, place));
   } catch {
-    return failed(fault('identity-unreadable'));
+    order.carrier?.destroy();
+    return notSecured(fault('identity-unreadable'));
   }
-  return handshake(order, place, socket);
+  return secure(order, socket);
 }
 
 /**
@@ -98,14 +127,14 @@ export function faultOfSocket(error: Error, address: string, withIdentity: boole
   return fault('server-refused', { address, reason: code });
 }
 
-const failed = (reason: Fault): TlsAnswer => ({ at: 'failed', fault: reason });
+const failed = (reason: Fault): Failed => ({ at: 'failed', fault: reason });
+const notSecured = (reason: Fault, shown: readonly Uint8Array[] = []): NotSecured => ({ ...failed(reason), shown });
 
-function optionsOf({ credentials }: TlsOrder, { host, port }: Place): ConnectionOptions {
+function optionsOf({ carrier, credentials }: HandshakeOrder, { host, port }: Place): ConnectionOptions {
   return {
-    host,
-    port,
+    ...(carrier ? { socket: carrier } : { host, port }),
     minVersion: 'TLSv1.2',
-    // Judged by `judge` instead; an empty list also keeps Node from reading its own list of authorities.
+    // Judged by ours instead; an empty list also keeps Node from reading its own list of authorities.
     rejectUnauthorized: false,
     ca: [],
     ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -116,50 +145,60 @@ function optionsOf({ credentials }: TlsOrder, { host, port }: Place): Connection
   };
 }
 
-function handshake(order: TlsOrder, place: Place, socket: TLSSocket): Promise<TlsAnswer> {
-  const { address, timeoutMs } = order;
-  return new Promise((resolve) => {
-    const finish = (answer: TlsAnswer): void => {
+function secure({ address, carrier, credentials, timeoutMs }: HandshakeOrder, socket: TLSSocket) {
+  return new Promise<Secured | NotSecured>((resolve) => {
+    let secured = false;
+    const finish = (answer: Secured | NotSecured): void => {
       clearTimeout(timer);
       socket.off('close', closed);
-      if (answer.at !== 'open') socket.destroy();
+      if (answer.at === 'failed') {
+        socket.destroy();
+        carrier?.destroy();
+      }
       resolve(answer);
     };
-    const closed = (): void => finish(failed(fault('tls-failed', { address, reason: 'connection closed' })));
-    const timer = setTimeout(() => finish(failed(fault('timed-out', { address }))), timeoutMs);
-    let secure = false;
+    const closed = (): void => finish(notSecured(fault('tls-failed', { address, reason: 'connection closed' })));
+    const timer = setTimeout(() => finish(notSecured(fault('timed-out', { address }))), timeoutMs);
     // Stays on the socket: an error that nobody listens to would end the process.
     socket.on('error', (error) => {
-      const found = faultOfSocket(error, address, order.credentials !== null);
-      const early = !secure && found.code === 'server-refused';
-      finish(failed(early ? fault('tls-failed', found.facts) : found));
+      const found = faultOfSocket(error, address, credentials !== null);
+      const early = !secured && found.code === 'server-refused';
+      const shown = !secured && wantsCertificate(error) ? servedChain(socket) : [];
+      finish(notSecured(early ? fault('tls-failed', found.facts) : found, shown));
     });
     socket.on('close', closed);
     socket.once('secureConnect', () => {
-      secure = true;
-      judge(order, place, socket).then(finish, (error) => finish(failed(fault('internal', { what: String(error) }))));
+      secured = true;
+      const chain = servedChain(socket);
+      const [leaf] = chain;
+      if (!leaf || socket.isSessionReused()) finish(notSecured(fault('tls-failed', { address })));
+      else finish({ at: 'secured', socket, chain, leaf, protocol: socket.getProtocol() ?? '' });
     });
   });
 }
 
-async function judge(order: TlsOrder, place: Place, socket: TLSSocket): Promise<TlsAnswer> {
-  const [leaf, ...rest] = servedChain(socket);
-  if (!leaf || socket.isSessionReused()) return failed(fault('tls-failed', { address: order.address }));
+/** RFC 5246 §7.4.6: what a server may say to a client that shows no certificate. */
+const wantsCertificate = (error: Error): boolean =>
+  'code' in error && /ALERT_(HANDSHAKE_FAILURE|BAD_CERTIFICATE)$/.test(String(error.code));
+
+async function judge(order: TlsOrder, { chain, leaf, socket }: Secured): Promise<TlsAnswer> {
+  const rest = chain.slice(1);
   const fingerprint = fingerprintOf(leaf);
   if (order.accept.includes(fingerprint)) return { at: 'open', socket, fingerprint };
   const anchor = order.authority !== null && rest.find((der) => order.accept.includes(fingerprintOf(der)));
   if (!anchor || order.authority === null) return { at: 'presented', der: toBase64(leaf) };
+  const { host } = parseAddress(order.address) ?? { host: '' };
   // Only before registration, so the engine is not loaded for the life of the daemon.
   const { openEngine } = await import('../../native/engine.ts');
-  const literal = isIP(place.host) !== 0;
+  const literal = isIP(host) !== 0;
   const judged = openEngine().verifyPath({
     leaf,
     intermediates: rest.filter((der) => der !== anchor),
     anchors: [anchor],
     atSeconds: Math.floor(order.authority / 1000),
     purpose: 'server',
-    host: literal ? null : place.host.replace(/\.$/, '').toLowerCase(),
-    ip: literal ? place.host : null,
+    host: literal ? null : host.replace(/\.$/, '').toLowerCase(),
+    ip: literal ? host : null,
     crls: [],
     policy: null,
   });
