@@ -5,9 +5,8 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { derChildren, derTag, oidOf, readDer, type Tlv } from './der.ts';
 import { bad, good, type Result } from './fault.ts';
-import { maxCertificateBytes, maxCertificates } from './limits.ts';
+import { maxCertificateBytes } from './limits.ts';
 import type { CertificateView, PresentedView } from './local.ts';
-import { readPem } from './pem.ts';
 import { type Instant, instant } from './time.ts';
 
 declare const brand: unique symbol;
@@ -33,7 +32,6 @@ export type Certificate = {
   readonly names: readonly string[];
 };
 
-const maxPemBytes = 8 * 1024 * 1024;
 const maxKeyBits = 8192;
 const minRsaBits = 2048;
 const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
@@ -111,29 +109,6 @@ export function checkAcceptable(certificate: Certificate, use: Use): Result<Cert
   return good(certificate);
 }
 
-/**
- * Certificates of a file as people have them: DER, or PEM with any line ends, trailing blanks and text around the blocks
- * (RFC 7468 §5.2, read tolerantly). Blocks of other kinds are passed over. One unreadable block refuses the whole file; so
- * does OpenSSL's `TRUSTED CERTIFICATE` where its trust settings stand behind the certificate.
- * Faults: `too-large`, `too-many-certificates`, and with the number of the block those of `parseCertificate`.
- */
-export function readCertificateFile(bytes: Uint8Array): Result<readonly Certificate[]> {
-  if (bytes.length > maxPemBytes) return bad('too-large', { limit: maxPemBytes });
-  const content = Buffer.from(bytes).toString('latin1');
-  if (isWholeSequence(bytes) || !content.includes('-----BEGIN')) return one(bytes);
-  const blocks = readPem(content, 'CERTIFICATE');
-  if (!blocks.ok) return blocks;
-  const count = blocks.value.length;
-  if (count > maxCertificates) return bad('too-many-certificates', { count, limit: maxCertificates });
-  const found: Certificate[] = [];
-  for (const [index, block] of blocks.value.entries()) {
-    const read = parseCertificate(block);
-    if (!read.ok) return bad(read.fault.code, { ...read.fault.facts, block: index + 1 });
-    found.push(read.value);
-  }
-  return good(found);
-}
-
 /** PEM with 64-column lines, RFC 7468 §2. */
 export const toPem = (der: Uint8Array, label = 'CERTIFICATE'): string =>
   `-----BEGIN ${label}-----\n${toBase64(der).replace(/(.{64})(?=.)/g, '$1\n')}\n-----END ${label}-----\n`;
@@ -159,12 +134,8 @@ export const presentCertificate = (certificate: Certificate): PresentedView => (
   isCa: certificate.isCa,
 });
 
-function one(der: Uint8Array): Result<readonly Certificate[]> {
-  const read = parseCertificate(der);
-  return read.ok ? good([read.value]) : read;
-}
-
-function isWholeSequence(bytes: Uint8Array): boolean {
+/** One DER SEQUENCE and nothing else. */
+export function isWholeSequence(bytes: Uint8Array): boolean {
   const outer = readDer(bytes);
   return outer?.tag === derTag.sequence && outer.whole.length === bytes.length;
 }

@@ -20,10 +20,10 @@ export function readDer(bytes: Uint8Array): Tlv | null {
   return { tag, value: bytes.subarray(start, start + length), whole: bytes.subarray(0, start + length) };
 }
 
-/** What a constructed value holds; empty where any of it is not DER. */
-export function derChildren(value: Uint8Array): readonly Tlv[] {
+/** What a constructed value holds, the first `most` of it; empty where any of that is not DER. */
+export function derChildren(value: Uint8Array, most = Number.POSITIVE_INFINITY): readonly Tlv[] {
   const found: Tlv[] = [];
-  for (let rest = value; rest.length > 0; ) {
+  for (let rest = value; rest.length > 0 && found.length < most; ) {
     const next = readDer(rest);
     if (!next) return [];
     found.push(next);

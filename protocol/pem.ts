@@ -1,10 +1,12 @@
 /** PEM (RFC 7468), read as tolerantly as §5.2 allows: any line ends, trailing blanks, text around the blocks. */
 import { bad, good, type Result } from './fault.ts';
 
-export type PemLabel = 'CERTIFICATE' | 'X509 CRL';
+/** `CERTIFICATES`: alone, or in PKCS#7 (RFC 7468 §8, §9). */
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATES' | 'X509 CRL';
 
 const labels: Readonly<Record<PemLabel, RegExp>> = {
   CERTIFICATE: /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----/,
+  CERTIFICATES: /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE|CERTIFICATE CHAIN|PKCS7|PKCS #7 SIGNED DATA|CMS)-----/,
   'X509 CRL': /-----BEGIN (X509 CRL)-----/,
 };
 
@@ -14,15 +16,19 @@ const labels: Readonly<Record<PemLabel, RegExp>> = {
  * there is no block at all.
  */
 export function readPem(text: string, label: PemLabel): Result<readonly Uint8Array[]> {
-  // what stood before the first BEGIN, then by turns the label and all that follows it
-  const parts = text.split(labels[label]).slice(1);
   const found: Uint8Array[] = [];
-  for (let index = 0; index < parts.length; index += 2) {
-    const read = readBody(parts[index] ?? '', parts[index + 1] ?? '');
-    if (!read) return bad('certificate-unreadable', { block: index / 2 + 1 });
-    found.push(read);
+  for (const body of pemBlocks(text, label)) {
+    if (!body) return bad('certificate-unreadable', { block: found.length + 1 });
+    found.push(body);
   }
   return found.length > 0 ? good(found) : bad('certificate-unreadable', { block: 1 });
+}
+
+/** The same one by one, null for each that cannot be read. */
+export function* pemBlocks(text: string, label: PemLabel): Generator<Uint8Array | null> {
+  // what stood before the first BEGIN, then by turns the label and all that follows it
+  const parts = text.split(labels[label]).slice(1);
+  for (let index = 0; index < parts.length; index += 2) yield readBody(parts[index] ?? '', parts[index + 1] ?? '');
 }
 
 function readBody(label: string, text: string): Uint8Array | null {

@@ -33,7 +33,7 @@ export const en = {
       'The Administration Server has not sent the documents of this device yet. The device goes on asking.',
 
     'certificate-unreadable':
-      'The certificate cannot be read[ (number {block} in the file)]. A file in DER or PEM form is needed.',
+      'The certificate cannot be read[ (number {block} in the file)]. A DER, PEM or PKCS #7 file is needed.',
     'certificate-too-large': 'The certificate is too large[: {bytes} bytes][, at most {limit} bytes are accepted].',
     'certificate-weak-key':
       'The key of the certificate[ “{owner}”][ ({key})] is too weak or of a kind that is not supported.',

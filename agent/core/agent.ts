@@ -20,13 +20,14 @@ import {
   onRegister,
 } from './registering.ts';
 import { onCode, onCounted, onCountFailed } from './replacing.ts';
+import { onSession } from './session.ts';
 import { onSettingsAsk } from './settings.ts';
 import type { Effect, Event, Now } from './shape.ts';
 import { onStarted, warn } from './starting.ts';
 import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';
 import { onMessage } from './syncing.ts';
 import { drop, endUnaccepted, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
-import { onProbed, onSession, onTrustAsk } from './trusting.ts';
+import { onProbed, onTrustAsk } from './trusting.ts';
 import { certificatesOf, exportsOf, statusOf } from './views.ts';
 
 export { initial, type State, type Step } from './state.ts';
@@ -204,7 +205,7 @@ function answerAsked(state: State, { request, ask, now }: Of<'asked'>): Step {
     case 'add':
     case 'remove':
     case 'import':
-      return onTrustAsk(state, request, ask);
+      return onTrustAsk(state, request, ask, now);
     case 'settings':
     case 'connection':
     case 'time':

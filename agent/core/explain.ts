@@ -10,13 +10,14 @@ import type { Place, Target } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import { question, type Verdict } from './decide.ts';
 import { heldPins, judgePresented } from './pin.ts';
-import { entriesFor, rulesFor, type StoreEntry } from './rules.ts';
+import { entriesFor, isClosed, rulesFor, type StoreEntry } from './rules.ts';
 import type { Now, Probed, Rules } from './shape.ts';
 import { blocklistOf, clockOf, type State } from './state.ts';
-import { isClosed } from './views.ts';
 
 type Shown = Extract<Probed, { readonly at: 'shown' }>;
-type Explained = Pick<Preflight, 'verdict' | 'by' | 'fault' | 'warnings'>;
+/** A fault here has one of our codes. */
+export type Explained = Preflight & { readonly fault: Fault | null };
+type Judged = Pick<Explained, 'verdict' | 'by' | 'fault' | 'warnings'>;
 
 const longestChain = 16;
 
@@ -24,7 +25,7 @@ const longestChain = 16;
  * Judges what a server showed by the store and the clock as they are now, which may not be those it was asked with: what was
  * trusted by an entry that no longer counts is trusted no more.
  */
-export function preflightOf(state: State, purpose: Purpose, place: Place, outcome: Probed, now: Now): Preflight {
+export function preflightOf(state: State, purpose: Purpose, place: Place, outcome: Probed, now: Now): Explained {
   const shown = outcome.at === 'shown' ? outcome : null;
   const chain = (shown?.chain ?? []).slice(0, longestChain).flatMap((der) => {
     const parsed = parseCertificate(der);
@@ -42,7 +43,7 @@ export function preflightOf(state: State, purpose: Purpose, place: Place, outcom
   };
 }
 
-function explain(state: State, purpose: Purpose, place: Place, shown: Shown, now: Now): Explained {
+function explain(state: State, purpose: Purpose, place: Place, shown: Shown, now: Now): Judged {
   const [der] = shown.chain;
   const leaf = parseCertificate(der ?? new Uint8Array());
   if (!leaf.ok) return refused(leaf.fault);
@@ -52,7 +53,7 @@ function explain(state: State, purpose: Purpose, place: Place, shown: Shown, now
 }
 
 /** As the connection to the server itself is judged: by the exact certificates in the pin slots. */
-function explainPin(state: State, leaf: Certificate, now: Now): Explained {
+function explainPin(state: State, leaf: Certificate, now: Now): Judged {
   const { pins } = state.durable;
   if (!pins) return refused(fault('not-registered'));
   const der = Buffer.from(leaf.der).toString('base64');
@@ -69,7 +70,7 @@ function explainClient(
   leaf: Certificate,
   shown: Shown,
   now: Now,
-): Explained {
+): Judged {
   const rules = rulesFor(state, purpose, place, now);
   const entries = entriesFor(state, purpose, place);
   const verdict = judge(rules, shown);
@@ -162,8 +163,8 @@ function names({ names: all }: Certificate, { host, ip }: Target): boolean {
   return all.some((name) => name.toLowerCase() === wanted || (under.length > 1 && name.toLowerCase() === under));
 }
 
-const refused = (why: Fault): Explained => ({ verdict: 'refused', by: null, fault: why, warnings: [] });
-const trusted = (by: NonNullable<Preflight['by']>): Explained => ({
+const refused = (why: Fault): Judged => ({ verdict: 'refused', by: null, fault: why, warnings: [] });
+const trusted = (by: NonNullable<Preflight['by']>): Judged => ({
   verdict: 'trusted',
   by,
   fault: null,

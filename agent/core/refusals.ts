@@ -7,7 +7,13 @@ import { hourMs } from '../../protocol/time.ts';
 import type { Now } from './shape.ts';
 import { audit, poweredOf, type Refusals, rest, type State, type Step } from './state.ts';
 
-export type Refused = 'answer-refused' | 'code-refused' | 'document-refused' | 'request-refused' | 'state-refused';
+export type Refused =
+  | 'answer-refused'
+  | 'code-refused'
+  | 'connection-refused'
+  | 'document-refused'
+  | 'request-refused'
+  | 'state-refused';
 
 const mostAnHour = 10;
 const mostUntaken = 100;

@@ -6,11 +6,12 @@ import { type Certificate, fromBase64, parseCertificate } from '../../protocol/c
 import type { ClientPurpose, Purpose, Source } from '../../protocol/schema.ts';
 import type { Place } from '../../protocol/target.ts';
 import type { TrustEntry } from './decide.ts';
+import type { Held } from './documents.ts';
 import type { Durable, LocalEntry } from './durable.ts';
+import { isManaged } from './membership.ts';
 import { acceptedPins, heldPins } from './pin.ts';
 import type { Now, Rules } from './shape.ts';
 import { blocklistOf, clockOf, type State } from './state.ts';
-import { isClosed } from './views.ts';
 
 /** An entry of the store. `server`: the only one it counts for; null: any of its purpose. */
 export type StoreEntry = {
@@ -44,6 +45,10 @@ export function rulesFor(state: State, purpose: Purpose, place: Place, now: Now)
     policy: null,
   };
 }
+
+/** T6: what the person or the firmware brought counts for nothing, and nothing may be added. T7: nor where a policy assigns. */
+export const isClosed = (durable: Durable, held: Held): boolean =>
+  isManaged(durable, held) || (held.policy?.policy.certificates.entries.length ?? 0) > 0;
 
 /** Everything that counts for a purpose and a place, dates and blocklist aside; what the policy brought stands first. */
 export const entriesFor = (

@@ -8,6 +8,7 @@ import { type Counters, type Durable, emptyDurable, type Order } from './durable
 import { freshCounters, keysOf, toObjects } from './generation.ts';
 import { idle, type Link } from './link.ts';
 import { acceptedPins, judgeProved } from './pin.ts';
+import type { Trust } from './session.ts';
 import type { Effect, Event, Now, Reply, Step as ShapeStep, Socket } from './shape.ts';
 
 export type Step = ShapeStep<State>;
@@ -94,6 +95,7 @@ export type State = {
   readonly pendingOrder: Order | null;
   /** `certificatesOf` what is held: derived, and kept because every status would parse each certificate again. */
   readonly views: readonly CertificateView[];
+  readonly trust: Trust;
   readonly hardware: string;
   readonly versions: { readonly agent: string; readonly runtime: string };
 };
@@ -125,6 +127,7 @@ export const initial: State = {
   registerRequest: null,
   pendingOrder: null,
   views: [],
+  trust: { probes: [], shown: [], session: null },
   hardware: '',
   versions: { agent: '', runtime: '' },
 };

@@ -19,6 +19,7 @@ import {
 } from './documents.ts';
 import type { Counters, Durable } from './durable.ts';
 import { type Awaited, heard } from './link.ts';
+import { isManaged } from './membership.ts';
 import { afterPolicy, wouldStrand } from './pin.ts';
 import { record } from './refusals.ts';
 import type { Effect, Now } from './shape.ts';
@@ -36,7 +37,6 @@ import {
   then,
   withFault,
 } from './state.ts';
-import { isManaged } from './views.ts';
 
 type Delivery = Pending['delivery'];
 export type Kind = 'policy' | 'device' | 'command';

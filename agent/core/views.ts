@@ -8,11 +8,13 @@ import { confirmationOf, live, lockedForMs, triesLeft } from './codes.ts';
 import { type Held, isStale, signedAt } from './documents.ts';
 import type { Durable, LocalEntry } from './durable.ts';
 import { logOf } from './forwarding.ts';
+import { addressesOf, isManaged } from './membership.ts';
 import { heldPins } from './pin.ts';
+import { isClosed } from './rules.ts';
+import { sessionOf } from './session.ts';
 import { operationOf, settingsOf } from './settings.ts';
 import type { Exported, Now } from './shape.ts';
 import { clockOf, poweredOf, type State } from './state.ts';
-import { sessionOf } from './trusting.ts';
 
 const accepts = ['policy/1', 'device/1', 'command/1', 'time/1'];
 const maxFaults = 64;
@@ -33,13 +35,6 @@ export function certificatesOf(durable: Durable, held: Held): readonly Certifica
   });
   return [...server, ...pushed, ...durable.local.flatMap(viewLocal)];
 }
-
-export const isManaged = (durable: Durable, held: Held): boolean =>
-  held.device?.device.managed ?? (durable.registration.at === 'registered' && durable.registration.bundle.managed);
-
-/** T6: what the person or the firmware brought counts for nothing, and nothing may be added. T7: nor where a policy assigns. */
-export const isClosed = (durable: Durable, held: Held): boolean =>
-  isManaged(durable, held) || (held.policy?.policy.certificates.entries.length ?? 0) > 0;
 
 export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   const pins = durable.pins ? heldPins(durable.pins) : [];
@@ -120,7 +115,7 @@ export function statusOf(state: State, now: Now): Status {
       group: policy?.group.name ?? '',
       managed: isManaged(state.durable, state.held),
     },
-    server: bundle && { ...(policy?.addresses ?? bundle.addresses) },
+    server: addressesOf(state.durable, state.held),
     link: {
       at: state.link.at === 'calling' ? 'connecting' : state.link.at,
       since: state.link.since,

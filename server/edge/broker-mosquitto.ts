@@ -9,7 +9,8 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { readCertificateFile, toPem } from '../../protocol/certificate.ts';
+import { toPem } from '../../protocol/certificate.ts';
+import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { deviceLeafTopic, fleetFilter, parseTopic } from '../../protocol/topics.ts';
 import { type Place, upward } from '../core/access.ts';
 import {

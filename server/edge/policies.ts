@@ -1,6 +1,7 @@
 /** What an administrator changes in the policy of a group. Every change signs the group and all below it, or nothing. */
 import { groupAudience } from '../../protocol/audience.ts';
-import { type Certificate, checkAcceptable, readCertificateFile, toBase64 } from '../../protocol/certificate.ts';
+import { type Certificate, checkAcceptable, toBase64 } from '../../protocol/certificate.ts';
+import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { ClientPurpose, Contacts } from '../../protocol/schema.ts';
 import { type Block, flatten, lockedBy, pathTo, type Settings } from '../core/policy.ts';

@@ -7,12 +7,12 @@ import {
   fromBase64,
   groupFingerprint,
   parseCertificate,
-  readCertificateFile,
   toBase64,
   toPem,
   type Use,
   viewCertificate,
 } from '../../protocol/certificate.ts';
+import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { derChildren, oidOf, readDer } from '../../protocol/der.ts';
 import type { Fault, Result } from '../../protocol/fault.ts';
 import { maxCertificateBytes, maxCertificates } from '../../protocol/limits.ts';

@@ -1,6 +1,7 @@
 /** Group settings to the one policy a device gets: flattening along the tree, locks, and what is refused before signing. */
 import { readFileSync } from 'node:fs';
-import { fingerprintOf, readCertificateFile, toBase64 } from '../../protocol/certificate.ts';
+import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
+import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import type { FaultCode } from '../../protocol/fault.ts';
 import type { Contacts } from '../../protocol/schema.ts';
 import { check } from '../../protocol/validate.ts';

@@ -196,7 +196,7 @@ const bad: readonly Bad[] = [
     name: 'a file that is no certificate',
     words: () => add('Office', inRoot('junk.pem', 'junk')),
     code: 1,
-    says: /DER or PEM/,
+    says: /PKCS #7/,
     fault: 'certificate-unreadable',
   },
   {

@@ -1,0 +1,258 @@
+/** The stories of the person at the console: looking, connecting, adding, removing and importing. */
+import type { LocalEntry } from '../../agent/core/durable.ts';
+import type { Ask } from '../../agent/core/shape.ts';
+import { certificatesOf } from '../../agent/core/views.ts';
+import { fingerprintOf, toBase64, toPem } from '../../protocol/certificate.ts';
+import { fault } from '../../protocol/fault.ts';
+import { minuteMs } from '../../protocol/time.ts';
+import { base64 } from '../fakes/administration.ts';
+import { askNow, type Bench, lastStatus, noon, openBench, openRegistered, pass, send, start } from '../fakes/agent.ts';
+import { type Issued, issue } from '../fakes/issue.ts';
+import { openRemotes, type Remotes } from '../fakes/remote.ts';
+import { assert, table, test } from '../harness.ts';
+
+const root = issue({ cn: 'Root', ca: true });
+const leaf = issue({ cn: 'host.example', by: root, dns: ['host.example'] });
+const next = issue({ cn: 'host.example', by: root, dns: ['host.example'] });
+const old = issue({ cn: 'host.example', dns: ['host.example'], to: '2026-11-22T12:30:00Z' });
+const odd = issue({ cn: 'Self', ca: true, dns: ['host.example'] });
+const host = 'host.example';
+const text = 'host.example:3389';
+const print = ({ der }: Issued): string => fingerprintOf(der);
+
+type Scene = { readonly bench: Bench; readonly remotes: Remotes };
+function open(bench: Bench = openBench(), ...shown: readonly Issued[]): Scene {
+  if (bench.state.at === 'starting') start(bench);
+  const remotes: Remotes = new Map([[text, { chain: shown.length > 0 ? shown : [leaf] }]]);
+  bench.instead = openRemotes(remotes);
+  return { bench, remotes };
+}
+/** What a request is answered, in a few words. */
+function tell(bench: Bench, ask: Ask): string {
+  const answered = askNow(bench, ask);
+  if (!answered) return 'nothing';
+  if (!answered.ok) return answered.fault.code;
+  const { value } = answered;
+  if (!value) return 'done';
+  if ('added' in value)
+    return `added ${value.added.length}, refused ${value.refused.map((each) => `${each.file} ${each.block} ${each.fault.code}`).join(', ')}`.replace(
+      /, refused $/,
+      '',
+    );
+  const { verdict, fault: why } = 'preflight' in value ? value.preflight : value;
+  return [...('preflight' in value ? [value.at] : []), verdict, ...(why ? [why.code] : [])].join(' ');
+}
+const connect = (server = host): Ask => ({ do: 'connect', purpose: 'rdp', server, user: 'someone' });
+const preflight = (server = host): Ask => ({ do: 'preflight', purpose: 'rdp', server });
+const add = (issued: Issued, server = host): Ask => ({ do: 'add', purpose: 'rdp', server, fingerprint: print(issued) });
+const remove = (issued: Issued): Ask => ({ do: 'remove', purpose: 'rdp', fingerprint: print(issued) });
+const held = (bench: Bench): readonly string[] =>
+  lastStatus(bench).certificates.flatMap((each) =>
+    each.purpose === 'ksc' ? [] : [`${each.purpose} ${each.source} ${each.fingerprint}`],
+  );
+const events = ({ effects }: Bench): readonly string[] =>
+  effects.flatMap((effect) => (effect.do === 'spool' ? [effect.event.event] : []));
+
+test('a first connection asks, stores, and never asks again', () => {
+  const { bench } = open();
+  assert.is(tell(bench, connect()), 'stopped unknown');
+  assert.is(lastStatus(bench).session, null);
+  assert.is(tell(bench, add(leaf)), 'done');
+  assert.equal(held(bench), [`rdp manual ${print(leaf)}`]);
+  assert.is(tell(bench, connect()), 'started trusted');
+  const launch = bench.effects.findLast((effect) => effect.do === 'launch');
+  assert.ok(launch?.do === 'launch');
+  assert.equal(launch.fingerprints, [print(leaf)]);
+  assert.equal(launch.anchors, []);
+  assert.is(launch.user, 'someone');
+  assert.is(lastStatus(bench).session?.at, 'running');
+  send(bench, { type: 'session-ended', session: 1, fault: null });
+  assert.is(lastStatus(bench).session?.at, 'ended');
+  assert.equal(events(bench), ['certificate-added', 'session-started', 'session-ended']);
+});
+
+test('rejecting connects nothing and stores nothing', () => {
+  const { bench } = open();
+  tell(bench, connect());
+  assert.ok(!bench.effects.some(({ do: what }) => what === 'launch' || what === 'persist'));
+});
+
+test('a look stores nothing and starts nothing', () => {
+  const { bench } = open();
+  assert.is(tell(bench, preflight()), 'unknown');
+  assert.ok(!bench.effects.some(({ do: what }) => what === 'launch' || what === 'persist' || what === 'spool'));
+});
+
+const addRows: readonly { name: string; scene: () => Scene; ask: Ask; is: string }[] = [
+  { name: 'what was never shown', scene: () => open(), ask: add(leaf), is: 'not-shown' },
+  { name: 'another certificate', scene: looked, ask: add(next), is: 'not-shown' },
+  { name: 'for another server', scene: looked, ask: add(leaf, 'other.example'), is: 'not-shown' },
+  { name: 'for another port', scene: looked, ask: add(leaf, 'host.example:3390'), is: 'not-shown' },
+  { name: 'for the port in words', scene: looked, ask: add(leaf, 'HOST.example.:3389'), is: 'done' },
+  { name: 'for another purpose', scene: looked, ask: { ...add(leaf), purpose: 'log' } as Ask, is: 'not-shown' },
+  { name: 'ten minutes ago', scene: () => later(looked(), 10 * minuteMs), ask: add(leaf), is: 'done' },
+  { name: 'longer ago', scene: () => later(looked(), 10 * minuteMs + 1), ask: add(leaf), is: 'not-shown' },
+  { name: 'twice', scene: () => after(looked(), add(leaf)), ask: add(leaf), is: 'already-trusted' },
+  { name: 'a certificate that calls itself an authority', scene: () => looked(odd), ask: add(odd), is: 'done' },
+  {
+    name: 'one that has expired since',
+    scene: () => later(looked(old), 31 * minuteMs, true),
+    ask: add(old),
+    is: 'expired',
+  },
+  { name: 'a bad name', scene: looked, ask: add(leaf, '.'), is: 'bad-argument' },
+  { name: 'on a managed device', scene: () => managed(looked), ask: add(leaf), is: 'adding-closed' },
+];
+table('add', addRows, ({ scene, ask, is }) => assert.is(tell(scene().bench, ask), is));
+
+test('what is added never replaces anything', () => {
+  const { bench, remotes } = looked();
+  tell(bench, add(leaf));
+  remotes.set(text, { chain: [next] });
+  assert.is(tell(bench, connect()), 'stopped refused changed-old-valid');
+  assert.is(tell(bench, add(next)), 'changed-old-valid');
+  assert.is(tell(bench, remove(leaf)), 'done');
+  assert.equal(held(bench), []);
+  assert.is(tell(bench, connect()), 'stopped unknown');
+  assert.is(tell(bench, add(next)), 'done');
+  assert.is(tell(bench, connect()), 'started trusted');
+});
+
+test('an accepted certificate that calls itself an authority is trusted as itself alone', () => {
+  const { bench, remotes } = looked(odd);
+  tell(bench, add(odd));
+  assert.is(tell(bench, preflight()), 'trusted');
+  remotes.set(text, { chain: [issue({ cn: 'Child', by: odd, dns: [host] }), odd] });
+  assert.is(tell(bench, preflight()), 'refused changed-old-valid');
+});
+
+test('one session at a time', () => {
+  const { bench } = trusting();
+  assert.is(tell(bench, connect()), 'started trusted');
+  assert.is(tell(bench, connect()), 'session-busy');
+  send(bench, { type: 'session-ended', session: 1, fault: null });
+  assert.is(tell(bench, connect()), 'started trusted');
+  assert.is(lastStatus(bench).session?.number, 2);
+});
+
+test('a connection that is being looked at is a session too', () => {
+  const { bench } = trusting();
+  bench.instead = (effect) => (effect.do === 'probe' ? [] : null);
+  assert.is(tell(bench, connect()), 'nothing');
+  assert.is(tell(bench, connect()), 'session-busy');
+});
+
+test('swapped between the look and the start: looked at again, and said', () => {
+  const { bench, remotes } = trusting();
+  remotes.set(text, { chain: [leaf], next: () => [next] });
+  assert.is(tell(bench, connect()), 'started trusted');
+  const { session } = lastStatus(bench);
+  assert.is(session?.at, 'ended');
+  assert.is(session?.fault?.code, 'changed-old-valid');
+  assert.is(bench.effects.filter((effect) => effect.do === 'launch').length, 1);
+});
+
+test('a server that goes on swapping is given up after three more tries', () => {
+  const { bench } = trusting();
+  const remotes = bench.instead;
+  bench.instead = (effect) =>
+    effect.do === 'launch'
+      ? [{ type: 'session-ended', session: effect.session, fault: fault('client-refused-certificate') }]
+      : remotes(effect);
+  assert.is(tell(bench, connect()), 'client-refused-certificate');
+  assert.is(bench.effects.filter((effect) => effect.do === 'launch').length, 4);
+  assert.is(lastStatus(bench).session?.fault?.code, 'client-refused-certificate');
+});
+
+test('a client that is not there is said to the one who asked', () => {
+  const { bench } = trusting();
+  const remotes = bench.instead;
+  bench.instead = (effect) =>
+    effect.do === 'launch'
+      ? [{ type: 'session-ended', session: effect.session, fault: fault('client-missing') }]
+      : remotes(effect);
+  assert.is(tell(bench, connect()), 'client-missing');
+  assert.ok(!events(bench).includes('session-started'));
+  assert.ok(events(bench).includes('connection-refused'));
+});
+
+test('several certificates of one server: the client is told all of them (F31)', () => {
+  const { bench } = open();
+  const files = [{ name: 'farm.pem', content: toBase64(Buffer.from(toPem(leaf.der) + toPem(next.der))) }];
+  assert.is(tell(bench, { do: 'import', purpose: 'rdp', server: host, files }), 'added 2');
+  assert.is(tell(bench, connect()), 'started trusted');
+  const launch = bench.effects.findLast((effect) => effect.do === 'launch');
+  assert.equal(launch?.do === 'launch' ? launch.fingerprints : [], [print(leaf), print(next)]);
+});
+
+const removeRows: readonly { name: string; scene: () => Scene; is: string }[] = [
+  { name: 'added by hand', scene: trusting, is: 'done' },
+  { name: 'not there', scene: () => open(), is: 'not-found' },
+  { name: 'on a managed device', scene: () => managed(looked), is: 'adding-closed' },
+  { name: 'of the firmware', scene: factory, is: 'not-removable' },
+];
+table('remove', removeRows, ({ scene, is }) => assert.is(tell(scene().bench, remove(leaf)), is));
+
+const own: readonly { name: string; bench: () => Bench; is: string }[] = [
+  { name: 'not registered', bench: () => openBench(), is: 'not-registered' },
+  { name: 'its own server', bench: openRegistered, is: 'failed server-unreachable' },
+];
+table('a look at the own server', own, ({ bench, is }) => {
+  assert.is(tell(open(bench()).bench, { do: 'preflight', purpose: 'ksc', server: '' }), is);
+});
+
+test('a policy takes what was accepted in the step it arrives in, whatever server it was for', () => {
+  const { bench } = open(openRegistered());
+  tell(bench, connect());
+  tell(bench, add(leaf));
+  assert.equal(held(bench).length, 1);
+  const { office } = bench.server;
+  office.entries = [{ purpose: 'log', file: 'root.pem', certificate: base64(root) }];
+  send(bench, ...bench.server.publishPolicies(), ...bench.server.moveTo(office));
+  pass(bench, 3000);
+  assert.equal(held(bench), [`log policy ${print(root)}`]);
+  assert.is(lastStatus(bench).mayAdd, false);
+  assert.is(tell(bench, connect()), 'stopped refused not-assigned');
+});
+
+/** A look at the server was taken. */
+function looked(...shown: readonly Issued[]): Scene {
+  const scene = open(openRegistered(), ...shown);
+  tell(scene.bench, preflight());
+  return scene;
+}
+function trusting(): Scene {
+  return after(looked(), add(leaf));
+}
+function after(scene: Scene, ask: Ask): Scene {
+  assert.is(tell(scene.bench, ask), 'done');
+  return scene;
+}
+function later(scene: Scene, forMs: number, wallOnly = false): Scene {
+  if (wallOnly) scene.bench.time.wallErrorMs += forMs;
+  else scene.bench.time.uptimeMs += forMs;
+  return scene;
+}
+function managed(make: () => Scene): Scene {
+  const scene = make();
+  const { bench } = scene;
+  send(bench, ...bench.server.publishPolicies(), ...bench.server.moveTo(bench.server.office));
+  pass(bench, 3000);
+  assert.is(lastStatus(bench).mayAdd, false);
+  return scene;
+}
+function factory(): Scene {
+  const scene = open();
+  const { bench } = scene;
+  const entry: LocalEntry = {
+    purpose: 'rdp',
+    source: 'factory',
+    file: 'leaf.pem',
+    der: base64(leaf),
+    addedAt: noon,
+    server: null,
+  };
+  const durable = { ...bench.state.durable, local: [entry] };
+  bench.state = { ...bench.state, durable, views: certificatesOf(durable, bench.state.held) };
+  return scene;
+}
