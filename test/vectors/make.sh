@@ -106,3 +106,7 @@ certificate dates-0099 p256 '/CN=dates' "$leaf" 00990101000000Z 18991231235959Z
 certificate dates-9999 p256 '/CN=dates' "$leaf" 20200229120000Z 99991231235959Z
 
 openssl x509 -in certificates/leaf.pem -addtrust serverAuth -trustout -out certificates/trusted.pem
+for form in pem p7b; do
+  outform=PEM; [ $form = pem ] || outform=DER
+  openssl crl2pkcs7 -nocrl -certfile certificates/leaf.pem -certfile certificates/authority.pem -outform $outform -out certificates/pkcs7.$form
+done
