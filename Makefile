@@ -56,6 +56,10 @@ vectors: ## makes the test vectors again
 states: build ## writes docs/states.md from the tables of the core
 	@node scripts/states.ts
 
+.PHONY: manual
+manual: build ## writes the manual page and the completion of thintrust from the table of its commands
+	@node scripts/manual.ts
+
 .PHONY: bench
 bench: build ## measurements, each beside its floor
 	@node bench/run.ts

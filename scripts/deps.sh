@@ -16,6 +16,7 @@ mkfs.ext4 e2fsprogs
 losetup util-linux
 faketime faketime
 strace strace
+man man-db
 END
 
 [ -n "$missing" ] || exit 0

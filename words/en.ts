@@ -3,6 +3,7 @@
  * missing. A fault's sentence says what happened and, where that helps, what to do.
  */
 import type { FaultCode } from '../protocol/fault.ts';
+import { cliEn } from './cli.ts';
 
 export const en = {
   faults: {
@@ -313,28 +314,7 @@ export const en = {
     contacts: { phone: 'phone {value}', email: 'e-mail {value}' },
   },
 
-  cli: {
-    usage: 'Usage:',
-    unknownCommand: 'There is no command “{command}”.',
-    missingArgument: '{name} is missing.',
-    badOption: 'The option {name} does not exist or lacks its value.',
-    registered: 'The device is registered as “{name}”.',
-    registering: 'Registering…',
-    replaced: 'The certificate is replaced.',
-    askPassword: 'One-time password: ',
-    help: {
-      status: 'Shows the state of the device.',
-      certificates: 'Lists the certificates the device holds.',
-      show: 'Shows one certificate; the first 8 digits of the fingerprint are enough.',
-      register: 'Registers the device. The one-time password comes from standard input or the file.',
-      code: 'Enters the replacement code the administrator gave.',
-      decide: 'Judges certificates, one JSON line each; needs no device service.',
-      version: 'Shows the version.',
-      json: 'Prints JSON.',
-      runtime: 'Where the sockets of the device service are.',
-      help: 'Shows this help.',
-    },
-  },
+  cli: cliEn,
 };
 
 /** The shape every language has. */

@@ -1,4 +1,6 @@
 /** Sentences for people, in Russian; the same shape and the same marks as in `en.ts`. */
+
+import { cliRu } from './cli.ts';
 import type { Words } from './en.ts';
 
 export const ru: Words = {
@@ -309,26 +311,5 @@ export const ru: Words = {
     contacts: { phone: 'телефон {value}', email: 'эл. почта {value}' },
   },
 
-  cli: {
-    usage: 'Вызов:',
-    unknownCommand: 'Команды «{command}» нет.',
-    missingArgument: 'Не указано: {name}.',
-    badOption: 'Параметра {name} нет, или не указано его значение.',
-    registered: 'Устройство зарегистрировано под именем «{name}».',
-    registering: 'Идёт регистрация…',
-    replaced: 'Сертификат заменён.',
-    askPassword: 'Одноразовый пароль: ',
-    help: {
-      status: 'Показывает состояние устройства.',
-      certificates: 'Показывает список сертификатов устройства.',
-      show: 'Показывает один сертификат; достаточно первых 8 знаков отпечатка.',
-      register: 'Регистрирует устройство. Одноразовый пароль читается со стандартного ввода или из файла.',
-      code: 'Вводит код замены, полученный от администратора.',
-      decide: 'Проверяет сертификаты, по строке JSON на каждый; служба устройства не нужна.',
-      version: 'Показывает версию.',
-      json: 'Выводит JSON.',
-      runtime: 'Где находятся сокеты службы устройства.',
-      help: 'Показывает эту справку.',
-    },
-  },
+  cli: cliRu,
 };

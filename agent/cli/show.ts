@@ -14,7 +14,7 @@ import {
 
 /** `now` and the zone are the terminal's, for what is said in words. */
 export type Moment = { readonly now: number; readonly offsetMinutes: number };
-type Row = readonly string[];
+export type Row = readonly string[];
 
 export function showStatus(words: Words, status: Status, moment: Moment): string {
   const { main, replacement, menu } = words.screens;
@@ -86,32 +86,9 @@ export function showCertificate(words: Words, each: CertificateView, moment: Mom
   return lines(table(rows.filter(([, value]) => value !== '')));
 }
 
-/** Usage and one line a command. */
-export function showHelp(words: Words): string {
-  const { help, usage } = words.cli;
-  const commands: Row[] = [
-    ['status', help.status],
-    ['certificates', help.certificates],
-    ['certificates show FINGERPRINT', help.show],
-    ['register --address HOST:PORT --fingerprint SHA256 --invitation ID [--password-file FILE]', ''],
-    ['', help.register],
-    ['code CODE', help.code],
-    ['decide --batch', help.decide],
-    ['version', help.version],
-    ['--json', help.json],
-    ['--runtime DIR', help.runtime],
-    ['--help, -h', help.help],
-  ];
-  const shown = commands.flatMap(([name = '', text = '']) => [
-    ...(name ? [`  ${name}`] : []),
-    ...(text ? [`      ${text}`] : []),
-  ]);
-  return lines([`${usage} thintrust [--runtime DIR] [--json] …`, '', ...shown]);
-}
-
 const groupOf = ({ screens: { main } }: Words, { group, managed }: NonNullable<Status['device']>): string =>
   managed ? fill(main.group, { name: group }) : main.noGroup;
-const lines = (all: readonly string[]): string => `${all.map(plainText).join('\n')}\n`;
+export const lines = (all: readonly string[]): string => `${all.map(plainText).join('\n')}\n`;
 const isUsable = ({ notBefore, notAfter }: CertificateView, { now }: Moment): boolean =>
   now >= notBefore && now <= notAfter;
 const contactsOf = ({ name, phone, email, note }: NonNullable<Status['contacts']>): string =>
@@ -132,7 +109,7 @@ function linkOf(words: Words, { link }: Status, { now }: Moment): string {
 }
 
 /** Columns as wide as their longest cell; two blanks between them. */
-function table(rows: readonly Row[]): string[] {
+export function table(rows: readonly Row[]): string[] {
   const widths = rows.reduce<number[]>(
     (widest, row) => row.map((cell, index) => Math.max(widest[index] ?? 0, [...cell].length)),
     [],

@@ -31,13 +31,14 @@ export function openMedia(runtime: string): Media {
   return {
     list: async () => {
       const found: { readonly name: string; readonly bytes: number }[] = [];
+      let entries = 0;
       for await (const name of namesBelow(root)) {
-        if (found.length > maxMediaFiles) break;
-        const bytes = await importableBytes(root, name);
-        if (bytes > 0) found.push({ name, bytes });
+        if (found.length > maxMediaFiles || ++entries > maxEntries) break;
+        const bytes = name === null ? 0 : await importableBytes(root, name);
+        if (name !== null && bytes > 0) found.push({ name, bytes });
       }
       const files = found.slice(0, maxMediaFiles).sort((a, b) => (a.name < b.name ? -1 : 1));
-      return { files, more: found.length > maxMediaFiles };
+      return { files, more: found.length > maxMediaFiles || entries > maxEntries };
     },
     read: async (name) => {
       const opened = isName(name) ? await openFile(root, name) : null;
@@ -55,16 +56,15 @@ export function openMedia(runtime: string): Media {
   };
 }
 
-async function* namesBelow(root: string): AsyncGenerator<string> {
-  let entries = 0;
+/** Names of files, and null for every entry that is none. */
+async function* namesBelow(root: string): AsyncGenerator<string | null> {
   const folders = [''];
   for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) {
     const depth = folder === '' ? 0 : folder.split('/').length;
     for await (const entry of entriesOf(join(root, folder))) {
-      if (++entries > maxEntries) return;
       const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
       if (entry.isDirectory() && depth < 2) folders.push(name);
-      if (entry.isFile() && depth > 0 && isName(name)) yield name;
+      yield entry.isFile() && isName(name) ? name : null;
     }
   }
 }

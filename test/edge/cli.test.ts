@@ -5,12 +5,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { showCertificates, showHelp, showStatus } from '../../agent/cli/show.ts';
-import type { Happening } from '../../agent/core/shape.ts';
+import { showHelp } from '../../agent/cli/help.ts';
+import { showCertificates, showStatus } from '../../agent/cli/show.ts';
+import { commands } from '../../agent/cli/table.ts';
+import type { Happening, Reply } from '../../agent/core/shape.ts';
 import { type Control, openControl } from '../../agent/edge/control.ts';
 import { listenOnPath } from '../../agent/edge/sockets.ts';
 import { bad, fault, good, type Result } from '../../protocol/fault.ts';
-import type { CertificateView, Status } from '../../protocol/local.ts';
+import type { CertificateView, LogRecord, Preflight, PresentedView, Status } from '../../protocol/local.ts';
 import { en } from '../../words/en.ts';
 import { ru } from '../../words/ru.ts';
 import { nothingKept } from '../fakes/control.ts';
@@ -59,10 +61,12 @@ const status: Status = {
   faults: [fault('policy-stale')],
 };
 
+const event: LogRecord = { seq: 7, at: moment.now, severity: 'warn', component: 'link', text: 'no answer' };
+
 type Outcome = { code: number; out: string; err: string };
 type Asked = Extract<Happening, { type: 'asked' }>['ask'];
 
-async function withDaemon(answer: Result<null>, run: (runtime: string, asked: Asked[]) => Promise<void>) {
+async function withDaemon(answer: Result<Reply>, run: (runtime: string, asked: Asked[]) => Promise<void>) {
   const runtime = mkdtempSync(join(tmpdir(), 'thintrust-cli-'));
   const asked: Asked[] = [];
   const control: Control = await openControl({
@@ -71,6 +75,11 @@ async function withDaemon(answer: Result<null>, run: (runtime: string, asked: As
       right,
     })),
     ...nothingKept(),
+    log: async () => ({ records: [event], more: true }),
+    media: {
+      list: async () => ({ files: [{ name: 'stick/root.crt', bytes: 900 }], more: false }),
+      read: async (name) => bad('not-found', { what: name }),
+    },
     emit: (happening) => {
       if (happening.type !== 'asked') return;
       asked.push(happening.ask);
@@ -173,7 +182,7 @@ const rows: Row[] = [
     code: 1,
     err: /one-time password/,
   },
-  { name: 'code in groups', args: ['code', '1234', '5678', '9012'], code: 0, out: /replaced/ },
+  { name: 'code in groups', args: ['code', '1234', '5678', '9012'], code: 0, out: /^The code was right/ },
   { name: 'no code', args: ['code'], code: 2, err: /CODE/ },
   { name: 'version', args: ['version'], code: 0, out: /^thintrust \S+\n$/ },
   { name: 'version as JSON', args: ['version', '--json'], code: 0, out: /^\{"version":"\S+"\}\n$/ },
@@ -196,7 +205,83 @@ const rows: Row[] = [
     code: 2,
     err: /^The option --password .*\n\nUsage/,
   },
-  { name: 'decide without --batch', args: ['decide'], code: 2, err: /^Usage/ },
+  { name: 'decide without --batch', args: ['decide'], code: 2, err: /--batch is missing/ },
+  {
+    name: 'help of a command',
+    args: ['certificates', 'add', '--help'],
+    code: 0,
+    out: /^Usage: thintrust certificates add --purpose rdp\|broker\|log \[--server/,
+  },
+  { name: 'help in Russian', args: ['--help'], env: { LANG: 'ru_RU.UTF-8' }, code: 0, out: /^Вызов: thintrust/ },
+  { name: 'an option of another command', args: ['status', '--user', 'x'], code: 2, err: /--user does not belong/ },
+  {
+    name: 'an unknown purpose',
+    args: ['preflight', 'web', 'host'],
+    code: 2,
+    err: /PURPOSE is one of: rdp, broker, log, ksc/,
+  },
+  { name: 'a bad severity', args: ['log', '--severity', 'loud'], code: 2, err: /--severity is one of: trace/ },
+  { name: 'a bad limit', args: ['log', '--limit', '1001'], code: 2, err: /--limit is a whole number from 1 to 1000/ },
+  {
+    name: 'log',
+    args: ['log', '--severity', 'warn', '--limit', '5'],
+    code: 0,
+    out: /^22 Nov 2026, 10:00 UTC +warn +link +no answer\n\nOlder events: thintrust log --before 7\n$/,
+  },
+  { name: 'log as JSON', args: ['log', '--json'], code: 0, out: /^\{"records":\[\{"seq":7,/ },
+  { name: 'media', args: ['media'], code: 0, out: /^stick\/root.crt +900\n$/ },
+  { name: 'settings', args: ['settings'], code: 0, out: /^Setting +Value +From\nlog-server +– +–\n/ },
+  { name: 'settings set', args: ['settings', 'set', 'log-server', 'log.test'], code: 0, out: /^Done\.\n$/ },
+  {
+    name: 'an unknown setting',
+    args: ['settings', 'set', 'colour', 'red'],
+    code: 2,
+    err: /NAME is one of: log-server/,
+  },
+  { name: 'settings clear', args: ['settings', 'clear', 'rdp'], code: 0, out: /^Done/ },
+  {
+    name: 'connection set without --mqtt',
+    args: ['connection', 'set', '--https', 'a:1'],
+    code: 2,
+    err: /--mqtt is missing/,
+  },
+  { name: 'time set', args: ['time', 'set', '2030-01-31T09:00:00Z'], code: 0, out: /^Done/ },
+  { name: 'a bad time', args: ['time', 'set', 'noon'], code: 2, err: /RFC 3339/ },
+  { name: 'reset without --yes', args: ['reset'], code: 2, err: /--yes is missing/ },
+  { name: 'reset', args: ['reset', '--yes'], code: 0, out: /^Done/ },
+  { name: 'preflight without a server', args: ['preflight', 'rdp'], code: 2, err: /HOST\[:PORT\] is missing/ },
+  { name: 'connect without a user', args: ['connect', 'rdp', 'host'], code: 2, err: /--user is missing/ },
+  {
+    name: 'add without anything',
+    args: ['certificates', 'add', '--purpose', 'rdp'],
+    code: 2,
+    err: /Give files, or --server/,
+  },
+  {
+    name: 'add with a file and a fingerprint',
+    args: ['certificates', 'add', '--purpose', 'rdp', '--fingerprint', 'ab', 'x.pem'],
+    code: 2,
+    err: /Give files, or/,
+  },
+  {
+    name: 'add a file that is not there',
+    args: ['certificates', 'add', '--purpose', 'rdp', '/nonexistent'],
+    code: 1,
+    err: /\/nonexistent/,
+  },
+  {
+    name: 'add a file without end',
+    args: ['certificates', 'add', '--purpose', 'rdp', '/dev/zero'],
+    code: 1,
+    err: /too large/,
+  },
+  { name: 'remove', args: ['certificates', 'remove', '--purpose', 'rdp', 'abababab'], code: 0, out: /^Done/ },
+  {
+    name: 'remove for another purpose',
+    args: ['certificates', 'remove', '--purpose', 'log', 'abababab'],
+    code: 1,
+    err: /nothing by this name/,
+  },
   { name: 'decide, an empty batch', args: ['decide', '--batch'], code: 0, out: /^$/ },
 ];
 table('thintrust', rows, ({ args, code, env, err = /^$/, input, out = /^$/ }) =>
@@ -226,7 +311,7 @@ const refusals: readonly { name: string; args: string[]; input?: string; expecte
   {
     name: 'a certificate nobody has',
     args: ['certificates', 'show', 'ee'.repeat(32)],
-    expected: 'not-found /api/v1/command-line/certificates/not-found',
+    expected: 'not-found /api/v1/command-line/certificates-show/not-found',
   },
   {
     name: 'an empty password',
@@ -261,6 +346,138 @@ test('what is asked of the daemon', () =>
       { do: 'code', code: '1234 5678 9012' },
     ]);
   }));
+
+test('what is asked about servers and settings', () =>
+  withDaemon(good(null), async (runtime, asked) => {
+    const shown = 'AB:'.repeat(31);
+    const lines: readonly string[] = [
+      `certificates add --purpose rdp --server host --fingerprint ${shown}AB`,
+      'certificates remove --purpose rdp abababab',
+      'settings set language ru',
+      'settings clear log-server',
+      'connection set --https a:1 --mqtt b:2',
+      'time set 2030-01-31T09:00:00Z',
+      'reset --yes',
+    ];
+    for (const line of lines) assert.is((await thintrust(runtime, line.split(' '))).code, 0, line);
+    const fingerprint = 'ab'.repeat(32);
+    assert.equal(asked, [
+      { do: 'add', purpose: 'rdp', server: 'host', fingerprint },
+      { do: 'remove', purpose: 'rdp', fingerprint },
+      { do: 'settings', language: 'ru' },
+      { do: 'settings', logServer: null },
+      { do: 'connection', https: 'a:1', mqtt: 'b:2' },
+      { do: 'time', at: Date.UTC(2030, 0, 31, 9) },
+      { do: 'reset' },
+    ]);
+  }));
+
+const shown: PresentedView = {
+  fingerprint: 'ef'.repeat(32),
+  owner: 'pc.test',
+  subject: 'CN=pc.test',
+  issuer: 'CN=pc.test',
+  serial: '01',
+  notBefore: 0,
+  notAfter: Date.UTC(2036, 0, 1),
+  key: 'RSA 2048',
+  names: ['pc.test'],
+  isCa: false,
+};
+const found: Preflight = {
+  purpose: 'rdp',
+  server: 'pc.test:3389',
+  verdict: 'unknown',
+  by: null,
+  fault: null,
+  warnings: [fault('name-mismatch', { host: 'pc.test' })],
+  chain: [shown],
+  tls: 'TLSv1.3',
+  at: moment.now,
+};
+const judgements: readonly { name: string; found: Preflight; code: number; out: RegExp }[] = [
+  {
+    name: 'unknown',
+    found,
+    code: 3,
+    out: /would ask you.*\nNote: .*another name[\s\S]*SHA-256 +efef[\s\S]*TLSv1.3[\s\S]*add --purpose rdp --server pc.test:3389 --fingerprint (ef){32}\n$/,
+  },
+  {
+    name: 'trusted',
+    found: { ...found, verdict: 'trusted', by: { fingerprint: shown.fingerprint, owner: 'Root', source: 'policy' } },
+    code: 0,
+    out: /^A connection to pc.test:3389 would be made: its certificate is trusted by “Root” \(Policy\)\.\n/,
+  },
+  {
+    name: 'refused',
+    found: { ...found, verdict: 'refused', fault: fault('expired', { owner: 'pc.test' }) },
+    code: 1,
+    out: /would be refused\. The certificate “pc.test” has expired\.\n/,
+  },
+  {
+    name: 'failed',
+    found: {
+      ...found,
+      verdict: 'failed',
+      chain: [],
+      tls: null,
+      fault: fault('timed-out', { address: 'pc.test:3389' }),
+    },
+    code: 1,
+    out: /^pc.test:3389 showed no certificate\. The server pc.test:3389 did not answer/,
+  },
+];
+table('preflight and connect: one sentence, the chain, and an exit code', judgements, ({ found: answer, code, out }) =>
+  withDaemon(good(answer), async (runtime, asked) => {
+    const said = await thintrust(runtime, ['preflight', 'rdp', 'pc.test']);
+    assert.is(said.code, code);
+    assert.match(said.out, out);
+    assert.is(said.err, '');
+    const json = await thintrust(runtime, ['preflight', 'ksc', '--json']);
+    assert.equal([json.code, JSON.parse(json.out)], [code, answer]);
+    assert.equal(asked, [
+      { do: 'preflight', purpose: 'rdp', server: 'pc.test' },
+      { do: 'preflight', purpose: 'ksc', server: '' },
+    ]);
+  }).then(() =>
+    withDaemon(good({ at: 'stopped', preflight: answer }), async (runtime, asked) => {
+      const said = await thintrust(runtime, ['connect', 'rdp', 'pc.test', '--user', 'ann'], 'hidden\n');
+      assert.is(said.code, code);
+      assert.match(said.out, out);
+      assert.equal(asked, [{ do: 'connect', purpose: 'rdp', server: 'pc.test', user: 'ann' }]);
+    }),
+  ),
+);
+
+test('connect: a session that has begun', () =>
+  withDaemon(good({ at: 'started', session: 4, preflight: found }), async (runtime) => {
+    const said = await thintrust(runtime, ['connect', 'broker', 'pc.test', '--user', 'ann'], 'hidden\n');
+    assert.equal([said.code, said.out, said.err], [0, 'Session 4 has begun.\n', '']);
+  }));
+
+test('certificates add: files as they are, and why each is refused', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'thintrust-files-'));
+  const [one, other] = [join(folder, 'one.crt'), join(folder, 'другой.pem')];
+  writeFileSync(one, 'ABC');
+  writeFileSync(other, Buffer.of(0, 255));
+  const args = ['certificates', 'add', '--purpose', 'log', '--server', 'log.test', one, other];
+  const files = [
+    { name: 'one.crt', content: 'QUJD' },
+    { name: 'другой.pem', content: 'AP8=' },
+  ];
+  await withDaemon(good({ added: [shown], refused: [] }), async (runtime, asked) => {
+    const said = await thintrust(runtime, args);
+    assert.equal([said.code, said.out, said.err], [0, 'Added: “pc.test”\n', '']);
+    assert.equal(asked, [{ do: 'import', purpose: 'log', server: 'log.test', files }]);
+  });
+  const why = { file: 'one.crt', block: 1, fault: fault('expired', { owner: 'x' }) };
+  await withDaemon(good({ added: [], refused: [why] }), async (runtime) => {
+    const said = await thintrust(runtime, args);
+    assert.is(said.code, 1);
+    assert.is(said.out, 'Nothing was added.\none.crt: The certificate “x” has expired.\n');
+  });
+  rmSync(folder, { recursive: true });
+});
 
 test('a refusal: the sentence on standard error, or the fault as JSON', () =>
   withDaemon(bad('code-wrong', { triesLeft: 3 }), async (runtime) => {
@@ -320,7 +537,10 @@ test('showCertificates: columns stay aligned in both languages, an expired one i
   }
 });
 
-test('showHelp: every command of the usage is explained in both languages', () => {
-  for (const words of [en, ru])
-    assert.ok(Object.values(words.cli.help).every((line) => showHelp(words).includes(line)));
+test('showHelp: every command and option is explained in both languages', () => {
+  for (const words of [en, ru]) {
+    const all = showHelp(words, null) + commands.map((command) => showHelp(words, command)).join('');
+    for (const line of [...Object.values(words.cli.help), ...Object.values(words.cli.options)])
+      assert.ok(all.includes(line), line);
+  }
 });
