@@ -67,7 +67,7 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
 }
 
 async function serve({ state, runtime }: Places, env: Environment, stderr: Journal): Promise<number> {
-  const clock = openClock();
+  const clock = openClock(undefined, env['THINTRUST_SET_CLOCK']);
   const built = builtAt(env);
   const stamp = (): Now => ({
     wall: clock.wall(),
@@ -106,7 +106,8 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
     control,
     notify,
     journal,
-    judging: { at: (): Instant => instant(Math.max(clock.wall(), built)) },
+    judging: { at: (): Instant => instant(Math.max(clock.best(), built)) },
+    setClock: clock.set,
     emit: tell,
   });
   const loop = run({ initial, step, perform, stamp });

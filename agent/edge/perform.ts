@@ -6,6 +6,7 @@ import { type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { AuditEvent } from '../../protocol/schema.ts';
 import type { Identity } from '../core/durable.ts';
 import type { Call, Effect, Happening } from '../core/shape.ts';
+import type { Clock } from './clock.ts';
 import type { Control } from './control.ts';
 import type { Disk } from './disk.ts';
 import type { ExportTrust } from './export.ts';
@@ -30,6 +31,7 @@ export type Edges = {
   readonly notify: Notify;
   readonly journal: Journal;
   readonly judging: Judging;
+  readonly setClock: Clock['set'];
   readonly emit: (happening: Happening) => void;
 };
 export type Perform = (effect: Effect) => Promise<readonly Happening[]>;
@@ -58,7 +60,11 @@ export function openPerform(edges: Edges): Perform {
   return async (effect) => {
     switch (effect.do) {
       case 'persist': {
+<<<<<<< HEAD
         const done = await withRoom(() => storage.persist(effect.number, effect.objects, effect.keys));
+=======
+        const done = await storage.persist(effect.number, effect.objects, effect.keys, effect.forget);
+>>>>>>> 8db1872 (agent/core: settings, other addresses, time and reset at the device, with codes where the policy locks them)
         const { number } = effect;
         return [done.ok ? { type: 'persisted', number } : { type: 'persist-failed', number, fault: done.fault }];
       }
@@ -112,7 +118,11 @@ export function openPerform(edges: Edges): Perform {
       case 'launch':
       case 'forward':
       case 'stop-forwarding':
+        return nothing;
       case 'set-clock':
+        void edges.setClock(effect.at).then((why) => {
+          if (why !== null) journal('warning', `the system clock was not set: ${why}`, null);
+        });
         return nothing;
       case 'answer':
         control.answer(effect.request, effect.result);

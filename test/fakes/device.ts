@@ -201,6 +201,7 @@ function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: 
       device.log.push(fault ?? null);
     },
     judging: { at: () => noon },
+    setClock: async () => null,
     emit,
   });
 }
