@@ -21,12 +21,8 @@ import {
   onRegister,
 } from './registering.ts';
 import { onCode, onCounted, onCountFailed } from './replacing.ts';
-<<<<<<< HEAD
-import { onSession } from './session.ts';
-import { onSettingsAsk } from './settings.ts';
-=======
 import { forget } from './resetting.ts';
->>>>>>> 8db1872 (agent/core: settings, other addresses, time and reset at the device, with codes where the policy locks them)
+import { onSession } from './session.ts';
 import type { Effect, Event, Now } from './shape.ts';
 import { onStarted, warn } from './starting.ts';
 import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';

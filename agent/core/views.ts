@@ -36,13 +36,6 @@ export function certificatesOf(durable: Durable, held: Held): readonly Certifica
   return [...server, ...pushed, ...durable.local.flatMap(viewLocal)];
 }
 
-<<<<<<< HEAD
-=======
-/** T6: what the person or the firmware brought counts for nothing, and nothing may be added. T7: nor where a policy assigns. */
-export const isClosed = (durable: Durable, held: Held): boolean =>
-  isManaged(durable, held) || (held.policy?.policy.certificates.entries.length ?? 0) > 0;
-
->>>>>>> 8db1872 (agent/core: settings, other addresses, time and reset at the device, with codes where the policy locks them)
 export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   const pins = durable.pins ? heldPins(durable.pins) : [];
   const blocked = new Set(held.policy?.policy.blocklist ?? []);

@@ -60,11 +60,7 @@ export function openPerform(edges: Edges): Perform {
   return async (effect) => {
     switch (effect.do) {
       case 'persist': {
-<<<<<<< HEAD
-        const done = await withRoom(() => storage.persist(effect.number, effect.objects, effect.keys));
-=======
-        const done = await storage.persist(effect.number, effect.objects, effect.keys, effect.forget);
->>>>>>> 8db1872 (agent/core: settings, other addresses, time and reset at the device, with codes where the policy locks them)
+        const done = await withRoom(() => storage.persist(effect.number, effect.objects, effect.keys, effect.forget));
         const { number } = effect;
         return [done.ok ? { type: 'persisted', number } : { type: 'persist-failed', number, fault: done.fault }];
       }
