@@ -17,6 +17,7 @@ import { openDisk } from './edge/disk.ts';
 import { openExport } from './edge/export.ts';
 import { realFiles } from './edge/files.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
+import type { Launcher, LauncherOrder } from './edge/launcher.ts';
 import { lockDirectory } from './edge/lock.ts';
 import { appendAudit, openLogs, teeJournal } from './edge/logs.ts';
 import { openMedia } from './edge/media.ts';
@@ -67,7 +68,7 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
 }
 
 async function serve({ state, runtime }: Places, env: Environment, stderr: Journal): Promise<number> {
-  const clock = openClock(undefined, env['THINTRUST_SET_CLOCK']);
+  const clock = openClock();
   const built = builtAt(env);
   const stamp = (): Now => ({
     wall: clock.wall(),
@@ -90,10 +91,11 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   void logs.event.append({ at: wall(), severity: 'info', component: 'agent', text: 'daemon started', facts });
   const mqtt = openMqtt(tell);
   const notify = announcing(openNotify(env, process.pid, datagramOf()), env, runtime);
+  const secrets = openSecrets();
   const control = await openControl({
     sockets: socketsOf(runtime, env),
     emit: tell,
-    secrets: openSecrets(),
+    secrets,
     log: logs.event.page,
     media: openMedia(runtime),
   });
@@ -106,8 +108,16 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
     control,
     notify,
     journal,
-    judging: { at: (): Instant => instant(Math.max(clock.best(), built)) },
-    setClock: clock.set,
+    launch: lateLauncher({
+      folders: (env['THINTRUST_CLIENTS'] ?? '/etc/thintrust/clients:/usr/share/thintrust/clients').split(':'),
+      sessionFile: env['THINTRUST_SESSION'] ?? '/etc/thintrust/session.json',
+      runtime,
+      take: secrets.take,
+      nonce: systemRandom.nonce,
+      emit: tell,
+      journal,
+    }),
+    judging: { at: (): Instant => instant(Math.max(clock.wall(), built)) },
     emit: tell,
   });
   const loop = run({ initial, step, perform, stamp });
@@ -140,6 +150,15 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   await logs.sync();
   notify.close();
   return code;
+}
+
+/** Loaded by the first launch: most of the time a daemon has none. */
+function lateLauncher(order: LauncherOrder): Launcher {
+  let opened: Promise<Launcher> | null = null;
+  return async (launch) => {
+    opened ??= import('./edge/launcher.ts').then(({ openLauncher }) => openLauncher(order));
+    await (await opened)(launch);
+  };
 }
 
 function readArguments(

@@ -22,8 +22,6 @@ export const faultKinds = {
   'bad-argument': 'rejected',
   'already-exists': 'rejected',
   'not-allowed': 'rejected',
-  'setting-locked': 'rejected',
-  'time-below-floor': 'rejected',
   // signed documents
   'bad-signature': 'rejected',
   'unknown-key': 'rejected',
@@ -72,6 +70,7 @@ export const faultKinds = {
   'session-busy': 'unavailable',
   'client-missing': 'unavailable',
   'client-failed': 'unavailable',
+  'client-sign-in': 'rejected',
   'client-refused-certificate': 'rejected',
   // link
   'server-unreachable': 'unavailable',
@@ -96,7 +95,6 @@ export const faultKinds = {
   'code-typo': 'rejected',
   'code-wrong': 'rejected',
   'code-locked': 'rejected',
-  'code-needed': 'rejected',
   'code-not-asked': 'rejected',
   'code-not-ours': 'rejected',
   'code-ambiguous': 'rejected',

@@ -18,9 +18,6 @@ export const en = {
     'bad-argument': 'A value is not right[: {what}].',
     'already-exists': 'There is already one by this name[: {what}].',
     'not-allowed': 'You do not have the right to do this[: {what}].',
-    'setting-locked': 'The administrator has locked this setting. It cannot be changed on this device.',
-    'time-below-floor':
-      'The time {time} cannot be right: this device has proof that it is later than {floor}. Check the date and the year.',
 
     'bad-signature': 'The signature of the document does not hold. It was ignored; the settings stay as they were.',
     'unknown-key': 'The document is signed with a key this device does not know. It was ignored.',
@@ -82,6 +79,7 @@ export const en = {
     'session-busy': 'A remote desktop[ ({server})] is open. Close it before you open another one.',
     'client-missing': 'The program for the remote desktop[ ({what})] is not installed. Call the administrator.',
     'client-failed': 'The remote desktop ended with an error[: {reason}][ ({status})].',
+    'client-sign-in': 'The server[ {address}] did not accept the user name or the password.',
     'client-refused-certificate':
       'The server showed the program another certificate than the one that was checked. The connection was not made.',
 
@@ -114,8 +112,6 @@ export const en = {
     'code-typo': 'The code is mistyped. Check every digit; no attempt was used.',
     'code-wrong': 'The code is wrong.[ Attempts left: {triesLeft}.]',
     'code-locked': 'Too many wrong codes. Wait before you try again.',
-    'code-needed':
-      'The administrator has locked this. Tell the administrator the confirmation code[ {confirmation}] and type the code you are given.',
     'code-not-asked': 'No code is asked for now.',
     'code-not-ours': 'Not our certificate (is the connection intercepted?) or not our device. Do not give out a code.',
     'code-ambiguous': 'The confirmation code fits more than one device. Name the device: {devices}',
