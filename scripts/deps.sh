@@ -17,6 +17,8 @@ losetup util-linux
 faketime faketime
 strace strace
 man man-db
+rsyslogd rsyslog
+systemd-analyze systemd
 END
 
 [ -n "$missing" ] || exit 0
