@@ -68,7 +68,7 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
 }
 
 async function serve({ state, runtime }: Places, env: Environment, stderr: Journal): Promise<number> {
-  const clock = openClock();
+  const clock = openClock(undefined, env['THINTRUST_SET_CLOCK']);
   const built = builtAt(env);
   const stamp = (): Now => ({
     wall: clock.wall(),
@@ -108,6 +108,8 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
     control,
     notify,
     journal,
+    judging: { at: (): Instant => instant(Math.max(clock.best(), built)) },
+    setClock: clock.set,
     launch: lateLauncher({
       folders: (env['THINTRUST_CLIENTS'] ?? '/etc/thintrust/clients:/usr/share/thintrust/clients').split(':'),
       sessionFile: env['THINTRUST_SESSION'] ?? '/etc/thintrust/session.json',
@@ -117,7 +119,6 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
       emit: tell,
       journal,
     }),
-    judging: { at: (): Instant => instant(Math.max(clock.wall(), built)) },
     emit: tell,
   });
   const loop = run({ initial, step, perform, stamp });

@@ -22,6 +22,8 @@ export const faultKinds = {
   'bad-argument': 'rejected',
   'already-exists': 'rejected',
   'not-allowed': 'rejected',
+  'setting-locked': 'rejected',
+  'time-below-floor': 'rejected',
   // signed documents
   'bad-signature': 'rejected',
   'unknown-key': 'rejected',
@@ -95,6 +97,7 @@ export const faultKinds = {
   'code-typo': 'rejected',
   'code-wrong': 'rejected',
   'code-locked': 'rejected',
+  'code-needed': 'rejected',
   'code-not-asked': 'rejected',
   'code-not-ours': 'rejected',
   'code-ambiguous': 'rejected',

@@ -75,16 +75,25 @@ const machines: readonly Machine[] = [
       return lockedForMs(state.counters, poweredOf(state, now)) > 0 ? 'locked' : asked;
     },
     meanings: {
-      'no code': 'no certificate waits for the administrator',
-      'needs-code': 'a certificate in no slot was presented; the confirmation code is shown',
+      'no code': 'nothing waits for the administrator',
+      'needs-code':
+        'a certificate in no slot was presented, or a locked action is wanted; the confirmation code is shown',
       locked: 'five wrong codes, or damaged counters: no code is tried until the lock is over',
+    },
+  },
+  {
+    name: 'Locked action',
+    of: ({ opened }) => (opened ? 'open' : 'closed'),
+    meanings: {
+      closed: 'what the policy locks (other addresses of the server, the reset) needs a code',
+      open: 'a right code came in this run: one action, once, within ten minutes of powered-on time',
     },
   },
   {
     name: 'Clock',
     of: (state, now) => clockOf(state, now).at,
     meanings: {
-      known: 'at or above the floor, or signed by the server since the start',
+      known: 'at or above the floor, or signed by the server or set by hand since the start',
       unknown: 'below the floor: the floor is the time used, nothing is deleted, no code is shown or taken',
     },
   },

@@ -18,6 +18,9 @@ export const en = {
     'bad-argument': 'A value is not right[: {what}].',
     'already-exists': 'There is already one by this name[: {what}].',
     'not-allowed': 'You do not have the right to do this[: {what}].',
+    'setting-locked': 'The administrator has locked this setting. It cannot be changed on this device.',
+    'time-below-floor':
+      'The time {time} cannot be right: this device has proof that it is later than {floor}. Check the date and the year.',
 
     'bad-signature': 'The signature of the document does not hold. It was ignored; the settings stay as they were.',
     'unknown-key': 'The document is signed with a key this device does not know. It was ignored.',
@@ -112,6 +115,8 @@ export const en = {
     'code-typo': 'The code is mistyped. Check every digit; no attempt was used.',
     'code-wrong': 'The code is wrong.[ Attempts left: {triesLeft}.]',
     'code-locked': 'Too many wrong codes. Wait before you try again.',
+    'code-needed':
+      'The administrator has locked this. Tell the administrator the confirmation code[ {confirmation}] and type the code you are given.',
     'code-not-asked': 'No code is asked for now.',
     'code-not-ours': 'Not our certificate (is the connection intercepted?) or not our device. Do not give out a code.',
     'code-ambiguous': 'The confirmation code fits more than one device. Name the device: {devices}',

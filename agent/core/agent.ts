@@ -3,6 +3,7 @@
  * a start is restored, and what follows a durable change is done in its one order.
  */
 import { type Fault, fault } from '../../protocol/fault.ts';
+import { onSettingsAsk } from './changing.ts';
 import { onCheckedIn, onCheckinFailed, sendCheckin, withErrand } from './checking-in.ts';
 import { greet, handOverEvents, onPublished, publishEvents, publishReport, trail } from './delivering.ts';
 import type { Durable } from './durable.ts';
@@ -20,8 +21,8 @@ import {
   onRegister,
 } from './registering.ts';
 import { onCode, onCounted, onCountFailed } from './replacing.ts';
+import { forget } from './resetting.ts';
 import { onSession } from './session.ts';
-import { onSettingsAsk } from './settings.ts';
 import type { Effect, Event, Now } from './shape.ts';
 import { onStarted, warn } from './starting.ts';
 import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';
@@ -138,6 +139,7 @@ function onPersisted(state: State, event: Of<'persisted'>): Step {
     held,
     waiting,
     counters,
+    opened: pending.opened,
     views: certificatesOf(durable, held),
   };
   const changed = storeChanged(state.durable, durable);
@@ -162,6 +164,8 @@ function follow(state: State, next: NonNullable<State['pending']>['next'], now: 
       return greet(state, now);
     case 'report':
       return publishReport(state, now);
+    case 'forget':
+      return forget(state, now);
     case 'nothing':
       return rest(state);
   }

@@ -8,6 +8,7 @@ import { takeSignedTime } from './clock.ts';
 import { forgetEvents } from './delivering.ts';
 import { openTime } from './documents.ts';
 import { afterCheckin, afterFailure } from './link.ts';
+import { addressesOf } from './membership.ts';
 import { proved } from './proving.ts';
 import { recordAnswer } from './refusals.ts';
 import type { Now } from './shape.ts';
@@ -49,7 +50,7 @@ export function sendCheckin(state: State, events: readonly AuditEvent[], now: No
   const { nonce } = state;
   const report = reportOf(state, now);
   if (registration.at !== 'registered' || !report || nonce === null) return rest(state);
-  const address = (state.held.policy?.policy.addresses ?? registration.bundle.addresses).https;
+  const address = (addressesOf(state.durable, state.held) ?? registration.bundle.addresses).https;
   const body = JSON.stringify({ format: 1, nonce, report, events });
   const { identity } = registration;
   return {

@@ -3,7 +3,8 @@
  *
  * The hard floor rises with the build time and with the `iat` of every verified signed document. The soft floor is the
  * last time an authenticated server contact or NTP confirmed. Below a floor the clock is `unknown` and the floor is the
- * time used, unless the server signed our nonce since we started: then its time, carried on by the monotonic clock, is.
+ * time used, unless the server signed our nonce since we started, or a person set the time: then that time, carried on by
+ * the monotonic clock, is. NTP goes before what a person set.
  */
 import { type Instant, instant, minuteMs } from '../../protocol/time.ts';
 import type { Counters } from './durable.ts';
@@ -12,18 +13,19 @@ import type { Now } from './shape.ts';
 /** Two clocks that are both right may differ by this much (F6). */
 export const skewMs = 10 * minuteMs;
 
-/** A time the server signed over our nonce, and the monotonic moment it came. */
-export type TimeAnchor = { readonly at: Instant; readonly uptimeMs: number };
+/** A time the server signed over our nonce, or a person set, and the monotonic moment it came. */
+export type TimeAnchor = { readonly at: Instant; readonly uptimeMs: number; readonly by: 'server' | 'hand' };
 
 export type ClockView = { readonly at: 'known' | 'unknown'; readonly now: Instant; readonly floor: Instant };
 
 export function judgeClock(
-  now: Pick<Now, 'wall' | 'uptimeMs'>,
+  now: Pick<Now, 'wall' | 'uptimeMs' | 'synced'>,
   floors: Pick<Counters, 'hardFloor' | 'softFloor'>,
   anchor: TimeAnchor | null,
 ): ClockView {
   const floor = instant(Math.max(floors.hardFloor, floors.softFloor));
-  if (anchor) return { at: 'known', now: instant(Math.floor(anchor.at + now.uptimeMs - anchor.uptimeMs)), floor };
+  if (anchor && !(anchor.by === 'hand' && now.synced))
+    return { at: 'known', now: instant(Math.floor(anchor.at + now.uptimeMs - anchor.uptimeMs)), floor };
   if (now.wall >= floor - skewMs) return { at: 'known', now: now.wall, floor };
   return { at: 'unknown', now: floor, floor };
 }
@@ -52,6 +54,10 @@ export function takeSignedTime(
       hardFloor: time,
       softFloor: instant(Math.min(counters.softFloor, time)),
     },
-    anchor: agrees ? null : { at: time, uptimeMs: now.uptimeMs },
+    anchor: agrees ? null : { at: time, uptimeMs: now.uptimeMs, by: 'server' },
   };
 }
+
+/** Set by a person: may go below the soft floor, never below the hard one. Null when it does. */
+export const setByHand = (counters: Counters, time: Instant): Counters | null =>
+  time < counters.hardFloor - skewMs ? null : { ...counters, softFloor: instant(Math.min(counters.softFloor, time)) };

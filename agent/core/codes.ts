@@ -1,6 +1,6 @@
 /**
  * Requests for an administrator's code, and the lock-out against guessing. At most three requests pend, one per
- * certificate, each for 24 hours of powered-on time, the same code however often reopened. Count and lock are one for all
+ * certificate or action, each for 24 hours of powered-on time, the same code however often reopened. Count and lock are one for all
  * actions, saved before the answer is shown, and only a right code resets them (F38).
  */
 import { fromBase64 } from '../../protocol/certificate.ts';
@@ -16,6 +16,8 @@ import { dayMs, hourMs, minuteMs } from '../../protocol/time.ts';
 import type { CodeRequest, Counters } from './durable.ts';
 
 export type Secret = { readonly deviceId: string; readonly secretHex: string };
+/** What a code is asked for. A certificate belongs to action 1 alone. */
+export type Wanted = Pick<CodeRequest, 'action' | 'certificate'>;
 
 const maxRequests = 3;
 const requestLifetimeMs = dayMs;
@@ -27,22 +29,29 @@ const longestLockMs = 24 * hourMs;
 export const live = (requests: readonly CodeRequest[], poweredMs: number): readonly CodeRequest[] =>
   requests.filter(({ askedAtMs }) => askedAtMs <= poweredMs && poweredMs - askedAtMs < requestLifetimeMs);
 
-/** The pending request for this certificate, or a new one; the oldest gives way to a fourth. */
+/** The pending request for the same, or a new one; the oldest gives way to a fourth. */
 export function requestCode(
   requests: readonly CodeRequest[],
   counters: Counters,
-  certificate: string,
+  wanted: Wanted,
   poweredMs: number,
   random: number,
-): { readonly requests: readonly CodeRequest[]; readonly counters: Counters; readonly isNew: boolean } {
+): {
+  readonly requests: readonly CodeRequest[];
+  readonly counters: Counters;
+  readonly request: CodeRequest;
+  readonly isNew: boolean;
+} {
   const pending = live(requests, poweredMs);
-  if (pending.some((each) => each.certificate === certificate)) return { requests: pending, counters, isNew: false };
+  const known = pending.find((each) => each.action === wanted.action && each.certificate === wanted.certificate);
+  if (known) return { requests: pending, counters, request: known, isNew: false };
   const counter =
     counters.codeCounter === null ? Math.floor(random * counterSpan) : (counters.codeCounter + 1) % counterSpan;
-  const added: CodeRequest = { action: 1, counter, certificate, askedAtMs: poweredMs };
+  const request: CodeRequest = { ...wanted, counter, askedAtMs: poweredMs };
   return {
-    requests: [...pending, added].slice(-maxRequests),
+    requests: [...pending, request].slice(-maxRequests),
     counters: { ...counters, codeCounter: counter },
+    request,
     isNew: true,
   };
 }

@@ -44,12 +44,16 @@ export function onKeyMade(state: State, event: Of<'key-made'>): Step {
   const { pendingOrder: order } = state;
   if (!order) return rest(state);
   const registration: Registration = { at: 'ordered', order, key: event.key };
+  const { commandSeq } = state.counters;
+  const counters = { ...state.counters, commandSeq: 0 };
   const ordered = commit(
-    { ...state, pendingOrder: null },
+    { ...state, counters, pendingOrder: null },
     { durable: { ...state.durable, registration }, next: 'call' },
   );
-  // Before the first generation, so that counters missing later are counters lost.
-  return { state: ordered.state, effects: [{ do: 'count', counters: state.counters }, ...ordered.effects] };
+  // Commands to a device that was reset: it will have another id, and they are counted anew. Before anything names it.
+  return commandSeq === 0
+    ? ordered
+    : { state: ordered.state, effects: [{ do: 'count', counters }, ...ordered.effects] };
 }
 
 export function onKeyFailed(state: State, event: Of<'key-failed'>): Step {

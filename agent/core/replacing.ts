@@ -1,9 +1,13 @@
-/** The replacement code: what the person types decides whether the presented certificate becomes the current one. */
+/**
+ * The administrator's code: what the person types decides whether the presented certificate becomes the current one, or
+ * whether a locked action is open, once.
+ */
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { fault } from '../../protocol/fault.ts';
 import { tryCode } from './codes.ts';
 import { dropEvents } from './delivering.ts';
 import { afterCode } from './pin.ts';
+import { openMs } from './settings.ts';
 import type { Now } from './shape.ts';
 import {
   answer,
@@ -35,7 +39,12 @@ export function onCode(state: State, request: number, typed: string, now: Now): 
   const powered = poweredOf(state, now);
   const tried = tryCode(typed, state.durable.requests, state.counters, { deviceId, secretHex: secret }, powered);
   const { result } = tried;
-  if (result.ok) return replace(state, result.value.certificate ?? '', tried.counters, request, now);
+  if (result.ok) {
+    const { action, certificate } = result.value;
+    return action === 1
+      ? replace(state, certificate ?? '', tried.counters, request, now)
+      : open(state, action, tried.counters, request, now);
+  }
   if (tried.counters === state.counters) return { state, effects: answer(request, result) };
   // Counted durably first, shown second (F38).
   const counted: State = { ...state, counters: { ...tried.counters, uptimeMs: powered }, verdict: { request, result } };
@@ -80,5 +89,17 @@ function replace(state: State, certificate: string, counters: State['counters'],
     audit: [{ event: 'server-certificate-replaced', facts: { fingerprint } }],
     answer: { request, result: done },
     next: 'connect',
+  });
+}
+
+/** The request is used up with it: one code opens one action once. */
+function open(state: State, action: 2 | 3, counters: State['counters'], request: number, now: Now): Step {
+  const powered = poweredOf(state, now);
+  return commit(state, {
+    durable: { ...state.durable, requests: state.durable.requests.filter((each) => each.action !== action) },
+    counters: { ...counters, uptimeMs: powered },
+    opened: { action, untilMs: powered + openMs },
+    audit: [{ event: 'code-accepted', facts: { operation: action === 2 ? 'connection' : 'reset' } }],
+    answer: { request, result: done },
   });
 }

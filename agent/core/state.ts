@@ -29,7 +29,10 @@ export type Faults = { readonly [area in Area]?: Fault };
 /** What a change of state is told the audit log. */
 export type AuditDraft = { readonly event: string; readonly facts: Facts };
 
-export type Next = 'nothing' | 'call' | 'connect' | 'greet' | 'report';
+export type Next = 'nothing' | 'call' | 'connect' | 'greet' | 'report' | 'forget';
+
+/** A locked action that a right code has opened, once, in this run: no restart prolongs it. Powered-on time. */
+export type Opened = { readonly action: 2 | 3; readonly untilMs: number };
 
 /** What is being made durable, and everything that follows once it is. */
 export type Pending = {
@@ -38,6 +41,7 @@ export type Pending = {
   readonly held: Held;
   readonly waiting: OpenDevice | null;
   readonly counters: Counters | null;
+  readonly opened: Opened | null;
   readonly audit: readonly AuditDraft[];
   readonly delivery: { readonly connection: number; readonly ticket: number } | null;
   readonly answer: { readonly request: number; readonly result: Result<Reply> } | null;
@@ -66,6 +70,7 @@ export type State = {
   readonly verdict: { readonly request: number; readonly result: Result<null> } | null;
   /** So is a command acknowledged. */
   readonly counting: Pending['delivery'];
+  readonly opened: Opened | null;
   readonly refusals: Refusals;
   readonly link: Link;
   readonly anchor: TimeAnchor | null;
@@ -113,6 +118,7 @@ export const initial: State = {
   pending: null,
   verdict: null,
   counting: null,
+  opened: null,
   refusals: { server: noRefusals, console: noRefusals, read: noRefusals },
   link: idle(noTime),
   anchor: null,
@@ -188,7 +194,10 @@ export function audit(state: State, now: Now, draft: AuditDraft): Step {
 
 type Change = Partial<Omit<Pending, 'number'>>;
 
-/** Disk first, memory second: the new content takes effect when `persisted` comes. */
+/**
+ * Disk first, memory second: the new content takes effect when `persisted` comes. Counters are there before the first
+ * generation, so that counters missing later are counters lost.
+ */
 export function commit(state: State, change: Change): Step {
   const number = state.generation + 1;
   const pending: Pending = {
@@ -197,6 +206,7 @@ export function commit(state: State, change: Change): Step {
     held: state.held,
     waiting: state.waiting,
     counters: null,
+    opened: state.opened,
     audit: [],
     delivery: null,
     answer: null,
@@ -204,9 +214,11 @@ export function commit(state: State, change: Change): Step {
     ...change,
   };
   const { durable } = pending;
+  const forget = pending.next === 'forget';
+  const counted: readonly Effect[] = state.generation === 0 ? [{ do: 'count', counters: state.counters }] : [];
   return {
     state: { ...state, generation: number, pending },
-    effects: [{ do: 'persist', number, objects: toObjects(durable), keys: keysOf(durable), forget: false }],
+    effects: [...counted, { do: 'persist', number, objects: toObjects(durable), keys: keysOf(durable), forget }],
   };
 }
 

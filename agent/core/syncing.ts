@@ -131,7 +131,7 @@ export function settle(state: State, draft: Draft, delivery: Delivery, now: Now)
     ? refuse(told, now, draft.fault)
     : rest(draft.changed ? withFault(told, 'document', null) : told);
   if (!draft.changed) return then(judged, (next) => settleUnchanged(next, state, draft, delivery, now));
-  const moves = groupOf(draft) !== groupOf(state);
+  const moves = groupOf(draft) !== groupOf(state) || draft.durable.connection !== state.durable.connection;
   return then(judged, (next) =>
     commit(next, {
       durable: draft.durable,
@@ -194,6 +194,7 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
   const assigns = (policy?.certificates.entries.length ?? 0) > 0;
   const purge = isManaged(draft.durable, held) || assigns;
   const local = purge ? draft.durable.local.filter((entry) => entry.source !== 'manual') : draft.durable.local;
+  const locks = isManaged(draft.durable, held) && policy?.settings?.connection.enforced === true;
   // A newer device document is the one that waited, or takes its place.
   const waiting = held.device === draft.held.device ? draft.waiting : null;
   return {
@@ -205,6 +206,7 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
       device: held.device?.jws ?? null,
       waiting: waiting?.jws ?? null,
       local,
+      connection: changedPolicy && locks ? null : draft.durable.connection,
     },
     held,
     waiting,

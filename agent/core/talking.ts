@@ -2,11 +2,12 @@
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import { pendCode } from './asking.ts';
 import { checkin, errand, onCheckinFailed } from './checking-in.ts';
 import { recordGoodTime } from './clock.ts';
-import { requestCode } from './codes.ts';
 import { greet } from './delivering.ts';
 import { afterConnect, afterFailure, carrierOf, isDue, isSilent, soon } from './link.ts';
+import { addressesOf } from './membership.ts';
 import { judgePresented } from './pin.ts';
 import { proved } from './proving.ts';
 import { recordAnswer } from './refusals.ts';
@@ -79,7 +80,7 @@ function attempt(state: State, now: Now): Step {
     deviceLeafTopic(device, 'command'),
     policyTopic(groupOf(state) ?? group),
   ];
-  const address = (state.held.policy?.policy.addresses ?? registration.bundle.addresses).mqtt;
+  const address = (addressesOf(state.durable, state.held) ?? registration.bundle.addresses).mqtt;
   const { identity } = registration;
   const accept = acceptOf(state, now);
   const link = { at: 'connecting' as const, since: now.wall, attempt: tries, connection };
@@ -175,16 +176,6 @@ function failed(state: State, now: Now, why: Fault): Step {
 }
 
 function askForCode(state: State, der: string, why: Fault, now: Now): Step {
-  const powered = poweredOf(state, now);
-  const asked = requestCode(state.durable.requests, state.counters, der, powered, now.random);
-  if (!asked.isNew) return rest(state);
-  const { requests } = asked;
-  const counters = { ...asked.counters, uptimeMs: powered };
-  const counted: Step = { state: { ...state, counters }, effects: [{ do: 'count', counters }] };
-  return then(counted, (next) =>
-    commit(next, {
-      durable: { ...next.durable, requests },
-      audit: [{ event: 'replacement-required', facts: why.facts }],
-    }),
-  );
+  const change = { audit: [{ event: 'replacement-required', facts: why.facts }] };
+  return pendCode(state, { action: 1, certificate: der }, () => change, now).step ?? rest(state);
 }

@@ -14,6 +14,9 @@
  * stay, those of a newer format beside them, and every object and key that their manifests mention. A manifest that cannot
  * be read at all stops sweeping until it is older than the last three: nothing is wiped for being unreadable.
  *
+ * A reset forgets: its generation says that all before it count for nothing, and once `current` names it durably they go,
+ * with every object and key that it does not mention. What a cut leaves of them goes at the next start.
+ *
  * A private key is safe from sweeping until two generations were persisted after it was written, so that one that was on
  * its way already does not cost a registration its key. Keys found at start count as written then.
  *
@@ -24,6 +27,7 @@ import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { Counters, KeyRef } from '../core/durable.ts';
 import type { DiskRead, GenerationRead, NamedObject } from '../core/shape.ts';
 import { diskFault, errnoOf, type FileFacts, type Files } from './files.ts';
+import { forgetOthers, goOnForgetting } from './forgetting.ts';
 import {
   findGenerations,
   isOurs,
@@ -48,9 +52,14 @@ export type Disk = {
   readonly read: () => Promise<DiskRead>;
   /**
    * Durable when it answers; after a fault the generation before is in force. Numbers only rise. Faults: `disk-full`,
-   * `disk-failed`, and `identity-unreadable` for a key that is not there.
+   * `disk-failed`, and `identity-unreadable` for a key that is not there. `forget`: a reset.
    */
-  readonly persist: (number: number, objects: readonly NamedObject[], keys: readonly KeyRef[]) => Promise<Result<null>>;
+  readonly persist: (
+    number: number,
+    objects: readonly NamedObject[],
+    keys: readonly KeyRef[],
+    forget?: boolean,
+  ) => Promise<Result<null>>;
   readonly count: (counters: Counters) => Promise<Result<null>>;
   /** Written, synced, read back and compared before anyone may use it. */
   readonly writeKey: (pkcs8: Uint8Array) => Promise<Result<KeyRef>>;
@@ -64,6 +73,8 @@ type Known = {
   current: number | null;
   /** `current` says so, durably. */
   named: boolean;
+  /** Generations below are forgotten. */
+  oldest: number;
   /** Generations persisted since start. */
   flips: number;
   readonly objects: Map<string, FileFacts>;
@@ -71,7 +82,12 @@ type Known = {
   readonly keys: Map<string, number>;
 };
 type Store = { readonly at: Place; readonly files: Files; readonly known: Known };
-type Next = { readonly number: number; readonly objects: readonly NamedObject[]; readonly keys: readonly KeyRef[] };
+type Next = {
+  readonly number: number;
+  readonly objects: readonly NamedObject[];
+  readonly keys: readonly KeyRef[];
+  readonly forget: boolean;
+};
 
 const maxKeyBytes = 64 * 1024;
 const maxCountersBytes = 1024 * 1024;
@@ -85,7 +101,7 @@ export async function openDisk(directory: string, files: Files): Promise<Disk> {
   const store: Store = {
     at: placeOf(directory),
     files,
-    known: { current: null, named: false, flips: 0, objects: new Map(), keys: new Map() },
+    known: { current: null, named: false, oldest: 0, flips: 0, objects: new Map(), keys: new Map() },
   };
   const inTurn = makeTurns();
   /** Nothing is written over a state that cannot be read. */
@@ -100,10 +116,11 @@ export async function openDisk(directory: string, files: Files): Promise<Disk> {
     });
 
   await settle(store);
+  await quietly(() => goOnForgetting(store.at, store.files));
   return {
     read: () => inTurn(() => readAll(store)),
-    persist: (number, objects, keys) => {
-      const done = writing(`generation ${number}`, () => persist(store, { number, objects, keys }));
+    persist: (number, objects, keys, forget = false) => {
+      const done = writing(`generation ${number}`, () => persist(store, { number, objects, keys, forget }));
       inTurn(() => quietly(() => sweep(store)));
       return done;
     },
@@ -134,7 +151,7 @@ async function readAll(store: Store): Promise<DiskRead> {
 }
 
 async function look({ at, files, known }: Store): Promise<readonly GenerationRead[]> {
-  const { current, named, kept } = await findGenerations(at, files);
+  const { current, named, oldest, kept } = await findGenerations(at, files);
   const objects = new Map<string, Promise<Sound>>();
   const generations: GenerationRead[] = [];
   for (const one of kept) generations.push(await readGeneration(at, files, one, objects));
@@ -150,13 +167,14 @@ async function look({ at, files, known }: Store): Promise<readonly GenerationRea
   if (known.current === null) {
     known.named = named;
     known.current = current;
+    known.oldest = oldest;
   }
   return generations;
 }
 
 const isDamage = ({ code }: Fault): boolean => code === 'generation-damaged';
 
-async function persist({ at, files, known }: Store, { number, objects, keys }: Next): Promise<Result<null>> {
+async function persist({ at, files, known }: Store, { number, objects, keys, forget }: Next): Promise<Result<null>> {
   const before = known.current ?? 0;
   if (!Number.isSafeInteger(number) || number <= before) throw new RangeError('generation numbers rise');
   if (new Set(objects.map(({ name }) => name)).size < objects.length) throw new RangeError('two objects of one name');
@@ -184,6 +202,7 @@ async function persist({ at, files, known }: Store, { number, objects, keys }: N
     const manifest: Manifest = {
       format: manifestFormat,
       number,
+      oldest: forget ? number : known.oldest,
       objects: named.flatMap(({ name, sha256 }) => {
         const found = facts.get(sha256);
         return found ? [{ name, sha256, size: found.size, mode: found.mode, uid: found.uid, gid: found.gid }] : [];
@@ -214,6 +233,11 @@ async function persist({ at, files, known }: Store, { number, objects, keys }: N
   known.current = number;
   known.flips += 1;
   for (const [sha256, found] of facts) known.objects.set(sha256, found);
+  if (!forget) return good(null);
+  const kept = new Set([...named, ...keys].map(({ sha256 }) => sha256));
+  known.oldest = number;
+  for (const one of [known.objects, known.keys]) for (const name of one.keys()) if (!kept.has(name)) one.delete(name);
+  await quietly(() => forgetOthers(at, files, number, kept));
   return good(null);
 }
 

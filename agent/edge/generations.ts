@@ -25,7 +25,9 @@ export type Found = {
   readonly current: number;
   /** `current` says so; else it was lost, and the highest number stands for it. */
   readonly named: boolean;
-  /** Newest first: the last three and those of a newer format. */
+  /** The first that a reset has not forgotten. */
+  readonly oldest: number;
+  /** Newest first: the last three and those of a newer format, and none that was forgotten. */
   readonly kept: readonly Kept[];
   /** Every manifest in the directory. */
   readonly numbers: readonly number[];
@@ -59,15 +61,18 @@ export async function findGenerations(at: Place, files: Files): Promise<Found> {
   if (named !== null && named > 0 && !numbers.includes(named)) candidates.unshift(named);
   const kept: Kept[] = [];
   let older = 0;
+  let oldest = 0;
   for (const number of candidates) {
+    if (number < oldest) break;
     const file = await readSound(files, manifestPath(at, number), maxManifestBytes);
     const manifest = 'wrong' in file ? damaged(number, 'manifest', file.wrong) : readManifest(file.bytes, number);
+    if (manifest.ok) oldest = Math.max(oldest, manifest.value.oldest);
     const newer = !manifest.ok && manifest.fault.code === 'generation-newer';
     if (!newer) older += 1;
     if (newer || older <= keptGenerations)
       kept.push({ number, manifest, mentions: 'wrong' in file ? [] : digestsIn(file.bytes) });
   }
-  return { current, named: named !== null, kept, numbers };
+  return { current, named: named !== null, oldest, kept, numbers };
 }
 
 /** Of every manifest in the directory, newest first. */

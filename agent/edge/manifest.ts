@@ -18,6 +18,8 @@ export type ManifestObject = {
 export type Manifest = {
   readonly format: 1;
   readonly number: number;
+  /** Generations below were forgotten by a reset: they count for nothing, whether or not they are still there. */
+  readonly oldest: number;
   readonly objects: readonly ManifestObject[];
   /** SHA-256 of the private keys its objects refer to. */
   readonly keys: readonly string[];
@@ -50,7 +52,7 @@ export function readManifest(bytes: Uint8Array, number: number): Result<Manifest
   if (format > manifestFormat) return bad('generation-newer', { number, format });
   const body = unseal(bytes);
   const manifest = body === null ? null : parse(body);
-  return isManifest(manifest) && manifest.number === number
+  return isManifest(manifest) && manifest.number === number && manifest.oldest <= number
     ? good(manifest)
     : bad('generation-damaged', { number, what: 'manifest' });
 }
@@ -79,10 +81,11 @@ function parse(text: string): unknown {
 
 function isManifest(value: unknown): value is Manifest {
   if (value === null || typeof value !== 'object') return false;
-  const { format, number, objects, keys } = value as Record<string, unknown>;
+  const { format, number, oldest, objects, keys } = value as Record<string, unknown>;
   return (
     format === manifestFormat &&
     Number.isSafeInteger(number) &&
+    Number.isSafeInteger(oldest) &&
     Array.isArray(objects) &&
     objects.every(isManifestObject) &&
     Array.isArray(keys) &&

@@ -6,6 +6,7 @@ import { type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { AuditEvent } from '../../protocol/schema.ts';
 import type { Identity } from '../core/durable.ts';
 import type { Call, Effect, Happening } from '../core/shape.ts';
+import type { Clock } from './clock.ts';
 import type { Control } from './control.ts';
 import type { Disk } from './disk.ts';
 import type { ExportTrust } from './export.ts';
@@ -31,6 +32,7 @@ export type Edges = {
   readonly notify: Notify;
   readonly journal: Journal;
   readonly judging: Judging;
+  readonly setClock: Clock['set'];
   readonly launch: Launcher;
   readonly emit: (happening: Happening) => void;
 };
@@ -60,7 +62,7 @@ export function openPerform(edges: Edges): Perform {
   return async (effect) => {
     switch (effect.do) {
       case 'persist': {
-        const done = await withRoom(() => storage.persist(effect.number, effect.objects, effect.keys));
+        const done = await withRoom(() => storage.persist(effect.number, effect.objects, effect.keys, effect.forget));
         const { number } = effect;
         return [done.ok ? { type: 'persisted', number } : { type: 'persist-failed', number, fault: done.fault }];
       }
@@ -116,7 +118,11 @@ export function openPerform(edges: Edges): Perform {
         return nothing;
       case 'forward':
       case 'stop-forwarding':
+        return nothing;
       case 'set-clock':
+        void edges.setClock(effect.at).then((why) => {
+          if (why !== null) journal('warning', `the system clock was not set: ${why}`, null);
+        });
         return nothing;
       case 'answer':
         control.answer(effect.request, effect.result);

@@ -1,6 +1,13 @@
 /** Clock confidence: what raises a floor, what lowers one, and what time is used below it (F1, F5, F6). */
 import fc from 'fast-check';
-import { judgeClock, raiseHardFloor, recordGoodTime, skewMs, takeSignedTime } from '../../agent/core/clock.ts';
+import {
+  judgeClock,
+  raiseHardFloor,
+  recordGoodTime,
+  setByHand,
+  skewMs,
+  takeSignedTime,
+} from '../../agent/core/clock.ts';
 import { freshCounters } from '../../agent/core/generation.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { assert, table, test } from '../harness.ts';
@@ -12,7 +19,7 @@ const floors = (hard: number, soft: number) => ({
   hardFloor: at(hard),
   softFloor: at(soft),
 });
-const anchor = { at: at(100 * dayMs), uptimeMs: 1000 };
+const anchor = { at: at(100 * dayMs), uptimeMs: 1000, by: 'server' as const };
 
 const views: readonly {
   name: string;
@@ -20,6 +27,8 @@ const views: readonly {
   hard: number;
   soft: number;
   anchored?: boolean;
+  byHand?: boolean;
+  synced?: boolean;
   uptimeMs?: number;
   expected: readonly ['known' | 'unknown', number];
 }[] = [
@@ -52,6 +61,36 @@ const views: readonly {
     expected: ['known', 100 * dayMs + 60_000],
   },
   {
+    name: 'time set by hand goes on by the monotonic clock',
+    wall: -built,
+    hard: 0,
+    soft: 0,
+    anchored: true,
+    byHand: true,
+    uptimeMs: 61_000,
+    expected: ['known', 100 * dayMs + 60_000],
+  },
+  {
+    name: 'NTP goes before what was set by hand',
+    wall: 90 * dayMs,
+    hard: 0,
+    soft: 0,
+    anchored: true,
+    byHand: true,
+    synced: true,
+    expected: ['known', 90 * dayMs],
+  },
+  {
+    name: 'and not before what the server signed',
+    wall: 90 * dayMs,
+    hard: 0,
+    soft: 0,
+    anchored: true,
+    synced: true,
+    uptimeMs: 1000,
+    expected: ['known', 100 * dayMs],
+  },
+  {
     name: 'signed time below a floor counts',
     wall: 0,
     hard: 300 * dayMs,
@@ -61,8 +100,10 @@ const views: readonly {
     expected: ['known', 100 * dayMs],
   },
 ];
-table('judgeClock', views, ({ wall, hard, soft, anchored, uptimeMs, expected }) => {
-  const view = judgeClock({ wall: at(wall), uptimeMs: uptimeMs ?? 0 }, floors(hard, soft), anchored ? anchor : null);
+table('judgeClock', views, ({ wall, hard, soft, anchored, byHand, synced, uptimeMs, expected }) => {
+  const given = anchored ? { ...anchor, by: byHand ? ('hand' as const) : anchor.by } : null;
+  const now = { wall: at(wall), uptimeMs: uptimeMs ?? 0, synced: synced ?? false };
+  const view = judgeClock(now, floors(hard, soft), given);
   assert.equal([view.at, view.now - built], expected);
   assert.is(view.floor, at(Math.max(hard, soft)));
 });
@@ -121,5 +162,17 @@ table('takeSignedTime', signed, ({ time, wall, expected }) => {
   const taken = takeSignedTime(floors(3 * dayMs, 4 * dayMs), { wall: at(wall), uptimeMs: 77 }, at(time));
   const { hardFloor, softFloor } = taken.counters;
   assert.equal([hardFloor - built, softFloor - built, taken.anchor !== null], expected);
-  if (taken.anchor) assert.equal(taken.anchor, { at: at(time), uptimeMs: 77 });
+  if (taken.anchor) assert.equal(taken.anchor, { at: at(time), uptimeMs: 77, by: 'server' });
+});
+
+const typed: readonly { name: string; time: number; soft: number | null }[] = [
+  { name: 'above both floors changes none', time: 9 * dayMs, soft: 4 * dayMs },
+  { name: 'below the soft floor lowers it', time: 3.5 * dayMs, soft: 3.5 * dayMs },
+  { name: 'at the hard floor', time: 3 * dayMs, soft: 3 * dayMs },
+  { name: 'below the hard floor is refused', time: 3 * dayMs - skewMs - 1, soft: null },
+];
+table('setByHand', typed, ({ time, soft }) => {
+  const counters = floors(3 * dayMs, 4 * dayMs);
+  const taken = setByHand(counters, at(time));
+  assert.equal(taken, soft === null ? null : { ...counters, softFloor: at(soft) });
 });

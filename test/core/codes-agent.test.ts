@@ -260,7 +260,7 @@ test('core requests: three pend, one per certificate; the oldest gives way; coun
   let requests: readonly CodeRequest[] = [];
   let counters: Counters = { ...freshCounters(instant(0)), codeCounter: 99_998 };
   for (const name of ['a', 'b', 'a', 'c', 'd'])
-    ({ requests, counters } = requestCode(requests, counters, name, 0, 0.5));
+    ({ requests, counters } = requestCode(requests, counters, { action: 1, certificate: name }, 0, 0.5));
   assert.equal(
     requests.map(({ certificate, counter }) => [certificate, counter]),
     [
@@ -270,7 +270,7 @@ test('core requests: three pend, one per certificate; the oldest gives way; coun
     ].map(([name, counter]) => [name, counter]) as never,
   );
   assert.is(
-    requestCode([], freshCounters(instant(0)), 'a', 0, 0.999999).counters.codeCounter,
+    requestCode([], freshCounters(instant(0)), { action: 2, certificate: null }, 0, 0.999999).counters.codeCounter,
     99_999,
     'a random start',
   );

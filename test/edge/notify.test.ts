@@ -1,5 +1,5 @@
 /** What the service manager and the journal are told, and the two clocks. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openClock } from '../../agent/edge/clock.ts';
@@ -7,6 +7,7 @@ import { formatLine, openJournal } from '../../agent/edge/journal.ts';
 import { openNotify, watchdogPeriodMs } from '../../agent/edge/notify.ts';
 import { systemRandom } from '../../agent/edge/random.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
+import { instant } from '../../protocol/time.ts';
 import { assert, table, test } from '../harness.ts';
 
 const manager = () => {
@@ -120,6 +121,29 @@ test('clock: monotonic whole milliseconds, and synchronized as the file says', (
   const first = clock.uptimeMs();
   assert.ok(Number.isInteger(first) && first >= 0 && clock.uptimeMs() >= first);
   assert.ok(Math.abs(clock.wall() - Date.now()) < 1000);
+});
+
+test('clock set by hand: goes on from there until NTP knows better; the platform may refuse', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'thintrust-clock-'));
+  try {
+    const [file, said] = [join(folder, 'synchronized'), join(folder, 'said')];
+    const setter = join(folder, 'setter');
+    writeFileSync(setter, `#!/bin/sh\nprintf '%s|' "$@" > ${said}\n`, { mode: 0o755 });
+    const at = instant(Date.parse('2031-01-02T03:04:05.678Z'));
+    const clock = openClock(file, setter);
+    assert.ok(Math.abs(clock.best() - Date.now()) < 1000);
+    assert.is(await clock.set(at), null);
+    assert.is(readFileSync(said, 'utf8'), 'set-time|2031-01-02 03:04:05 UTC|');
+    assert.ok(clock.best() >= at && clock.best() < at + 10_000);
+    writeFileSync(file, '');
+    assert.ok(Math.abs(clock.best() - Date.now()) < 1000);
+    writeFileSync(setter, '#!/bin/sh\necho not allowed >&2\nexit 1\n');
+    assert.is(await openClock(file, setter).set(at), 'not allowed');
+    assert.match(`${await openClock(file, join(folder, 'none')).set(at)}`, /ENOENT/);
+    assert.match(`${await openClock(file, '').set(at)}`, /no program/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('random: in [0, 1), nonces of 32 hex digits that differ', () => {

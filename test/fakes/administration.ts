@@ -8,13 +8,18 @@ import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, makeReplacement, parseConfirmation } from '../../protocol/codes.ts';
 import { fault } from '../../protocol/fault.ts';
 import type { DocumentType } from '../../protocol/jws.ts';
-import type { AuditEvent, Policy, RegistrationBundle, Report } from '../../protocol/schema.ts';
+import type { AuditEvent, Policy, PolicySettings, RegistrationBundle, Report } from '../../protocol/schema.ts';
 import { type Instant, toNumericDate } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { makeSigningKey, type SigningKey, signDocument } from '../../server/edge/sign.ts';
 import { type Issued, issue } from './issue.ts';
 
-export type Group = { readonly id: string; readonly name: string; entries: Policy['certificates']['entries'] };
+export type Group = {
+  readonly id: string;
+  readonly name: string;
+  entries: Policy['certificates']['entries'];
+  settings?: PolicySettings;
+};
 
 const authority = issue({ cn: 'Fleet CA', ca: true });
 const codeMasterKey = createHash('sha256').update('published test key').digest();
@@ -27,6 +32,24 @@ export const serverCertificates: readonly Issued[] = ['one', 'two', 'three', 'fo
 );
 export const rdpRoot = issue({ cn: 'RDP root', ca: true });
 export const logServer = issue({ cn: 'log.example', by: authority, dns: ['log.example'] });
+
+/** Nothing set; locked is what is named. */
+export function settingsWith(
+  locked: readonly (keyof PolicySettings)[],
+  values: Partial<PolicySettings> = {},
+): PolicySettings {
+  const lock = (name: keyof PolicySettings) => ({ enforced: locked.includes(name) });
+  const setting = (name: keyof PolicySettings) => ({ ...lock(name), value: null });
+  return {
+    connection: lock('connection'),
+    reset: lock('reset'),
+    dateTime: lock('dateTime'),
+    logServer: setting('logServer'),
+    rdp: setting('rdp'),
+    broker: setting('broker'),
+    ...values,
+  };
+}
 
 export const base64 = (issued: Issued | undefined): string => toBase64(issued?.der ?? Buffer.alloc(0));
 export const print = (issued: Issued | undefined): string => fingerprintOf(issued?.der ?? Buffer.alloc(0));
@@ -95,6 +118,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       certificates: { enforced: true, entries: group.entries },
       contacts: { enforced: true, value: { name: 'Service desk', phone: '+7 000 000-00-00', email: '', note: '' } },
       blocklist: state.blocklist,
+      ...(group.settings && { settings: group.settings }),
       ...more,
     };
   };
@@ -269,7 +293,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         secret: deriveSecret(codeMasterKey, device.id, 1),
         deviceId: device.id,
         question: confirmation.value.question,
-        certificateDer: serverCertificates[state.main]?.der ?? null,
+        certificateDer: confirmation.value.action === 1 ? (serverCertificates[state.main]?.der ?? null) : null,
       });
     },
   };

@@ -4,9 +4,9 @@
  */
 import { initial, type State, step } from '../../agent/core/agent.ts';
 import type { Ask, Effect, Event, Happening, NamedObject, Now } from '../../agent/core/shape.ts';
-import type { AuditEvent } from '../../protocol/schema.ts';
+import type { AuditEvent, PolicySettings } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
-import { type Administration, openAdministration, print, serverCertificates } from './administration.ts';
+import { type Administration, openAdministration, print, serverCertificates, settingsWith } from './administration.ts';
 import { generator } from './chance.ts';
 
 export const noon = instant(Date.parse('2026-11-22T12:00:00Z'));
@@ -162,6 +162,26 @@ export function openRegistered(): Bench {
   if (bench.state.link.at !== 'connected') throw new Error(`not connected but ${bench.state.link.at}`);
   return bench;
 }
+
+/** The same in an administration group, whose policy has these settings. */
+export function openManaged(settings: PolicySettings): Bench {
+  const bench = openRegistered();
+  const { server } = bench;
+  server.office.settings = settings;
+  send(bench, ...server.publishPolicies(), ...server.moveTo(server.office));
+  pass(bench, 3000);
+  const { device, link } = lastStatus(bench);
+  if (device?.managed !== true || link.at !== 'connected') throw new Error('not managed');
+  return bench;
+}
+
+/** Managed, everything locked, and a code asked for the other address of the server. */
+export function openLocked(): Bench {
+  const bench = openManaged(settingsWith(['connection', 'reset', 'dateTime', 'rdp', 'broker', 'logServer']));
+  askNow(bench, { do: 'connection', ...elsewhere });
+  return bench;
+}
+export const elsewhere = { https: '127.0.0.2:443', mqtt: '127.0.0.2:8883' };
 
 /** The server has changed its certificate while the device was away; the device asks for a code. */
 export function openAsking(): Bench {

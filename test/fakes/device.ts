@@ -76,10 +76,13 @@ export async function live(world: World, plan: Plan): Promise<{ ending: Ending; 
   let alarm: { atMs: number; ring: () => void } | null = null;
   let ending: Ending | null = null;
 
-  if (plan.cutDiskAfter !== undefined)
-    world.disk.cutAfter(plan.cutDiskAfter).then(() => {
-      ending = 'cut';
-    });
+  const powerGoes =
+    plan.cutDiskAfter === undefined
+      ? new Promise<never>(() => {})
+      : world.disk.cutAfter(plan.cutDiskAfter).then(() => {
+          ending = 'cut';
+          return null;
+        });
   const stamp = (): Now => ({
     wall: instant(world.time.trueMs + world.time.clockErrorMs),
     uptimeMs: world.time.trueMs - startedMs,
@@ -126,9 +129,11 @@ export async function live(world: World, plan: Plan): Promise<{ ending: Ending; 
   loop.done.then(() => {
     ending ??= 'stopped';
   });
+  const read = await Promise.race([disk.read(), powerGoes]);
+  if (!read) return { ending: 'cut', device };
   loop.send({
     type: 'started',
-    disk: await disk.read(),
+    disk: read,
     lastEvent: spool.last(),
     damagedEvents: spool.damaged,
     built,
@@ -201,6 +206,7 @@ function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: 
       device.log.push(fault ?? null);
     },
     judging: { at: () => noon },
+    setClock: async () => null,
     launch: async () => {},
     emit,
   });

@@ -7,12 +7,14 @@ import { base64, print, serverCertificates } from './administration.ts';
 import {
   askNow,
   type Bench,
+  elsewhere,
   keyDigest,
   lastStatus,
   loseConnection,
   noon,
   openAsking,
   openBench,
+  openLocked,
   openRegistered,
   orderOf,
   pass,
@@ -92,6 +94,10 @@ export const situations: readonly Situation[] = [
   { name: 'clock unknown', make: () => inSeventy(openRegistered()) },
   { name: 'clock unknown, code asked', make: () => inSeventy(openAsking()) },
   { name: 'a verdict on its way', make: verdict },
+  { name: 'locked by policy, a code asked for another address', make: openLocked },
+  { name: 'locked by policy, another address open', make: opened },
+  { name: 'a reset on its way', make: hung('persist', (bench) => askNow(bench, { do: 'reset' })) },
+  { name: 'reset', make: resetOne },
   { name: 'cloned', make: () => restarted(openRegistered(), 'machine-2') },
   { name: 'identity unreadable', make: unreadable },
 ];
@@ -119,6 +125,16 @@ function verdict(): Bench {
   bench.instead = (effect) => (effect.do === 'count' ? [] : null);
   askNow(bench, { do: 'code', code: '0000 0000 0098' });
   bench.instead = () => null;
+  return bench;
+}
+function opened(): Bench {
+  const bench = openLocked();
+  askNow(bench, { do: 'code', code: rightCode(bench) });
+  return bench;
+}
+function resetOne(): Bench {
+  const bench = openRegistered();
+  askNow(bench, { do: 'reset' });
   return bench;
 }
 function unreadable(): Bench {
@@ -174,6 +190,27 @@ export const incidents: readonly Incident[] = [
     name: 'the right code',
     make: (bench) => ({ type: 'asked', request: 9, ask: { do: 'code', code: rightCode(bench) } }),
   },
+  {
+    name: 'asked for a setting',
+    make: () => ({ type: 'asked', request: 10, ask: { do: 'settings', rdp: 'ts.example' } }),
+  },
+  {
+    name: 'asked for a language',
+    make: () => ({ type: 'asked', request: 10, ask: { do: 'settings', language: 'ru' } }),
+  },
+  {
+    name: 'asked for another address',
+    make: () => ({ type: 'asked', request: 11, ask: { do: 'connection', ...elsewhere } }),
+  },
+  {
+    name: 'asked for a time',
+    make: () => ({ type: 'asked', request: 12, ask: { do: 'time', at: noon + dayMs } }),
+  },
+  {
+    name: 'asked for a time below the floor',
+    make: () => ({ type: 'asked', request: 12, ask: { do: 'time', at: 0 } }),
+  },
+  { name: 'asked for a reset', make: () => ({ type: 'asked', request: 13, ask: { do: 'reset' } }) },
   { name: 'key made', make: () => ({ type: 'key-made', key: { kind: 'file', sha256: keyDigest } }) },
   { name: 'key failed', make: () => ({ type: 'key-failed', fault: full }) },
   {
@@ -310,7 +347,8 @@ export const incidents: readonly Incident[] = [
 
 function rightCode(bench: Bench): string {
   if (bench.state.at === 'starting') return '1';
-  const shown = lastStatus(bench).replacement?.confirmationCode;
+  const { operation, replacement } = lastStatus(bench);
+  const shown = replacement?.confirmationCode || operation?.confirmationCode;
   return shown ? bench.server.answerCode(shown) : '0000 0000 0098';
 }
 
