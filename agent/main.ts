@@ -16,8 +16,8 @@ import { openControl } from './edge/control.ts';
 import { openDisk } from './edge/disk.ts';
 import { openExport } from './edge/export.ts';
 import { realFiles } from './edge/files.ts';
+import { openForwarder } from './edge/forward.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
-import type { Launcher, LauncherOrder } from './edge/launcher.ts';
 import { lockDirectory } from './edge/lock.ts';
 import { appendAudit, openLogs, teeJournal } from './edge/logs.ts';
 import { openMedia } from './edge/media.ts';
@@ -90,12 +90,12 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   const facts = { version, runtime: process.version };
   void logs.event.append({ at: wall(), severity: 'info', component: 'agent', text: 'daemon started', facts });
   const mqtt = openMqtt(tell);
+  const forwarder = openForwarder(logs, tell);
   const notify = announcing(openNotify(env, process.pid, datagramOf()), env, runtime);
-  const secrets = openSecrets();
   const control = await openControl({
     sockets: socketsOf(runtime, env),
     emit: tell,
-    secrets,
+    secrets: openSecrets(),
     log: logs.event.page,
     media: openMedia(runtime),
   });
@@ -103,6 +103,7 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
     storage: disk,
     spool,
     logs: { audited: (event) => appendAudit(logs, event), giveWay: logs.giveWay },
+    forwarder,
     exportTrust: openExport(runtime, realFiles),
     mqtt,
     control,
@@ -110,15 +111,6 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
     journal,
     judging: { at: (): Instant => instant(Math.max(clock.best(), built)) },
     setClock: clock.set,
-    launch: lateLauncher({
-      folders: (env['THINTRUST_CLIENTS'] ?? '/etc/thintrust/clients:/usr/share/thintrust/clients').split(':'),
-      sessionFile: env['THINTRUST_SESSION'] ?? '/etc/thintrust/session.json',
-      runtime,
-      take: secrets.take,
-      nonce: systemRandom.nonce,
-      emit: tell,
-      journal,
-    }),
     emit: tell,
   });
   const loop = run({ initial, step, perform, stamp });
@@ -141,7 +133,7 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   for (const happening of early) loop.send(happening);
   const leave = async (): Promise<void> => {
     await notify.stopping();
-    await mqtt.leave(farewellMs);
+    await Promise.all([mqtt.leave(farewellMs), forwarder.leave(farewellMs)]);
     loop.stop();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void leave());
@@ -151,15 +143,6 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   await logs.sync();
   notify.close();
   return code;
-}
-
-/** Loaded by the first launch: most of the time a daemon has none. */
-function lateLauncher(order: LauncherOrder): Launcher {
-  let opened: Promise<Launcher> | null = null;
-  return async (launch) => {
-    opened ??= import('./edge/launcher.ts').then(({ openLauncher }) => openLauncher(order));
-    await (await opened)(launch);
-  };
 }
 
 function readArguments(

@@ -72,7 +72,6 @@ export const faultKinds = {
   'session-busy': 'unavailable',
   'client-missing': 'unavailable',
   'client-failed': 'unavailable',
-  'client-sign-in': 'rejected',
   'client-refused-certificate': 'rejected',
   // link
   'server-unreachable': 'unavailable',

@@ -18,9 +18,12 @@ faketime faketime
 strace strace
 man man-db
 rsyslogd rsyslog
-systemd-analyze systemd
 END
+ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1 || missing="$missing rsyslog-gnutls"
+ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 || missing="$missing rsyslog-openssl"
 
+here=$(dirname "$0")
+[ "$(id -u)" != 0 ] || "$here/syslog-ng.sh" || echo 'syslog-ng could not be fetched' >&2
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "missing Debian packages:$missing (as root: make deps)" >&2

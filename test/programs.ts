@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 /** Brought by `make deps` into a package of its own, since one tree cannot hold two versions of it. */
 const node20 = fileURLToPath(new URL(`node20/node_modules/node-linux-${process.arch}/bin/node`, import.meta.url));
+/** Unpacked by `make deps`, since its package would put rsyslog out. */
+const syslogNg = fileURLToPath(new URL('../build/syslog-ng/usr/sbin/syslog-ng', import.meta.url));
 const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].filter(Boolean);
 
 /**
@@ -14,6 +16,7 @@ const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '
 export function findProgram(name: string): string | null {
   if (name === 'root') return process.getuid?.() === 0 ? '/' : null;
   if (name === 'node20') return isExecutable(node20) ? node20 : null;
+  if (name === 'syslog-ng' && isExecutable(syslogNg)) return syslogNg;
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 

@@ -7,7 +7,8 @@ import { onSettingsAsk } from './changing.ts';
 import { onCheckedIn, onCheckinFailed, sendCheckin, withErrand } from './checking-in.ts';
 import { greet, handOverEvents, onPublished, publishEvents, publishReport, trail } from './delivering.ts';
 import type { Durable } from './durable.ts';
-import { onForwardEnded, onForwarding, onLogCounted } from './forwarding.ts';
+import { forwardTickMs } from './forward-line.ts';
+import { onForwardEnded, onForwarding, onLogCounted, settleForwarding } from './forwarding.ts';
 import { nextTickMs } from './link.ts';
 import { record, recordAnswer } from './refusals.ts';
 import {
@@ -40,7 +41,9 @@ export function step(state: State, event: Event): Step {
   // The loop decides what a commit leads to before anything else; whatever else comes has no meaning yet.
   if (state.pending && !aboutPending.has(event.type)) return rest(state);
   const errands = then(decide(state, event), (next) => rest(withErrand(next, event.now)));
-  const decided = then(errands, (next) => (next.pending ? rest(next) : handOverEvents(next)));
+  const handed = then(errands, (next) => (next.pending ? rest(next) : handOverEvents(next)));
+  const leaving = event.type === 'stopping' || handed.state.pending !== null || handed.state.at !== 'running';
+  const decided = leaving ? handed : then(handed, (next) => settleForwarding(next, event.now));
   return { state: decided.state, effects: [...decided.effects, ...shown(decided.state, event.now)] };
 }
 
@@ -56,6 +59,9 @@ const aboutPending: ReadonlySet<Event['type']> = new Set([
   'events-read',
   'asked',
   'closed',
+  'forwarding',
+  'forward-ended',
+  'log-counted',
   'stopping',
 ]);
 
@@ -236,7 +242,9 @@ const storeChanged = (before: Durable, after: Durable): boolean =>
 
 function shown(state: State, now: Now): readonly Effect[] {
   const errandMs = state.errandAtMs === null ? longestSleepMs : Math.max(0, state.errandAtMs - now.uptimeMs);
-  const inMs = Math.min(longestSleepMs, nextTickMs(state.link, now) ?? longestSleepMs, errandMs);
+  const linkMs = nextTickMs(state.link, now) ?? longestSleepMs;
+  const forwardMs = forwardTickMs(state.forwarding, now) ?? longestSleepMs;
+  const inMs = Math.min(longestSleepMs, linkMs, forwardMs, errandMs);
   return [
     { do: 'show', status: statusOf(state, now) },
     { do: 'wake', inMs },

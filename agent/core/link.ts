@@ -57,12 +57,14 @@ export const soon = (now: Now): Link => ({
 });
 
 /** "Full jitter": anything between nothing and the capped exponential delay. */
+export const jitteredMs = (attempt: number, { random }: Now): number =>
+  random * Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 20));
+
 export function afterFailure(link: Link, now: Now, why: Fault): Link {
   const lasted = link.at === 'connected' && now.uptimeMs - link.sinceMs >= stableMs;
   const failures = 'attempt' in link && !lasted ? link.attempt + 1 : 1;
   const attempt = why.code === 'documents-missing' ? patience + 1 : failures;
-  const delayMs = now.random * Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 20));
-  return { at: 'waiting', since: now.wall, untilMs: now.uptimeMs + delayMs, attempt, fault: why };
+  return { at: 'waiting', since: now.wall, untilMs: now.uptimeMs + jitteredMs(attempt, now), attempt, fault: why };
 }
 
 /** A check-in worked although MQTT did not: poll, and go on trying MQTT in between. */

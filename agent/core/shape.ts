@@ -226,8 +226,7 @@ export type Effect =
       readonly place: Place;
       readonly user: string;
       readonly fingerprints: readonly string[];
-      /** DER: the exact certificates of the store among them, and the authorities. */
-      readonly exact: readonly Uint8Array[];
+      /** DER. */
       readonly anchors: readonly Uint8Array[];
     }
   /** Sends what waits in both logs to this server, and all that comes, once it is trusted; ends any forwarding before. */
@@ -237,6 +236,8 @@ export type Effect =
       readonly place: Place;
       readonly rules: Rules;
       readonly identity: Identity | null;
+      /** What the records are said to come from, printable ASCII; null: the name of the machine. */
+      readonly device: string | null;
     }
   | { readonly do: 'stop-forwarding' }
   /** Sets the system clock, where the platform lets us. */

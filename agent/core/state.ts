@@ -5,6 +5,7 @@ import { instant } from '../../protocol/time.ts';
 import { type ClockView, judgeClock, type TimeAnchor } from './clock.ts';
 import type { Audience, Held, OpenDevice } from './documents.ts';
 import { type Counters, type Durable, emptyDurable, type Order } from './durable.ts';
+import { type Forwarding, noForwarding } from './forward-line.ts';
 import { freshCounters, keysOf, toObjects } from './generation.ts';
 import { idle, type Link } from './link.ts';
 import { acceptedPins, judgeProved } from './pin.ts';
@@ -96,6 +97,8 @@ export type State = {
   };
   /** The request of the control API that waits for the outcome of a registration. */
   readonly registerRequest: number | null;
+  /** Of logs to the log server. */
+  readonly forwarding: Forwarding;
   /** What the person typed, until its key exists. */
   readonly pendingOrder: Order | null;
   /** `certificatesOf` what is held: derived, and kept because every status would parse each certificate again. */
@@ -131,6 +134,7 @@ export const initial: State = {
   newer: [],
   events: { sent: [], acknowledged: 0, reading: null, forgettable: null },
   registerRequest: null,
+  forwarding: noForwarding,
   pendingOrder: null,
   views: [],
   trust: { probes: [], shown: [], session: null },

@@ -7,8 +7,10 @@ import { instant } from '../../protocol/time.ts';
 import { confirmationOf, live, lockedForMs, triesLeft } from './codes.ts';
 import { type Held, isStale, signedAt } from './documents.ts';
 import type { Durable, LocalEntry } from './durable.ts';
-import { logOf } from './forwarding.ts';
+
+import { logOf } from './forward-line.ts';
 import { addressesOf, isManaged } from './membership.ts';
+
 import { heldPins } from './pin.ts';
 import { isClosed } from './rules.ts';
 import { sessionOf } from './session.ts';
@@ -131,7 +133,7 @@ export function statusOf(state: State, now: Now): Status {
     settings: settingsOf(state.durable, state.held),
     operation: operationOf(state, now),
     session: sessionOf(state),
-    log: logOf(state),
+    log: logOf(state.forwarding),
     faults: faultsOf(state, now),
   };
 }

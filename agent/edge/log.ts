@@ -63,7 +63,7 @@ export type Log = EventLog & {
     above: number,
     bytes: number,
   ) => Promise<{ readonly records: readonly StoredRecord[]; readonly reached: number }>;
-  /** The log server has those up to this number. */
+  /** The log server has those up to this number, or, after an unclean end, only these. */
   readonly sent: (upTo: number) => void;
   readonly unsent: () => number;
   /** Records that gave way unsent since the start. */
@@ -164,7 +164,7 @@ export async function openLog(order: LogOrder): Promise<Log> {
         return stretch;
       }),
     sent: (upTo) => {
-      state.sent = Math.max(state.sent, upTo);
+      state.sent = upTo;
     },
     unsent: () => state.written - Math.max(state.sent, (state.segments[0]?.first ?? state.written + 1) - 1),
     dropped: () => state.dropped,

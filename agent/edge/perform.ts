@@ -10,8 +10,8 @@ import type { Clock } from './clock.ts';
 import type { Control } from './control.ts';
 import type { Disk } from './disk.ts';
 import type { ExportTrust } from './export.ts';
+import type { Forwarder } from './forward.ts';
 import type { Journal } from './journal.ts';
-import type { Launcher } from './launcher.ts';
 import type { Mqtt } from './mqtt.ts';
 import type { Notify } from './notify.ts';
 import type { Judging } from './registration.ts';
@@ -26,6 +26,7 @@ export type Edges = {
     readonly audited: (event: AuditEvent) => Promise<Result<null>>;
     readonly giveWay: () => Promise<boolean>;
   };
+  readonly forwarder: Pick<Forwarder, 'forward' | 'stop'>;
   readonly exportTrust: ExportTrust;
   readonly mqtt: Mqtt;
   readonly control: Pick<Control, 'show' | 'answer'>;
@@ -33,7 +34,6 @@ export type Edges = {
   readonly journal: Journal;
   readonly judging: Judging;
   readonly setClock: Clock['set'];
-  readonly launch: Launcher;
   readonly emit: (happening: Happening) => void;
 };
 export type Perform = (effect: Effect) => Promise<readonly Happening[]>;
@@ -113,11 +113,17 @@ export function openPerform(edges: Edges): Perform {
       case 'probe':
         void probeBy(effect).then(emit);
         return nothing;
-      case 'launch':
-        void edges.launch(effect);
+      case 'forward': {
+        const credentials = effect.identity ? await credentialsOf(effect.identity, storage) : good(null);
+        const { connection } = effect;
+        if (!credentials.ok) return [{ type: 'forward-ended', connection, fault: credentials.fault, shown: null }];
+        void edges.forwarder.forward({ ...effect, credentials: credentials.value });
         return nothing;
-      case 'forward':
+      }
       case 'stop-forwarding':
+        edges.forwarder.stop();
+        return nothing;
+      case 'launch':
         return nothing;
       case 'set-clock':
         void edges.setClock(effect.at).then((why) => {

@@ -188,6 +188,7 @@ function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: 
     storage: disk,
     spool,
     logs: { audited: async () => good(null), giveWay: async () => false },
+    forwarder: { forward: nowhere, stop: nowhere },
     exportTrust: async (certificates) => {
       device.exported = certificates;
       return good(null);
@@ -207,7 +208,6 @@ function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: 
     },
     judging: { at: () => noon },
     setClock: async () => null,
-    launch: async () => {},
     emit,
   });
 }
