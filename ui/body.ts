@@ -1,7 +1,7 @@
 /** What one window gives to the view, and the pieces windows are made of. Pure. */
 import type { Contacts } from '../protocol/schema.ts';
 import { fill, type Words } from '../words/say.ts';
-import { blank, cells, clip, column, type Line, line, type Place, type Style, span, wrap } from './frame.ts';
+import { blank, clip, column, type Line, line, type Place, type Style, span, wrap } from './frame.ts';
 import { scrollRows } from './layout.ts';
 import type { Size } from './model.ts';
 
@@ -68,16 +68,5 @@ export function scrollBody(title: string, all: readonly Line[], top: number, wor
     lines: [blank, ...shown, line(position, 'hint')],
     cursor: null,
     keys: [{ key: '↑↓ PgUp PgDn', label: keys.scroll }, back],
-  };
-}
-
-/** A field of `width` cells: underscores where nothing is typed yet; long text shows the part around the cursor. */
-export function field(text: string, cursor: number, width: number): { readonly shown: string; readonly x: number } {
-  const from = Math.max(0, cursor - width + 1);
-  return {
-    shown: cells(text)
-      .slice(from, from + width)
-      .padEnd(width, '_'),
-    x: cursor - from,
   };
 }

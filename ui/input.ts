@@ -1,4 +1,6 @@
 /** One line of typed text with a cursor, and what keys do to it. Pure. */
+import { cells } from './frame.ts';
+
 export type Input = { readonly text: string /** Characters before the cursor. */; readonly cursor: number };
 
 export type EditKey =
@@ -42,6 +44,25 @@ export const grouped = (text: string, size = 4): string => text.replace(new RegE
 
 /** Where a cursor before the character `cursor` stands in the grouped text. */
 export const groupedCursor = (cursor: number, size = 4): number => cursor + Math.floor(cursor / size);
+
+/** A field of `width` cells: underscores where nothing is typed yet; long text shows the part around the cursor. */
+export function field(text: string, cursor: number, width: number): { readonly shown: string; readonly x: number } {
+  const from = Math.max(0, cursor - width + 1);
+  return {
+    shown: cells(text)
+      .slice(from, from + width)
+      .padEnd(width, '_'),
+    x: cursor - from,
+  };
+}
+
+/** Text that was there before, the cursor behind it. */
+export const inputOf = (text: string): Input => ({ text, cursor: text.length });
+
+export const matching =
+  (pattern: RegExp) =>
+  (character: string): string =>
+    pattern.test(character) ? character : '';
 
 const moved = (input: Input, cursor: number): Input =>
   cursor < 0 || cursor > input.text.length || cursor === input.cursor ? input : { ...input, cursor };

@@ -1,49 +1,36 @@
 /** What the console screens know: the shape `update` moves and `view` draws. Plain data; time arrives in messages. */
 import type { Fault } from '../protocol/fault.ts';
-import type { CertificateView, RegisterRequest, Status } from '../protocol/local.ts';
-import type { Language } from '../words/say.ts';
-import { emptyInput, type Input } from './input.ts';
+import type {
+  AddRequest,
+  CertificateView,
+  CodeRequest,
+  ConnectAnswer,
+  ConnectionRequest,
+  ConnectRequest,
+  ImportAnswer,
+  ImportRequest,
+  LogPage,
+  MediaList,
+  Preflight,
+  PreflightRequest,
+  RegisterRequest,
+  RemoveRequest,
+  SettingsRequest,
+  Severity,
+  Status,
+  TimeRequest,
+} from '../protocol/local.ts';
+import type { Language, SentenceFacts, Words } from '../words/say.ts';
+import { emptyInput } from './input.ts';
+import type { ConnectFields, MainScreen, RegistrationScreen, Screen } from './screen.ts';
 
 export type Size = { readonly width: number; readonly height: number };
-export type MenuEntry = 'replacement' | 'notices' | 'registration' | 'certificates';
-export type Field = 'address' | 'fingerprint' | 'invitation' | 'password';
-export type RegistrationScreen = {
-  readonly at: 'registration';
-  readonly focus: Field | 'register';
-  readonly fields: Readonly<Record<Field, Input>>;
-  readonly reveal: boolean;
-  readonly pending: boolean;
-};
-export type CodeScreen = {
-  readonly at: 'code';
-  readonly focus: 'digits' | 'confirm';
-  readonly digits: Input;
-  readonly pending: boolean;
-};
-export type ListScreen = { readonly at: 'certificates'; readonly selected: string | null; readonly top: number };
-export type DetailsScreen = { readonly at: 'details'; readonly key: string; readonly top: number };
-export type NoticesScreen = { readonly at: 'notices'; readonly top: number };
-export type Screen =
-  | { readonly at: 'main'; readonly selected: MenuEntry }
-  | RegistrationScreen
-  | ListScreen
-  | DetailsScreen
-  | { readonly at: 'replacement' }
-  | NoticesScreen
-  | CodeScreen;
 
+export type NoteName = keyof Words['screens']['notes'];
 /** What the message line says, until the next key. */
 export type Note =
-  | { readonly type: 'registered' | 'replaced' | 'replacement-over' | 'answer-lost' }
-  | { readonly type: 'bad-address' | 'bad-invitation' | 'bad-password' }
-  | { readonly type: 'bad-fingerprint' | 'short-code'; readonly count: number }
+  | { readonly type: 'note'; readonly name: NoteName; readonly facts: SentenceFacts }
   | { readonly type: 'fault'; readonly fault: Fault };
-
-export const fields: readonly Field[] = ['address', 'fingerprint', 'invitation', 'password'];
-/** Digits of a replacement code, design of the codes. */
-export const codeLength = 12;
-/** Hex digits of SHA-256. */
-export const fingerprintLength = 64;
 
 export type Model = {
   readonly size: Size;
@@ -59,33 +46,67 @@ export type Model = {
   /** Bottom to top; the bottom is always the main window, the top is shown. */
   readonly stack: readonly Screen[];
   readonly note: Note | null;
+  /** Number of the last question to the agent. */
+  readonly tickets: number;
   /** The registration form opens by itself only once. */
   readonly registrationOffered: boolean;
   /** What the registration form held when it was left, without the password. */
   readonly typed: RegistrationScreen['fields'];
   /** Confirmation code of the replacement whose window has already opened by itself. */
   readonly replacementOffered: string | null;
+  /** Server and certificate of the log server's question that has already opened by itself. */
+  readonly logOffered: string | null;
 };
 
-export type KeyName =
-  | 'up'
-  | 'down'
-  | 'left'
-  | 'right'
-  | 'page-up'
-  | 'page-down'
-  | 'home'
-  | 'end'
-  | 'enter'
-  | 'escape'
-  | 'tab'
-  | 'back-tab'
-  | 'backspace'
-  | 'delete'
-  | 'f2'
-  | 'f3'
-  | 'quit';
+export const keyNames = [
+  'up',
+  'down',
+  'left',
+  'right',
+  'page-up',
+  'page-down',
+  'home',
+  'end',
+  'enter',
+  'escape',
+  'tab',
+  'back-tab',
+  'backspace',
+  'delete',
+  'f2',
+  'f3',
+  'f4',
+  'f5',
+  'f6',
+  'quit',
+] as const;
+export type KeyName = (typeof keyNames)[number];
 export type Key = { readonly name: KeyName } | { readonly name: 'character'; readonly character: string };
+
+/** What the agent can be asked: the routes of its control API. */
+export type Ask =
+  | { readonly do: 'register'; readonly body: RegisterRequest }
+  | { readonly do: 'code'; readonly body: CodeRequest }
+  | { readonly do: 'connect'; readonly body: ConnectRequest }
+  | { readonly do: 'preflight'; readonly body: PreflightRequest }
+  | { readonly do: 'add'; readonly body: AddRequest }
+  | { readonly do: 'remove'; readonly body: RemoveRequest }
+  | { readonly do: 'import'; readonly body: ImportRequest }
+  | { readonly do: 'settings'; readonly body: SettingsRequest }
+  | { readonly do: 'connection'; readonly body: ConnectionRequest }
+  | { readonly do: 'time'; readonly body: TimeRequest }
+  | { readonly do: 'reset' }
+  | { readonly do: 'media' }
+  | { readonly do: 'log'; readonly severity: Severity; readonly before: number | null };
+/** `done`: accepted, and the status tells what has come of it. */
+export type Answer =
+  | { readonly of: 'done' }
+  | { readonly of: 'fault'; readonly fault: Fault }
+  | { readonly of: 'connect'; readonly value: ConnectAnswer }
+  | { readonly of: 'preflight'; readonly value: Preflight }
+  | { readonly of: 'import'; readonly value: ImportAnswer }
+  | { readonly of: 'media'; readonly value: MediaList }
+  | { readonly of: 'log'; readonly value: LogPage };
 
 export type Message =
   | { readonly type: 'key'; readonly key: Key }
@@ -93,23 +114,25 @@ export type Message =
   | { readonly type: 'ticked'; readonly upMs: number; readonly offsetMinutes: number }
   | { readonly type: 'status-arrived'; readonly status: Status; readonly upMs: number; readonly now: number }
   | { readonly type: 'service-lost' }
-  | { readonly type: 'register-answered' | 'code-answered'; readonly fault: Fault | null };
+  | { readonly type: 'answered'; readonly ticket: number; readonly answer: Answer };
 
-export type Command =
-  | { readonly do: 'register'; readonly request: RegisterRequest }
-  | { readonly do: 'send-code'; readonly code: string }
-  | { readonly do: 'exit' };
+export type Command = { readonly do: 'ask'; readonly ticket: number; readonly ask: Ask } | { readonly do: 'exit' };
 
 export type Start = Pick<Model, 'size' | 'language' | 'allowExit' | 'offsetMinutes' | 'upMs'>;
 
-export const mainScreen: Screen = { at: 'main', selected: 'certificates' };
-export const codeScreen: CodeScreen = { at: 'code', focus: 'digits', digits: emptyInput, pending: false };
+const untouched: ConnectFields = { server: null, user: emptyInput, password: emptyInput };
+export const mainScreen: MainScreen = {
+  at: 'main',
+  focus: null,
+  purpose: 'rdp',
+  fields: { rdp: untouched, broker: untouched },
+};
 export const registrationScreen: RegistrationScreen = {
   at: 'registration',
   focus: 'address',
   fields: { address: emptyInput, fingerprint: emptyInput, invitation: emptyInput, password: emptyInput },
   reveal: false,
-  pending: false,
+  pending: null,
 };
 
 /** Before the first word of the agent: away. */
@@ -119,46 +142,27 @@ export const start = (given: Start): Model => ({
   status: null,
   stack: [mainScreen],
   note: null,
+  tickets: 0,
   registrationOffered: false,
   typed: registrationScreen.fields,
   replacementOffered: null,
+  logOffered: null,
 });
 
 export const topScreen = (model: Model): Screen => model.stack.at(-1) ?? mainScreen;
+
+export const statusIn = (model: Model): Status | null => model.status?.value ?? null;
 
 /** The agent's clock now (Unix ms), carried on since its last word. */
 export const agentNow = (model: Model): number => (model.status?.value.clock.now ?? 0) + sinceStatusMs(model);
 
 export const sinceStatusMs = (model: Model): number => Math.max(0, model.upMs - (model.status?.upMs ?? model.upMs));
 
-/** Milliseconds until a code may be typed again; 0 when one may. */
-export const lockedForMs = (model: Model): number =>
-  Math.max(0, (model.status?.value.replacement?.lockedForMs ?? 0) - sinceStatusMs(model));
-
-/** What the main window offers now, top to bottom. */
-export function menuOf(status: Status | null): readonly MenuEntry[] {
-  const entries: MenuEntry[] = [];
-  if (status?.replacement) entries.push('replacement');
-  if (status?.at === 'unregistered' || status?.at === 'registering') entries.push('registration');
-  entries.push('certificates');
-  if (needsAttention(status)) entries.push('notices');
-  return entries;
-}
-
-const needsAttention = (status: Status | null): boolean =>
-  status !== null &&
-  (status.at === 'broken' ||
-    status.replacement !== null ||
-    status.clock.at === 'unknown' ||
-    status.policy?.stale === true ||
-    status.faults.length > 0);
-
-/** The selected entry of the main window, or the first one when that is no longer offered. */
-export function selectedEntry(model: Model): MenuEntry {
-  const menu = menuOf(model.status?.value ?? null);
-  const [bottom] = model.stack;
-  const selected = bottom?.at === 'main' ? bottom.selected : 'certificates';
-  return menu.includes(selected) ? selected : (menu[0] ?? 'certificates');
+/** Milliseconds until a code may be typed again; 0 when one may. The lock is one for all actions. */
+export function lockedForMs(model: Model): number {
+  const status = model.status?.value;
+  const locked = Math.max(status?.replacement?.lockedForMs ?? 0, status?.operation?.lockedForMs ?? 0);
+  return Math.max(0, locked - sinceStatusMs(model));
 }
 
 /** A certificate may serve several purposes, so the list knows it by both. */
@@ -178,12 +182,5 @@ export const listed = (status: Status | null): readonly CertificateView[] =>
       b.notAfter - a.notAfter ||
       compare(a.fingerprint, b.fingerprint),
   );
-
-/** Row of the selected certificate; the first one when it is gone; -1 in an empty list. */
-export function selectedRow(model: Model, screen: ListScreen): number {
-  const certificates = listed(model.status?.value ?? null);
-  const found = certificates.findIndex((certificate) => certificateKey(certificate) === screen.selected);
-  return certificates.length === 0 ? -1 : Math.max(0, found);
-}
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
