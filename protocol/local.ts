@@ -316,6 +316,8 @@ export const status = Type.Object(
     ),
     contacts: nullable(contacts),
     certificates: Type.Array(certificateView),
+    /** Fingerprints among them that the administrator has blocked: they count for nothing. */
+    blocked: Type.Array(sha256),
     /** Whether the person may accept certificates: not on a managed device, nor where the policy assigns any. */
     mayAdd: Type.Boolean(),
     settings: settingsView,

@@ -1,9 +1,7 @@
 /** What one window gives to the view, and the pieces windows are made of. Pure. */
 import type { Contacts } from '../protocol/schema.ts';
 import { fill, type Words } from '../words/say.ts';
-import { blank, clip, column, type Line, line, type Place, type Style, span, wrap } from './frame.ts';
-import { scrollRows } from './layout.ts';
-import type { Size } from './model.ts';
+import { clip, column, type Line, line, type Place, type Span, type Style, span, textOf, wrap } from './frame.ts';
 
 export type KeyHelp = { readonly key: string; readonly label: string };
 export type Body = {
@@ -35,6 +33,31 @@ export const paragraph = (text: string, width: number, style: Style = 'normal'):
 export const button = (label: string, focused: boolean): Line =>
   focused ? [span(`> [ ${label} ]`, 'selected')] : [span(`  [ ${label} ]`)];
 
+export type Button<Name extends string> = { readonly name: Name; readonly label: string };
+
+/** Buttons beside each other, in as many lines as they need. */
+export function buttonRows<Name extends string>(
+  buttons: readonly Button<Name>[],
+  focus: string,
+  width: number,
+): readonly Line[] {
+  const rows: Span[][] = [[]];
+  let used = 0;
+  for (const { name, label } of buttons) {
+    const drawn = button(label, name === focus);
+    const taken = textOf(drawn).length + buttonGap;
+    if (used > 0 && used + taken - buttonGap > width) {
+      rows.push([]);
+      used = 0;
+    }
+    rows.at(-1)?.push(...(used > 0 ? [span(' '.repeat(buttonGap))] : []), ...drawn);
+    used += taken;
+  }
+  return rows;
+}
+
+const buttonGap = 1;
+
 /** Contacts of the administrator from a policy, wrapped; at most `limit` lines of `width` cells. */
 export function contactLines(contacts: Contacts | null, words: Words, width: number, limit: number): readonly string[] {
   const parts = contactParts(contacts, words);
@@ -52,21 +75,4 @@ export function contactParts(contacts: Contacts | null, words: Words): readonly 
   const own = words.screens.contacts;
   const parts = [name, phone && fill(own.phone, { value: phone }), email && fill(own.email, { value: email }), note];
   return parts.filter((text) => text !== '');
-}
-
-/** A window of text that scrolls when it is longer than the body: from row `top`, its position below. */
-export function scrollBody(title: string, all: readonly Line[], top: number, words: Words, size: Size): Body {
-  const { certificates, keys } = words.screens;
-  const rows = scrollRows(size);
-  const from = Math.max(0, Math.min(top, all.length - rows));
-  const shown = all.slice(from, from + rows);
-  const back = { key: 'Esc', label: keys.back };
-  if (all.length <= rows) return { title, lines: [blank, ...shown], cursor: null, keys: [back] };
-  const position = fill(certificates.position, { first: from + 1, last: from + shown.length, count: all.length });
-  return {
-    title,
-    lines: [blank, ...shown, line(position, 'hint')],
-    cursor: null,
-    keys: [{ key: '↑↓ PgUp PgDn', label: keys.scroll }, back],
-  };
 }

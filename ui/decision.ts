@@ -43,3 +43,9 @@ export const complain = (model: Model, fault: Fault): Model => ({ ...model, note
 /** The form stays, with the focus where the mistake is, and the message line says what is wrong. */
 export const refuse = (model: Model, screen: Screen, name: NoteName, facts: SentenceFacts = {}): Decision =>
   stay(note(become(model, screen).model, name, facts));
+
+/** The next of a ring, by `step` places. */
+export function turn<T>(ring: readonly T[], from: T, step: number): T {
+  const index = Math.max(0, ring.indexOf(from));
+  return ring[(index + step + ring.length) % ring.length] ?? from;
+}

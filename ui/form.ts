@@ -76,9 +76,7 @@ export function fieldRows(rows: readonly Row[], width: number): Drawn {
   for (const row of rows) {
     const focused = row.focused && !row.locked;
     const text = row.secret ? { ...row.input, text: '*'.repeat(row.input.text.length) } : row.input;
-    const shown = row.locked
-      ? { shown: row.input.text, x: 0 }
-      : field(text.text, text.cursor, row.width ?? fieldWidth);
+    const shown = row.locked ? { shown: row.input.text, x: 0 } : field(text.text, text.cursor, row.width ?? fieldWidth);
     if (focused) cursor = { x: labelWidth + shown.x, y: lines.length };
     const hint = row.hint ?? '';
     const label = span(column(`${focused ? '> ' : '  '}${row.label}`, labelWidth), focused ? 'strong' : 'normal');

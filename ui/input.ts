@@ -39,6 +39,37 @@ export function edit(input: Input, key: EditKey, rule: InputRule): Input {
   }
 }
 
+/**
+ * Text of a fixed form, such as `12:30`, after one key: a digit is written over the one at the cursor and the cursor steps
+ * over what is no digit. Null for keys that mean nothing here.
+ */
+export function overtype(input: Input, key: { readonly name: string; readonly character?: string }): Input | null {
+  const { text, cursor } = input;
+  const to = (from: number, step: number): Input => {
+    const next = text[from] === undefined || isDigit(text[from] ?? '') ? from : from + step;
+    return moved(input, next);
+  };
+  switch (key.name) {
+    case 'character': {
+      if (!isDigit(key.character ?? '') || cursor >= text.length) return input;
+      const written = { text: text.slice(0, cursor) + key.character + text.slice(cursor + 1), cursor };
+      const next = cursor + 1;
+      return moved(written, next < text.length && !isDigit(text[next] ?? '') ? next + 1 : next);
+    }
+    case 'left':
+    case 'backspace':
+      return to(cursor - 1, -1);
+    case 'right':
+      return to(cursor + 1, 1);
+    case 'home':
+      return moved(input, 0);
+    case 'end':
+      return moved(input, text.length);
+    default:
+      return null;
+  }
+}
+
 /** Text in groups of `size`, as it is read aloud. */
 export const grouped = (text: string, size = 4): string => text.replace(new RegExp(`(.{${size}})(?=.)`, 'g'), '$1 ');
 
@@ -63,6 +94,15 @@ export const matching =
   (pattern: RegExp) =>
   (character: string): string =>
     pattern.test(character) ? character : '';
+
+/** `host:port` as in the `address` of protocol/shapes.ts, and a port that exists. */
+export function isAddress(text: string): boolean {
+  const found = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):([0-9]{1,5})$/.exec(text);
+  const port = Number(found?.[1] ?? 0);
+  return port >= 1 && port <= 65535;
+}
+
+const isDigit = (text: string): boolean => /^[0-9]$/.test(text);
 
 const moved = (input: Input, cursor: number): Input =>
   cursor < 0 || cursor > input.text.length || cursor === input.cursor ? input : { ...input, cursor };

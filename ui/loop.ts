@@ -1,6 +1,5 @@
 /** The console's loop: messages in, commands out, one frame for all messages of one turn. */
 import { performance } from 'node:perf_hooks';
-import type { Fault } from '../protocol/fault.ts';
 import type { Language } from '../words/say.ts';
 import { type AgentClient, connectAgent } from './edge/agent.ts';
 import { openTerminal, type Terminal } from './edge/terminal.ts';
@@ -48,22 +47,15 @@ export async function runConsole({ socketPath, language, allowExit, onExit }: Or
   });
 
   const perform = (command: Command): void => {
-    switch (command.do) {
-      case 'register':
-        answer('register-answered', agent.register(command.request));
-        return;
-      case 'send-code':
-        answer('code-answered', agent.sendCode(command.code));
-        return;
-      case 'exit':
-        clearInterval(ticking);
-        agent.close();
-        terminal.close();
-        onExit();
+    if (command.do === 'ask') {
+      const { ticket, ask } = command;
+      void agent.ask(ask).then((answer) => send({ type: 'answered', ticket, answer }));
+      return;
     }
-  };
-  const answer = (type: 'register-answered' | 'code-answered', asked: Promise<Fault | null>): void => {
-    void asked.then((fault) => send({ type, fault }));
+    clearInterval(ticking);
+    agent.close();
+    terminal.close();
+    onExit();
   };
 
   terminal.draw(view(model));

@@ -1,9 +1,12 @@
 /** Everything that needs a person's attention, as sentences, most urgent first. Pure. */
-import type { Fault } from '../protocol/fault.ts';
-import { fill, formatInstant, sayFault, wordsOf } from '../words/say.ts';
+import type { Status } from '../protocol/local.ts';
+import { fill, formatDuration, formatInstant, sayFault, type Words, wordsOf } from '../words/say.ts';
 import type { Line } from './frame.ts';
 import { span, wrap } from './frame.ts';
-import type { Model } from './model.ts';
+import { agentNow, listed, type Model } from './model.ts';
+
+/** A certificate that ends sooner than this is told of. */
+const expiresSoonMs = 30 * 86_400_000;
 
 export function noticesOf(model: Model): readonly string[] {
   const status = model.status?.value;
@@ -16,11 +19,37 @@ export function noticesOf(model: Model): readonly string[] {
     ...(status.at === 'broken' ? [own.broken] : []),
     ...(status.clock.at === 'unknown' ? [fill(own.clock, { date: floor })] : []),
     ...(status.policy?.stale ? [own.stale] : []),
+    ...logNotices(status, words),
   ];
   // The agent's own faults of the same matter would only repeat these.
   const told = ['clock-unknown', ...(status.policy?.stale ? ['policy-stale'] : [])];
-  const others = status.faults.filter(({ code }) => !told.includes(code)).map((of) => sayFault(words, of as Fault));
-  return [...new Set([...shown, ...others])];
+  const others = status.faults.filter(({ code }) => !told.includes(code)).map((of) => sayFault(words, of));
+  return [...new Set([...shown, ...others, ...certificateNotices(model, status, words)])];
+}
+
+function logNotices({ log }: Status, words: Words): readonly string[] {
+  const own = words.screens.notices;
+  const refused =
+    log.preflight?.verdict === 'unknown' ? own.logUnknown : fill(own.logRefused, { server: log.server ?? '' });
+  return [
+    ...(log.at === 'refused' ? [refused] : []),
+    ...(log.dropped > 0 ? [fill(own.dropped, { count: log.dropped })] : []),
+  ];
+}
+
+/** Blocked ones, and those that end soon; with the clock unknown nobody can say what soon is. */
+function certificateNotices(model: Model, status: Status, words: Words): readonly string[] {
+  const own = words.screens.notices;
+  const now = agentNow(model);
+  return listed(status).flatMap(({ purpose, slot, owner, notAfter, fingerprint }) => {
+    const facts = { purpose: slot ? words.slotNames[slot] : words.purposes[purpose], owner };
+    if (status.blocked.includes(fingerprint)) return [fill(own.blocked, facts)];
+    // The server's own certificates follow each other without anybody's help.
+    if (status.clock.at === 'unknown' || slot === 'previous') return [];
+    if (notAfter <= now) return [fill(own.expired, facts)];
+    if (notAfter - now > expiresSoonMs) return [];
+    return [fill(own.expiring, { ...facts, time: formatDuration(words, notAfter - now) })];
+  });
 }
 
 /** One notice in `width` cells, marked by more than its colour. */

@@ -1,5 +1,8 @@
 /** Every window there is, as plain data: what it remembers between two keys. */
+
+import type { Fault } from '../protocol/fault.ts';
 import type {
+  ConnectionRequest,
   ConnectRequest,
   ImportAnswer,
   LogRecord,
@@ -8,7 +11,6 @@ import type {
   PresentedView,
   Severity,
 } from '../protocol/local.ts';
-import type { Fault } from '../protocol/fault.ts';
 import type { ClientPurpose, Purpose } from '../protocol/schema.ts';
 import type { Input } from './input.ts';
 
@@ -18,6 +20,8 @@ type Pending = { readonly pending: number | null };
 type Top = { readonly top: number };
 type Fields<Name extends string> = Readonly<Record<Name, Input>>;
 
+/** What the window below asks again. */
+export type LockedOrder = { readonly do: 'connection'; readonly body: ConnectionRequest } | { readonly do: 'reset' };
 export type SessionPurpose = ConnectRequest['purpose'];
 export type ConnectField = 'server' | 'user' | 'password';
 export type MenuEntry = 'replacement' | 'registration' | 'notices' | 'tools' | 'settings';
@@ -98,7 +102,11 @@ export type RegistrationScreen = {
   readonly fields: Fields<RegistrationField>;
   readonly reveal: boolean;
 } & Pending;
-export type CodeScreen = { readonly at: 'code'; readonly focus: 'digits' | 'confirm'; readonly digits: Input } & Pending;
+export type CodeScreen = {
+  readonly at: 'code';
+  readonly focus: 'digits' | 'confirm';
+  readonly digits: Input;
+} & Pending;
 
 export type AddressSetting = 'logServer' | 'rdp' | 'broker';
 export type AddressScreen = {
@@ -116,6 +124,7 @@ export type ConnectionScreen = {
 export type OperationScreen = {
   readonly at: 'operation';
   readonly action: 'connection' | 'reset';
+  readonly order: LockedOrder;
   readonly focus: 'digits' | 'confirm';
   readonly digits: Input;
 } & Pending;

@@ -2,13 +2,12 @@
  * `update(model, message) → { model, commands }`: everything the console screens decide. Pure. A message that means
  * nothing where it arrives gives back the very same model and no commands.
  */
-import type { Fault } from '../protocol/fault.ts';
-import type { Status } from '../protocol/local.ts';
-import { become, type Decision, stay } from './decision.ts';
+import { become, type Decision, note, stay } from './decision.ts';
 import { tooSmall } from './layout.ts';
-import { type Key, type Message, type Model, mainScreen, registrationScreen, type Screen, topScreen } from './model.ts';
-import { detailsKey, listKey, noticesKey } from './update-scrolling.ts';
-import { codeKey, mainKey, registrationKey, replacementKey } from './update-windows.ts';
+import { type Answer, type Key, type Message, type Model, topScreen } from './model.ts';
+import { offer } from './offers.ts';
+import type { Screen } from './screen.ts';
+import { windowOf } from './windows.ts';
 
 type Arrived = Extract<Message, { readonly type: 'status-arrived' }>;
 
@@ -33,10 +32,8 @@ export function update(model: Model, message: Message): Decision {
       return stay(arrived(model, message));
     case 'service-lost':
       return stay(lost(model));
-    case 'register-answered':
-      return stay(registerAnswered(model, message.fault));
-    case 'code-answered':
-      return stay(codeAnswered(model, message.fault));
+    case 'answered':
+      return answered(model, message.ticket, message.answer);
   }
 }
 
@@ -45,23 +42,7 @@ function pressed(model: Model, key: Key): Decision {
   if (key.name === 'quit') return { model, commands: model.allowExit ? [{ do: 'exit' }] : [] };
   if (model.service === 'away' || tooSmall(model.size)) return stay(model);
   const read: Model = model.note ? { ...model, note: null } : model;
-  const screen = topScreen(read);
-  switch (screen.at) {
-    case 'main':
-      return mainKey(read, screen, key);
-    case 'registration':
-      return registrationKey(read, screen, key);
-    case 'certificates':
-      return listKey(read, screen, key);
-    case 'details':
-      return detailsKey(read, screen, key);
-    case 'notices':
-      return noticesKey(read, screen, key);
-    case 'replacement':
-      return replacementKey(read, key);
-    case 'code':
-      return codeKey(read, screen, key);
-  }
+  return windowOf(read, topScreen(read)).key(key);
 }
 
 function arrived(model: Model, { status: value, upMs, now }: Arrived): Model {
@@ -71,96 +52,28 @@ function arrived(model: Model, { status: value, upMs, now }: Arrived): Model {
   const madeAtMs = ageMs > 0 && ageMs < maxStatusAgeMs ? upMs - ageMs : upMs;
   const status = { value, upMs: madeAtMs };
   const present: Model = { ...model, service: 'present', upMs: Math.max(model.upMs, upMs), status };
-  return offerReplacement(offerRegistration(present, before), value);
+  return offer(present, before);
 }
 
-/** Unregistered opens the form once; registered closes it; a registration given up says why. */
-function offerRegistration(model: Model, before: Status | null): Model {
-  const value = model.status?.value;
-  if (!value) return model;
-  const open = model.stack.some(({ at }) => at === 'registration');
-  if (value.at === 'registered' && (open || (before && before.at !== 'registered'))) {
-    const stack = without(model.stack, ['registration']);
-    const typed = registrationScreen.fields;
-    return { ...model, stack, typed, note: before && before.at !== 'registered' ? { type: 'registered' } : model.note };
-  }
-  if (value.at === 'unregistered' && before?.at === 'registering' && open) {
-    const reason = value.faults.at(-1) ?? value.link.fault;
-    return reason ? { ...model, note: { type: 'fault', fault: reason as Fault } } : model;
-  }
-  if (value.at === 'registering' && !before)
-    return { ...model, stack: [{ at: 'main', selected: 'registration' }, ...model.stack.slice(1)] };
-  if (value.at === 'unregistered' && !model.registrationOffered) {
-    const stack: readonly Screen[] =
-      topScreen(model).at === 'main' ? [{ at: 'main', selected: 'registration' }, registrationScreen] : model.stack;
-    return { ...model, stack, registrationOffered: true };
-  }
-  return model;
-}
-
-/** T11: the window opens by itself, once per request, over anything but its own two windows; done, it closes itself. */
-function offerReplacement(model: Model, value: Status): Model {
-  const open = model.stack.some(({ at }) => at === 'replacement' || at === 'code');
-  if (!value.replacement) {
-    const offered = model.replacementOffered === null ? model : { ...model, replacementOffered: null };
-    if (!open) return offered;
-    const done = value.link.at === 'connected' || model.stack.some((screen) => screen.at === 'code' && screen.pending);
-    return {
-      ...offered,
-      stack: without(model.stack, aboveMain),
-      note: { type: done ? 'replaced' : 'replacement-over' },
-    };
-  }
-  const { confirmationCode } = value.replacement;
-  if (model.replacementOffered === confirmationCode) return model;
-  const [bottom = mainScreen, ...rest] = model.stack;
-  const main: Screen = bottom.at === 'main' ? { ...bottom, selected: 'replacement' } : bottom;
-  return {
-    ...model,
-    replacementOffered: confirmationCode,
-    stack: open ? model.stack : [main, ...rest, { at: 'replacement' }],
-  };
+/** Goes to the window that asked, wherever it lies by now; nobody waits for the answer to a window that was left. */
+function answered(model: Model, ticket: number, answer: Answer): Decision {
+  const index = model.stack.findIndex((screen) => 'pending' in screen && screen.pending === ticket);
+  const asking = model.stack[index];
+  if (!asking) return stay(model);
+  const settledModel = become({ ...model, stack: model.stack.slice(0, index + 1) }, settled(asking)).model;
+  const take = windowOf(settledModel, topScreen(settledModel)).answer;
+  const { model: after, commands } = take ? take(answer) : stay(settledModel);
+  return { model: { ...after, stack: [...after.stack, ...model.stack.slice(index + 1)] }, commands };
 }
 
 function lost(model: Model): Model {
   if (model.service === 'away') return model;
-  const waiting = model.stack.some((screen) => 'pending' in screen && screen.pending);
-  return {
-    ...model,
-    service: 'away',
-    stack: model.stack.map(settled),
-    note: waiting ? { type: 'answer-lost' } : model.note,
-  };
+  const waiting = model.stack.some((screen) => settled(screen) !== screen);
+  // What waits for a connection has nothing else to show.
+  const stack = model.stack.filter(({ at }) => at !== 'waiting').map(settled);
+  const away: Model = { ...model, service: 'away', stack };
+  return waiting ? note(away, 'answerLost') : away;
 }
-
-function registerAnswered(model: Model, answer: Fault | null): Model {
-  if (!model.stack.some((screen) => screen.at === 'registration' && screen.pending)) return model;
-  const stack = model.stack.map((screen) => (screen.at === 'registration' ? settled(screen) : screen));
-  return { ...model, stack, note: answer ? { type: 'fault', fault: answer } : model.note };
-}
-
-/** A typing error keeps the digits, so that one can be mended; a wrong code clears them. */
-function codeAnswered(model: Model, answer: Fault | null): Model {
-  if (!answer) {
-    const asked = model.status?.value.replacement?.confirmationCode;
-    const over = without(model.stack, aboveMain);
-    return { ...model, stack: over, note: { type: 'replaced' }, replacementOffered: asked ?? null };
-  }
-  const screen = topScreen(model);
-  if (screen.at !== 'code' || !screen.pending) return model;
-  const triesLeft = model.status?.value.replacement?.triesLeft;
-  const facts = triesLeft === undefined ? answer.facts : { triesLeft, ...answer.facts };
-  const digits =
-    answer.code === 'code-wrong' || answer.code === 'code-locked' ? { text: '', cursor: 0 } : screen.digits;
-  const settledModel = become(model, { ...screen, digits, focus: 'digits', pending: false }).model;
-  return { ...settledModel, note: { type: 'fault', fault: { ...answer, facts } } };
-}
-
-/** Everything that stands between a finished replacement and the main window. */
-const aboveMain: readonly Screen['at'][] = ['replacement', 'code', 'certificates', 'details', 'notices'];
 
 const settled = (screen: Screen): Screen =>
-  'pending' in screen && screen.pending ? { ...screen, pending: false } : screen;
-
-const without = (stack: readonly Screen[], gone: readonly Screen['at'][]): readonly Screen[] =>
-  stack.filter(({ at }) => !gone.includes(at));
+  'pending' in screen && screen.pending !== null ? { ...screen, pending: null } : screen;

@@ -5,8 +5,9 @@
  * - Every window has a title bar (name of the window, name of the device), a body, a message line and a help line with
  *   all keys that do something there. The message line grows to as many lines as its message needs, and lasts until
  *   the next key.
- * - Keyboard only. Up and Down (or Tab, Shift-Tab) move, Enter opens or presses the button in focus, Esc goes back and
- *   never loses what the device did, F2 changes the language anywhere. No key asks for two hands.
+ * - Keyboard only. Up and Down (or Tab, Shift-Tab) move, Left and Right choose, Enter opens or presses the button in
+ *   focus, Esc goes back and never loses what the device did. F2 changes the language anywhere; F3 to F6 and Del do what
+ *   the help line says. No key asks for two hands.
  * - What is focused is marked by a sign (`>`, the cursor), not by colour alone; warnings begin with `!`.
  * - Colours: title white on blue, keys black on cyan, focus reversed, warnings yellow, faults red, good news green. All
  *   eight exist on a Linux console.
@@ -17,13 +18,23 @@
  */
 import { fill, type Words, wordsOf } from '../words/say.ts';
 import type { Body, KeyHelp } from './body.ts';
-import { blank, type Frame, fit, fitBlock, type Line, line, type Span, shorten, span, wrap } from './frame.ts';
+import {
+  blank,
+  type Frame,
+  fit,
+  fitBlock,
+  type Line,
+  line,
+  type Span,
+  type Style,
+  shorten,
+  span,
+  wrap,
+} from './frame.ts';
 import { bodySize, margin, noteLines, tooSmall } from './layout.ts';
-import { type Model, type Size, topScreen } from './model.ts';
-import { detailsBody, listBody } from './view-certificates.ts';
-import { awayBody, mainBody, noticesBody } from './view-main.ts';
-import { registrationBody } from './view-registration.ts';
-import { codeBody, replacementBody } from './view-replacement.ts';
+import { type Model, type NoteName, type Size, topScreen } from './model.ts';
+import { awayBody } from './screens/main.ts';
+import { windowOf } from './windows.ts';
 
 export function view(model: Model): Frame {
   const words = wordsOf[model.language];
@@ -41,27 +52,8 @@ export function view(model: Model): Frame {
   return { width, height, lines, cursor };
 }
 
-function bodyOf(model: Model, words: Words): Body {
-  if (model.service === 'away') return awayBody(model, words);
-  const size = bodySize(model);
-  const screen = topScreen(model);
-  switch (screen.at) {
-    case 'main':
-      return mainBody(model, words, size);
-    case 'registration':
-      return registrationBody(model, screen, words, size);
-    case 'certificates':
-      return listBody(model, screen, words, size);
-    case 'details':
-      return detailsBody(model, screen, words, size);
-    case 'notices':
-      return noticesBody(model, screen, words, size);
-    case 'replacement':
-      return replacementBody(model, words, size);
-    case 'code':
-      return codeBody(model, screen, words, size);
-  }
-}
+const bodyOf = (model: Model, words: Words): Body =>
+  model.service === 'away' ? awayBody(model, words) : windowOf(model, topScreen(model)).body(words, bodySize(model));
 
 const commonKeys = (model: Model, words: Words): readonly KeyHelp[] => [
   { key: 'F2', label: words.screens.keys.language },
@@ -81,11 +73,36 @@ function helpLine(keys: readonly KeyHelp[], width: number): Line {
 
 const inMargins = (row: Line, width: number): Line => fit([span(' '.repeat(margin)), ...row], width);
 
-function noteStyle(model: Model): 'good' | 'normal' | 'error' {
-  const type = model.note?.type;
-  if (type === 'registered' || type === 'replaced') return 'good';
-  return type === 'replacement-over' ? 'normal' : 'error';
+function noteStyle({ note }: Model): Style {
+  if (note?.type !== 'note') return 'error';
+  return toneOf[note.name];
 }
+
+const toneOf: Readonly<Record<NoteName, Style>> = {
+  registered: 'good',
+  replaced: 'good',
+  replacementOver: 'normal',
+  answerLost: 'error',
+  sessionStarting: 'good',
+  added: 'good',
+  removed: 'good',
+  saved: 'good',
+  timeSet: 'good',
+  wasReset: 'good',
+  badServer: 'error',
+  badUser: 'error',
+  badAddress: 'error',
+  badFingerprint: 'error',
+  badInvitation: 'error',
+  badPassword: 'error',
+  shortCode: 'error',
+  badTime: 'error',
+  noFiles: 'error',
+  tooManyFiles: 'error',
+  closed: 'error',
+  notRemovable: 'error',
+  oneSession: 'error',
+};
 
 function smallFrame(size: Size, words: Words): Frame {
   const { width, height } = size;

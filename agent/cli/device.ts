@@ -69,7 +69,7 @@ export async function register(given: Given): Promise<Outcome> {
   if (password.value === '')
     return {
       ...refusedHere(fault('bad-argument', { what: 'password' })),
-      text: words.screens.registration.badPassword,
+      text: words.screens.notes.badPassword,
     };
   const order = {
     address: textOf(given, 'address'),
@@ -107,15 +107,15 @@ export function byPrefix(all: readonly CertificateView[], wanted: string): reado
 
 /** What is wrong with a field, said as the form on the screen says it. */
 function badField(
-  { screens: { registration } }: Words,
+  { screens: { notes } }: Words,
   { facts }: Fault,
   fingerprint: string,
 ): { readonly text?: string } {
   const said: Readonly<Record<string, string>> = {
-    '/address': registration.badAddress,
-    '/fingerprint': fill(registration.badFingerprint, { count: fingerprint.length }),
-    '/invitation': registration.badInvitation,
-    '/password': registration.badPassword,
+    '/address': notes.badAddress,
+    '/fingerprint': fill(notes.badFingerprint, { count: fingerprint.length }),
+    '/invitation': notes.badInvitation,
+    '/password': notes.badPassword,
   };
   const text = said[String(facts['at'])];
   return text === undefined ? {} : { text };

@@ -16,7 +16,7 @@ import { isClosed } from './rules.ts';
 import { sessionOf } from './session.ts';
 import { operationOf, settingsOf } from './settings.ts';
 import type { Exported, Now } from './shape.ts';
-import { clockOf, poweredOf, type State } from './state.ts';
+import { blocklistOf, clockOf, poweredOf, type State } from './state.ts';
 
 const accepts = ['policy/1', 'device/1', 'command/1', 'time/1'];
 const maxFaults = 64;
@@ -129,6 +129,7 @@ export function statusOf(state: State, now: Now): Status {
     replacement: replacementOf(state, now),
     contacts: policy?.contacts.value ?? bundle?.contacts ?? null,
     certificates: [...state.views],
+    blocked: blockedOf(state),
     mayAdd: !isClosed(state.durable, state.held),
     settings: settingsOf(state.durable, state.held),
     operation: operationOf(state, now),
@@ -159,6 +160,11 @@ function replacementOf(state: State, now: Now): Status['replacement'] {
     lockedForMs: Math.ceil(lockedForMs(state.counters, powered)),
     triesLeft: triesLeft(state.counters),
   };
+}
+
+function blockedOf(state: State): string[] {
+  const blocked = new Set(blocklistOf(state));
+  return [...new Set(state.views.map(({ fingerprint }) => fingerprint))].filter((each) => blocked.has(each));
 }
 
 function standing(state: State): Status['at'] {

@@ -63,6 +63,9 @@ const keyNames: Readonly<Record<string, KeyName>> = {
   delete: 'delete',
   f2: 'f2',
   f3: 'f3',
+  f4: 'f4',
+  f5: 'f5',
+  f6: 'f6',
   'C-c': 'quit',
   'C-q': 'quit',
 };

@@ -1,0 +1,88 @@
+/** One certificate of the store with everything known of it; and the facts of any certificate that is shown. */
+import type { PresentedView } from '../../protocol/local.ts';
+import { formatInstant, type Words, wordsOf } from '../../words/say.ts';
+import { type Fact, facts, paragraph } from '../body.ts';
+import type { Line } from '../frame.ts';
+import { grouped } from '../input.ts';
+import { bodySize } from '../layout.ts';
+import { agentNow, certificateKey, listed, type Model, statusIn } from '../model.ts';
+import type { DetailsScreen } from '../screen.ts';
+import { scrollBody, scrollKey } from '../scroll.ts';
+import type { Window } from '../window.ts';
+import { isBlocked, removalOf } from './certificates.ts';
+
+type Group = 'owner' | 'validity' | 'key' | 'fingerprint';
+
+export function detailsWindow(model: Model, screen: DetailsScreen): Window {
+  const found = listed(statusIn(model)).find((each) => certificateKey(each) === screen.key);
+  const linesOf = (words: Words, width: number): readonly Line[] => {
+    const own = words.screens.details;
+    if (!found) return paragraph(own.gone, width, 'warning');
+    const shown = presentedFacts(model, found, words);
+    const blocked: Fact = { label: own.state, value: own.blocked, style: 'warning' };
+    return facts(
+      [
+        ...(isBlocked(model, found) ? [blocked] : []),
+        ...shown.owner,
+        ...shown.validity,
+        { label: own.purpose, value: words.purposes[found.purpose] },
+        ...optional(own.slot, found.slot ? words.slots[found.slot] : ''),
+        ...shown.key,
+        { label: own.source, value: words.sources[found.source] },
+        ...optional(own.file, found.file),
+        { label: own.added, value: formatInstant(words, found.addedAt, model.offsetMinutes) },
+        ...shown.fingerprint,
+      ],
+      width,
+    );
+  };
+  return {
+    body: (words, size) => {
+      const { titles, keys } = words.screens;
+      const remove = found?.source === 'manual' ? [{ key: 'Del', label: keys.remove }] : [];
+      return scrollBody(titles.details, linesOf(words, size.width), screen.top, words, size, [], remove);
+    },
+    key: (key) => {
+      if (found && key.name === 'delete') return removalOf(model, found);
+      const words = wordsOf[model.language];
+      return scrollKey(model, screen, key, linesOf(words, bodySize(model).width).length);
+    },
+  };
+}
+
+/** What a certificate says of itself, in the groups the windows put together. */
+export function presentedFacts(
+  model: Model,
+  shown: PresentedView,
+  words: Words,
+): Readonly<Record<Group, readonly Fact[]>> {
+  const own = words.screens.details;
+  const now = agentNow(model);
+  const date = (at: number): string => formatInstant(words, at, model.offsetMinutes);
+  const when = (at: number, out: boolean, why: string): Pick<Fact, 'value' | 'style'> =>
+    out ? { value: `${date(at)} ! ${why}`, style: 'warning' } : { value: date(at) };
+  return {
+    owner: [
+      { label: own.owner, value: shown.owner, style: 'strong' },
+      { label: own.subject, value: shown.subject },
+      { label: own.issuer, value: shown.issuer },
+      ...optional(own.names, shown.names.join(', ')),
+    ],
+    validity: [
+      { label: own.validFrom, ...when(shown.notBefore, shown.notBefore > now, own.notYet) },
+      { label: own.validTo, ...when(shown.notAfter, shown.notAfter <= now, own.expired) },
+    ],
+    key: [
+      { label: own.kind, value: shown.isCa ? own.authority : own.endEntity },
+      { label: own.key, value: shown.key },
+      { label: own.serial, value: shown.serial },
+    ],
+    // Two lines of eight groups, so that both halves line up for comparing.
+    fingerprint: [
+      { label: own.fingerprint, value: grouped(shown.fingerprint.slice(0, 32)), style: 'strong' },
+      { label: '', value: grouped(shown.fingerprint.slice(32)), style: 'strong' },
+    ],
+  };
+}
+
+export const optional = (label: string, value: string): readonly Fact[] => (value === '' ? [] : [{ label, value }]);

@@ -1,0 +1,87 @@
+/** `Add certificate`: the certificate a server shows that nobody has accepted yet. Nothing is connected without a yes. */
+import type { Fault } from '../../protocol/fault.ts';
+import { sayFault, type Words, wordsOf } from '../../words/say.ts';
+import { type Body, buttonRows, type Fact, facts, labelColumn, paragraph } from '../body.ts';
+import { ask, become, complain, type Decision, note, pop, stay } from '../decision.ts';
+import { sideStepOf } from '../form.ts';
+import { blank, type Line, line } from '../frame.ts';
+import { bodySize } from '../layout.ts';
+import type { Answer, Key, Model, Size } from '../model.ts';
+import { noticeLines } from '../notices.ts';
+import type { QuestionScreen } from '../screen.ts';
+import { scrollBody, scrollKey } from '../scroll.ts';
+import type { Window } from '../window.ts';
+import { presentedFacts } from './details.ts';
+
+export const questionWindow = (model: Model, screen: QuestionScreen): Window => ({
+  body: (words, size) => questionBody(model, screen, words, size),
+  key: (key) => questionKey(model, screen, key),
+  answer: (answer) => answered(model, screen, answer),
+});
+
+function questionKey(model: Model, screen: QuestionScreen, key: Key): Decision {
+  if (key.name === 'escape') return pop(model);
+  if (screen.pending !== null) return stay(model);
+  if (key.name === 'tab' || key.name === 'back-tab' || sideStepOf(key) !== 0)
+    return become(model, { ...screen, focus: screen.focus === 'add' ? 'cancel' : 'add' });
+  if (key.name !== 'enter') {
+    const words = wordsOf[model.language];
+    const size = bodySize(model);
+    return scrollKey(model, screen, key, questionLines(model, screen, words, size.width).length, footerLines);
+  }
+  if (screen.focus === 'cancel') return pop(model);
+  const { server, chain } = screen.preflight;
+  const [leaf] = chain;
+  if (!leaf) return pop(model);
+  return ask(model, screen, { do: 'add', body: { purpose: screen.purpose, server, fingerprint: leaf.fingerprint } });
+}
+
+/** Added: the connection that brought the question goes on. */
+function answered(model: Model, screen: QuestionScreen, answer: Answer): Decision {
+  if (answer.of === 'fault') return stay(complain(pop(model).model, answer.fault));
+  const { order } = screen;
+  return order === null
+    ? stay(note(pop(model).model, 'added'))
+    : ask(model, { at: 'waiting', order, pending: null }, { do: 'connect', body: order });
+}
+
+/** A blank, and the buttons. */
+const footerLines = 2;
+
+function questionBody(model: Model, screen: QuestionScreen, words: Words, size: Size): Body {
+  const { titles, buttons, keys, question } = words.screens;
+  const choices = [
+    { name: 'add', label: buttons.addCertificate },
+    { name: 'cancel', label: buttons.cancel },
+  ];
+  const footer =
+    screen.pending === null ? buttonRows(choices, screen.focus, size.width) : [line(question.adding, 'strong')];
+  const actions = [
+    { key: 'Tab', label: keys.move },
+    { key: 'Enter', label: keys.press },
+  ];
+  const all = questionLines(model, screen, words, size.width);
+  return scrollBody(titles.question, all, screen.top, words, size, [blank, ...footer], actions);
+}
+
+function questionLines(model: Model, screen: QuestionScreen, words: Words, width: number): readonly Line[] {
+  const { question: own, details } = words.screens;
+  const { preflight, purpose } = screen;
+  const server: Fact = {
+    label: own.server,
+    value: `${preflight.server} (${words.purposes[purpose]})`,
+    style: 'strong',
+  };
+  const [leaf] = preflight.chain;
+  const shown = leaf ? presentedFacts(model, leaf, words) : null;
+  const rows = shown
+    ? [...shown.owner.filter(({ label }) => label !== details.subject), ...shown.validity, ...shown.fingerprint]
+    : [];
+  const warnings = preflight.warnings.flatMap((each) => noticeLines(sayFault(words, each as Fault), width));
+  return [
+    ...paragraph(own.lead, width),
+    blank,
+    ...facts([server, ...rows], width, labelColumn([server, ...rows])),
+    ...(warnings.length > 0 ? [blank, line(own.warnings, 'strong'), ...warnings] : []),
+  ];
+}

@@ -1,0 +1,83 @@
+/** How the device is: its name, its server, its policy, its time, and whom to call. */
+import type { Status } from '../../protocol/local.ts';
+import { fill, formatDuration, formatInstant, sayFault, type Words } from '../../words/say.ts';
+import { contactParts, type Fact, facts, labelColumn } from '../body.ts';
+import { clip, type Line, span, wrap } from '../frame.ts';
+import { agentNow, type Model, type Size, sinceStatusMs } from '../model.ts';
+import { sessionFacts, sessionFaultLines } from './connect.ts';
+
+const maxContactLines = 2;
+const maxFaultLines = 2;
+/** From this height on there is room for what is only nice to know. */
+const roomyHeight = 28;
+
+export function statusLines(model: Model, status: Status, words: Words, { width, height }: Size): readonly Line[] {
+  const { main } = words.screens;
+  const session = sessionFacts(model, status, words);
+  const rows: Fact[] = [
+    { label: main.device, value: deviceText(status, words), style: 'strong' },
+    ...(status.server ? [{ label: main.server, value: status.server.https }] : []),
+    linkFact(model, status, words),
+  ];
+  const certificates = { label: main.certificates, value: String(status.certificates.length) };
+  const rest: Fact[] = [
+    ...(status.device ? [{ label: main.policy, value: policyText(model, status, words) }] : []),
+    ...(height >= roomyHeight ? [certificates] : []),
+    timeFact(model, status, words),
+  ];
+  const labelWidth = labelColumn([...session, ...rows, ...rest, { label: main.administrator }]);
+  const valueWidth = width - labelWidth;
+  const errors = (texts: readonly string[]): readonly Line[] =>
+    texts.map((text) => [span(' '.repeat(labelWidth)), span(text, 'error')]);
+  const known = wrap(contactParts(status.contacts, words).join(', '), valueWidth);
+  const contacts = status.contacts ? clip(known, maxContactLines, valueWidth) : [];
+  return [
+    ...facts(session, width, labelWidth),
+    ...errors(sessionFaultLines(status, words, valueWidth)),
+    ...facts(rows, width, labelWidth),
+    ...errors(linkFaultLines(status, words, valueWidth)),
+    ...facts(rest, width, labelWidth),
+    ...contacts.flatMap((value, index) =>
+      facts([{ label: index === 0 ? main.administrator : '', value }], width, labelWidth),
+    ),
+  ];
+}
+
+function deviceText({ at, device }: Status, words: Words): string {
+  const { main, registration } = words.screens;
+  if (!device) return at === 'registering' ? registration.registering : main.unregistered;
+  return `${device.name}, ${device.managed ? fill(main.group, { name: device.group }) : main.noGroup}`;
+}
+
+function linkFact(model: Model, { link }: Status, words: Words): Fact {
+  const { screens } = words;
+  const label = screens.main.connection;
+  if (link.at === 'connected') {
+    const ms = agentNow(model) - link.since;
+    const value =
+      ms < 1000 ? screens.link.connectedNow : fill(screens.link.connected, { age: formatDuration(words, ms) });
+    return { label, value, style: 'good' };
+  }
+  if (link.at !== 'waiting') return { label, value: screens.link[link.at] };
+  const leftMs = (link.retryInMs ?? 0) - sinceStatusMs(model);
+  const value =
+    leftMs < 1000 ? screens.link.waitingSoon : fill(screens.link.waiting, { time: formatDuration(words, leftMs) });
+  return { label, value, style: 'warning' };
+}
+
+const linkFaultLines = ({ link }: Status, words: Words, width: number): readonly string[] =>
+  link.fault && link.at !== 'connected' ? clip(wrap(sayFault(words, link.fault), width), maxFaultLines, width) : [];
+
+function policyText(model: Model, { policy }: Status, words: Words): string {
+  const { main } = words.screens;
+  if (!policy) return main.noPolicy;
+  const ageMs = agentNow(model) - policy.iat;
+  if (ageMs < 1000) return fill(main.policyNow, { rev: policy.rev });
+  return fill(main.policyOf, { rev: policy.rev, age: formatDuration(words, ageMs) });
+}
+
+function timeFact(model: Model, { clock }: Status, words: Words): Fact {
+  const { main } = words.screens;
+  if (clock.at === 'unknown') return { label: main.time, value: main.timeUnknown, style: 'warning' };
+  return { label: main.time, value: formatInstant(words, agentNow(model), model.offsetMinutes) };
+}
