@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bundleProgram, copyCompanions, programs } from '../scripts/bundler.ts';
 import { serveConsoleAgent } from '../test/fakes/console-agent.ts';
-import { arrive, play, press, started } from '../test/ui/pictures.ts';
+import { arrive, play, started, tools } from '../test/ui/playing.ts';
 import { manyCertificates, registered } from '../test/ui/statuses.ts';
 import type { Model } from '../ui/model.ts';
 import { update } from '../ui/update.ts';
@@ -93,7 +93,9 @@ async function firstFrame(command: string): Promise<number> {
 async function keysToFrames(command: string): Promise<Spread> {
   const child = inTerminal(command);
   await shows(child, /Needs attention|Nothing needs|connected/);
-  child.stdin.write('\r');
+  child.stdin.write('\t\t\t\t\r');
+  await shows(child, /Pre-flight/);
+  child.stdin.write(`${down}\r`);
   await shows(child, /rdp-01/);
   const taken: number[] = [];
   for (let index = 0; index < keys; index++) {
@@ -133,7 +135,7 @@ async function leave(child: ChildProcessWithoutNullStreams): Promise<void> {
 }
 
 function keysInModel(): Spread {
-  let model: Model = play(started({ width: 80, height: 24 }, 'en'), [arrive(status), ...press('enter')]);
+  let model: Model = play(started({ width: 80, height: 24 }, 'en'), [arrive(status), ...tools(1)]);
   const taken: number[] = [];
   for (let index = 0; index < keysInProcess; index++) {
     const begun = performance.now();

@@ -69,8 +69,11 @@ export const fieldWidth = 40;
 const mark = 2;
 
 /** Fields under each other, their labels in a column; hints beside them where there is room, else below. */
-export function fieldRows(rows: readonly Row[], width: number): Drawn {
-  const labelWidth = Math.max(...rows.map(({ label }) => label.length)) + 2 + mark;
+export function fieldRows(
+  rows: readonly Row[],
+  width: number,
+  labelWidth = Math.max(...rows.map(({ label }) => label.length)) + 2 + mark,
+): Drawn {
   const lines: Line[] = [];
   let cursor: Place | null = null;
   for (const row of rows) {

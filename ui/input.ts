@@ -54,17 +54,17 @@ export function overtype(input: Input, key: { readonly name: string; readonly ch
       if (!isDigit(key.character ?? '') || cursor >= text.length) return input;
       const written = { text: text.slice(0, cursor) + key.character + text.slice(cursor + 1), cursor };
       const next = cursor + 1;
-      return moved(written, next < text.length && !isDigit(text[next] ?? '') ? next + 1 : next);
+      return moved(written, Math.min(text.length - 1, isDigit(text[next] ?? '0') ? next : next + 1));
     }
     case 'left':
     case 'backspace':
       return to(cursor - 1, -1);
     case 'right':
-      return to(cursor + 1, 1);
+      return cursor + 1 < text.length ? to(cursor + 1, 1) : input;
     case 'home':
       return moved(input, 0);
     case 'end':
-      return moved(input, text.length);
+      return moved(input, text.length - 1);
     default:
       return null;
   }

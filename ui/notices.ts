@@ -41,11 +41,12 @@ function logNotices({ log }: Status, words: Words): readonly string[] {
 function certificateNotices(model: Model, status: Status, words: Words): readonly string[] {
   const own = words.screens.notices;
   const now = agentNow(model);
+  const hasReserve = status.certificates.some(({ slot }) => slot === 'reserve');
   return listed(status).flatMap(({ purpose, slot, owner, notAfter, fingerprint }) => {
     const facts = { purpose: slot ? words.slotNames[slot] : words.purposes[purpose], owner };
     if (status.blocked.includes(fingerprint)) return [fill(own.blocked, facts)];
-    // The server's own certificates follow each other without anybody's help.
-    if (status.clock.at === 'unknown' || slot === 'previous') return [];
+    // The server's own certificates follow each other without anybody's help, as long as the next one is there.
+    if (status.clock.at === 'unknown' || slot === 'previous' || (slot === 'current' && hasReserve)) return [];
     if (notAfter <= now) return [fill(own.expired, facts)];
     if (notAfter - now > expiresSoonMs) return [];
     return [fill(own.expiring, { ...facts, time: formatDuration(words, notAfter - now) })];

@@ -78,7 +78,15 @@ function offerSessionEnd(model: Model, { session }: Status, before: Status | nul
   const { session: last } = before ?? { session: null };
   if (!last || last.number !== session.number || last.at === 'ended') return model;
   const { purpose, server, fault } = session;
-  const refusal: Screen = { at: 'refusal', purpose, server, fault: fault as Fault, certificate: null, top: 0 };
+  const refusal: Screen = {
+    at: 'refusal',
+    purpose,
+    server,
+    fault: fault as Fault,
+    certificate: null,
+    asked: false,
+    top: 0,
+  };
   return { ...model, stack: [...model.stack, refusal] };
 }
 

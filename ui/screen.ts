@@ -50,7 +50,9 @@ export type RefusalScreen = {
   readonly purpose: Purpose;
   readonly server: string;
   readonly fault: Fault;
+  /** What the server showed; null where it showed none, or was not asked. */
   readonly certificate: PresentedView | null;
+  readonly asked: boolean;
 } & Top;
 
 export type ToolsEntry = 'log' | 'certificates' | 'preflight' | 'notices' | 'registration' | 'product';

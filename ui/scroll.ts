@@ -31,7 +31,7 @@ export function scrollBody(
     title,
     lines: [blank, ...shown, line(position, 'hint'), ...footer],
     cursor: null,
-    keys: [{ key: '↑↓ PgUp PgDn', label: keys.scroll }, ...actions, back],
+    keys: [{ key: actions.length > 0 ? '↑↓' : '↑↓ PgUp PgDn', label: keys.scroll }, ...actions, back],
   };
 }
 

@@ -29,6 +29,7 @@ import {
   type Style,
   shorten,
   span,
+  textOf,
   wrap,
 } from './frame.ts';
 import { bodySize, margin, noteLines, tooSmall } from './layout.ts';
@@ -66,9 +67,11 @@ function titleBar(title: string, device: string, width: number): Line {
   return [span(left + `${right} `.padStart(width - left.length), 'title')];
 }
 
+/** Where many keys do something, they move together. */
 function helpLine(keys: readonly KeyHelp[], width: number): Line {
-  const spans: Span[] = keys.flatMap(({ key, label }) => [span(` ${key} `, 'key'), span(` ${label} `)]);
-  return fit(spans, width);
+  const wide: Span[] = keys.flatMap(({ key, label }) => [span(` ${key} `, 'key'), span(` ${label} `)]);
+  const narrow: Span[] = keys.flatMap(({ key, label }) => [span(key, 'key'), span(` ${label} `)]);
+  return fit(textOf(wide).length <= width ? wide : [span(' '), ...narrow], width);
 }
 
 const inMargins = (row: Line, width: number): Line => fit([span(' '.repeat(margin)), ...row], width);

@@ -1,7 +1,7 @@
 /** Statuses an agent could send, for the tests of the console screens. */
 
 import { fault } from '../../protocol/fault.ts';
-import type { CertificateView, Status } from '../../protocol/local.ts';
+import type { CertificateView, Preflight, PresentedView, Status } from '../../protocol/local.ts';
 import { quiet } from '../fakes/status.ts';
 
 /** 2026-03-01T09:30:00Z, the agent's clock in every picture. */
@@ -80,6 +80,50 @@ export const manyCertificates: readonly CertificateView[] = Array.from({ length:
   isCa: false,
 }));
 
+/** One that the person accepted on a first connection. */
+export const byHand: CertificateView = {
+  ...base,
+  fingerprint: 'f4'.repeat(32),
+  source: 'manual',
+  file: '',
+  owner: 'xrdp.example.com',
+  subject: 'CN=xrdp.example.com',
+  issuer: 'CN=xrdp.example.com',
+  names: ['xrdp.example.com'],
+  isCa: false,
+};
+
+/** What an RDP server shows. */
+export const leaf: PresentedView = {
+  fingerprint: '7d10c1d208b7e6545a90ff1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a',
+  owner: 'rdp.example.com',
+  subject: 'O=Example Organization, CN=rdp.example.com',
+  issuer: 'O=Example Organization, CN=Example Remote Desktops CA',
+  serial: '1F9E0C1B7A9F3D42',
+  notBefore: now - 10 * day,
+  notAfter: now + 355 * day,
+  key: 'RSA 2048',
+  names: ['rdp.example.com', 'rdp'],
+  isCa: false,
+};
+
+/** What a pre-flight of that server comes to. */
+export const judged = (verdict: Preflight['verdict'], more: Partial<Preflight> = {}): Preflight => ({
+  purpose: 'rdp',
+  server: 'rdp.example.com:3389',
+  verdict,
+  by:
+    verdict === 'trusted'
+      ? { fingerprint: base.fingerprint, owner: 'Example Remote Desktops Root CA', source: 'policy' }
+      : null,
+  fault: null,
+  warnings: [],
+  chain: [leaf],
+  tls: 'TLSv1.3',
+  at: now,
+  ...more,
+});
+
 export const contacts = {
   name: 'Service desk',
   phone: '+7 000 000-00-00',
@@ -99,7 +143,18 @@ export const registered: Status = {
   contacts,
   certificates: [...certificates],
   ...quiet,
+  mayAdd: false,
   faults: [],
+};
+
+/** Registered, but in no group: the person may add certificates. */
+export const unmanaged: Status = {
+  ...registered,
+  device: registered.device && { ...registered.device, managed: false, group: '' },
+  policy: null,
+  contacts: null,
+  certificates: certificates.filter(({ purpose }) => purpose === 'ksc'),
+  mayAdd: true,
 };
 
 export const unregistered: Status = {
@@ -111,6 +166,7 @@ export const unregistered: Status = {
   policy: null,
   contacts: null,
   certificates: [],
+  mayAdd: true,
 };
 
 export const registering: Status = {

@@ -72,7 +72,7 @@ table('a device is registered', languages, async ({ language }) => {
     await terminal.press('Enter');
     await terminal.shows(words.screens.registration.registering);
     agent.show(today(registered));
-    const screen = await terminal.shows(words.screens.registration.done);
+    const screen = await terminal.shows(words.screens.notes.registered);
     assert.match(screen, 'RECEPTION-0042');
     const sent = { address: 'ksc.example.com:9997', fingerprint, invitation: '8K2M-44QX', password: '7HQ2-MM4P' };
     assert.equal(agent.asked, [
@@ -86,7 +86,7 @@ table('certificates are looked at', languages, async ({ language }) => {
   const words = wordsOf[language];
   await withConsole(registered, language, async ({ terminal, agent }) => {
     await terminal.shows('RECEPTION-0042');
-    await terminal.press('Enter');
+    await terminal.press('Down', 'Down', 'Down', 'Down', 'Enter', 'Down', 'Enter');
     await terminal.shows('log.example.com');
     await terminal.press('Down', 'Down', 'Enter');
     const details = await terminal.shows('b0b0 b0b0 b0b0 b0b0');
@@ -95,6 +95,8 @@ table('certificates are looked at', languages, async ({ language }) => {
     await terminal.shows(words.screens.certificates.owner);
     agent.show(today({ ...registered, certificates: [] }));
     await terminal.shows(words.screens.certificates.empty);
+    await terminal.press('Escape');
+    await terminal.shows(words.screens.tools.preflight);
     await terminal.press('Escape');
     await terminal.shows(words.screens.titles.main);
     await terminal.press('F2');
@@ -112,7 +114,7 @@ table('a certificate is replaced', languages, async ({ language }) => {
     assert.match(window, '+7 000 000-00-00');
     assert.equal(readQr(window), encode('1042735100294463', { ecc: 'M', border: 0 }).data);
     await terminal.press('Escape');
-    await terminal.shows(new RegExp(`> ${screens.menu.replacement}`));
+    await terminal.shows(`> [ ${screens.menu.replacement} ]`);
     await terminal.press('Enter', 'Enter');
     await terminal.shows(screens.code.lead);
     await terminal.type('1042 7351 0028');
@@ -132,7 +134,7 @@ table('a certificate is replaced', languages, async ({ language }) => {
     agent.answer(null, today(registered));
     await terminal.type('104273510029');
     await terminal.press('Enter');
-    const done = await terminal.shows(screens.code.done);
+    const done = await terminal.shows(screens.notes.replaced);
     assert.match(done, screens.titles.main);
     assert.equal(
       agent.asked.map(({ body }) => body),

@@ -108,7 +108,7 @@ function listBody(model: Model, screen: ListScreen, words: Words, size: Size): B
     ],
     cursor: null,
     keys: [
-      { key: '↑↓ PgUp PgDn', label: keys.move },
+      { key: closed ? '↑↓ PgUp PgDn' : '↑↓', label: keys.move },
       { key: 'Enter', label: keys.open },
       ...fromStick,
       ...(current?.source === 'manual' ? [{ key: 'Del', label: keys.remove }] : []),

@@ -4,7 +4,7 @@ import { fill, formatDateTime, formatDuration, sayFault, type Words } from '../.
 import { button, type Fact } from '../body.ts';
 import { become, type Decision, note, pushAsking, refuse, stay } from '../decision.ts';
 import { type Drawn, type Form, fieldRows, formKey, sideStepOf } from '../form.ts';
-import { clip, type Line, type Span, span, wrap } from '../frame.ts';
+import { clip, column, type Line, type Span, span, wrap } from '../frame.ts';
 import { emptyInput, type Input, type InputRule, inputOf } from '../input.ts';
 import { agentNow, type Key, type Model, type Size, statusIn } from '../model.ts';
 import type { ConnectField, MainPart, MainScreen, SessionPurpose } from '../screen.ts';
@@ -82,21 +82,38 @@ export function connectLines(model: Model, screen: MainScreen, focus: MainPart, 
       { label: own.password, input: inputFor(model, screen, 'password'), focused: focus === 'password', secret: true },
     ],
     size.width,
+    mainLabelWidth(words),
   );
-  const tabs: readonly Span[] = purposes.flatMap((purpose) => {
-    const shown = screen.purpose === purpose ? `[${own[purpose]}]` : ` ${own[purpose]} `;
-    return [span(' '), span(shown, screen.purpose !== purpose ? 'hint' : focus === 'purpose' ? 'selected' : 'strong')];
+  const focused = focus === 'purpose';
+  const tabs: readonly Span[] = purposes.map((purpose) => {
+    const shown = screen.purpose === purpose;
+    const text = shown ? `[${own[purpose]}] ` : ` ${own[purpose]}  `;
+    return span(text, shown ? (focused ? 'selected' : 'strong') : 'hint');
   });
-  const head: Line = [
-    span(`${focus === 'purpose' ? '> ' : '  '}${own.to}`, focus === 'purpose' ? 'strong' : 'normal'),
-    ...tabs,
-  ];
+  const label = column(`${focused ? '> ' : '  '}${own.to}`, mainLabelWidth(words));
+  const head: Line = [span(label, focused ? 'strong' : 'normal'), ...tabs];
   const { cursor } = drawn;
   return {
     lines: [head, ...drawn.lines, button(buttons.connect, focus === 'connect')],
     cursor: cursor && { x: cursor.x, y: cursor.y + 1 },
   };
 }
+
+/** One column of labels for the whole main window, the marks of the form included. */
+export const mainLabelWidth = ({ screens: { connect, main } }: Words): number => {
+  const fields = [connect.to, connect.server, connect.user, connect.password].map((label) => label.length + 2);
+  const rest = [
+    main.device,
+    main.server,
+    main.connection,
+    main.policy,
+    main.certificates,
+    main.time,
+    main.administrator,
+    connect.session,
+  ].map((label) => label.length);
+  return Math.max(...fields, ...rest) + 2;
+};
 
 /** What has become of the last connection. */
 export function sessionFacts(model: Model, { session }: Status, words: Words): readonly Fact[] {

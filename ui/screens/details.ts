@@ -1,6 +1,6 @@
 /** One certificate of the store with everything known of it; and the facts of any certificate that is shown. */
 import type { PresentedView } from '../../protocol/local.ts';
-import { formatInstant, type Words, wordsOf } from '../../words/say.ts';
+import { fill, formatDateTime, formatInstant, type Words, wordsOf } from '../../words/say.ts';
 import { type Fact, facts, paragraph } from '../body.ts';
 import type { Line } from '../frame.ts';
 import { grouped } from '../input.ts';
@@ -83,6 +83,22 @@ export function presentedFacts(
       { label: '', value: grouped(shown.fingerprint.slice(32)), style: 'strong' },
     ],
   };
+}
+
+/** A certificate that is not in the store, the most telling first: whoever made it may have filled the rest with anything. */
+export function strangerFacts(model: Model, shown: PresentedView, words: Words): readonly Fact[] {
+  const own = words.screens.details;
+  const { owner, fingerprint } = presentedFacts(model, shown, words);
+  const now = agentNow(model);
+  const from = formatDateTime(words, shown.notBefore, model.offsetMinutes);
+  const dates = fill(own.fromTo, { from, to: formatInstant(words, shown.notAfter, model.offsetMinutes) });
+  const why = shown.notBefore > now ? own.notYet : shown.notAfter <= now ? own.expired : '';
+  const validity: Fact =
+    why === ''
+      ? { label: own.valid, value: dates }
+      : { label: own.valid, value: `${dates} ! ${why}`, style: 'warning' };
+  const [name, , ...others] = owner;
+  return [...(name ? [name] : []), ...fingerprint, validity, ...others];
 }
 
 export const optional = (label: string, value: string): readonly Fact[] => (value === '' ? [] : [{ label, value }]);

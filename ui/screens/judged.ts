@@ -17,5 +17,6 @@ export const refusalScreen = ({ purpose, server, fault, chain }: Preflight): Ref
   // Whatever a newer agent left out is still a refusal.
   fault: (fault as Fault | null) ?? { code: 'internal', kind: 'broken', facts: {} },
   certificate: chain[0] ?? null,
+  asked: true,
   top: 0,
 });

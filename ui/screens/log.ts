@@ -112,7 +112,6 @@ function logBody(model: Model, screen: LogScreen, words: Words, size: Size): Bod
     ],
     cursor: null,
     keys: [
-      { key: '↑↓', label: keys.move },
       { key: 'Enter', label: keys.open },
       { key: 'F4', label: keys.severity },
       { key: 'F5', label: keys.reload },

@@ -71,7 +71,8 @@ function mainBody(model: Model, screen: MainScreen, words: Words, size: Size): B
     focus,
     size.width,
   );
-  const above = status ? statusLines(model, status, words, size) : [];
+  const most = size.height - connect.lines.length - buttons.length - 3;
+  const above = status ? statusLines(model, status, words, size).slice(0, most) : [];
   const room = size.height - connect.lines.length - above.length - buttons.length - 3;
   const lines = [blank, ...connect.lines, blank, ...above, blank, ...noticeBlock(model, words, size.width, room)];
   const filler = Math.max(0, size.height - lines.length - buttons.length);
@@ -119,6 +120,7 @@ function noticeBlock(model: Model, words: Words, width: number, room: number): r
   const all = noticesOf(model);
   if (all.length === 0)
     return [line(status?.at === 'registered' && status.link.at === 'connected' ? main.nothing : '', 'good')];
+  if (room < 2) return [];
   const blocks = all.map((text) => noticeLines(text, width));
   const lines: Line[] = [];
   let shown = 0;

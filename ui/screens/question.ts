@@ -1,7 +1,6 @@
 /** `Add certificate`: the certificate a server shows that nobody has accepted yet. Nothing is connected without a yes. */
-import type { Fault } from '../../protocol/fault.ts';
 import { sayFault, type Words, wordsOf } from '../../words/say.ts';
-import { type Body, buttonRows, type Fact, facts, labelColumn, paragraph } from '../body.ts';
+import { type Body, buttonRows, type Fact, facts, paragraph } from '../body.ts';
 import { ask, become, complain, type Decision, note, pop, stay } from '../decision.ts';
 import { sideStepOf } from '../form.ts';
 import { blank, type Line, line } from '../frame.ts';
@@ -11,7 +10,7 @@ import { noticeLines } from '../notices.ts';
 import type { QuestionScreen } from '../screen.ts';
 import { scrollBody, scrollKey } from '../scroll.ts';
 import type { Window } from '../window.ts';
-import { presentedFacts } from './details.ts';
+import { strangerFacts } from './details.ts';
 
 export const questionWindow = (model: Model, screen: QuestionScreen): Window => ({
   body: (words, size) => questionBody(model, screen, words, size),
@@ -65,7 +64,7 @@ function questionBody(model: Model, screen: QuestionScreen, words: Words, size: 
 }
 
 function questionLines(model: Model, screen: QuestionScreen, words: Words, width: number): readonly Line[] {
-  const { question: own, details } = words.screens;
+  const { question: own } = words.screens;
   const { preflight, purpose } = screen;
   const server: Fact = {
     label: own.server,
@@ -73,15 +72,12 @@ function questionLines(model: Model, screen: QuestionScreen, words: Words, width
     style: 'strong',
   };
   const [leaf] = preflight.chain;
-  const shown = leaf ? presentedFacts(model, leaf, words) : null;
-  const rows = shown
-    ? [...shown.owner.filter(({ label }) => label !== details.subject), ...shown.validity, ...shown.fingerprint]
-    : [];
-  const warnings = preflight.warnings.flatMap((each) => noticeLines(sayFault(words, each as Fault), width));
+  const rows = [server, ...(leaf ? strangerFacts(model, leaf, words) : [])];
+  const warnings = preflight.warnings.flatMap((each) => noticeLines(sayFault(words, each), width));
   return [
     ...paragraph(own.lead, width),
-    blank,
-    ...facts([server, ...rows], width, labelColumn([server, ...rows])),
     ...(warnings.length > 0 ? [blank, line(own.warnings, 'strong'), ...warnings] : []),
+    blank,
+    ...facts(rows, width),
   ];
 }

@@ -1,7 +1,7 @@
 /** Why there is no connection: which server, which certificate, what to do, whom to call. There is no way past it. */
 import type { FaultCode } from '../../protocol/fault.ts';
 import { sayFault, type Words, wordsOf } from '../../words/say.ts';
-import { button, contactLines, type Fact, facts, labelColumn } from '../body.ts';
+import { button, contactParts, type Fact, facts, labelColumn } from '../body.ts';
 import { pop } from '../decision.ts';
 import { blank, type Line, line } from '../frame.ts';
 import { bodySize } from '../layout.ts';
@@ -10,7 +10,7 @@ import { noticeLines } from '../notices.ts';
 import type { RefusalScreen } from '../screen.ts';
 import { scrollBody, scrollKey } from '../scroll.ts';
 import type { Window } from '../window.ts';
-import { presentedFacts } from './details.ts';
+import { strangerFacts } from './details.ts';
 
 type Advice = keyof Words['screens']['refusal']['advice'];
 
@@ -32,7 +32,6 @@ const advices: Readonly<Partial<Record<FaultCode, Advice>>> = {
   'session-busy': 'wait',
   'client-failed': 'again',
 };
-const contactLimit = 5;
 
 export function refusalWindow(model: Model, screen: RefusalScreen): Window {
   const linesIn = (words: Words, width: number): readonly Line[] => refusalLines(model, screen, words, width);
@@ -62,22 +61,14 @@ function refusalLines(model: Model, screen: RefusalScreen, words: Words, width: 
     style: 'strong',
   };
   const doThis: Fact = { label: own.doThis, value: own.advice[adviceFor(screen, status?.mayAdd ?? false)] };
-  const shown = screen.certificate ? presentedFacts(model, screen.certificate, words) : null;
-  const { details } = words.screens;
-  const certificate = shown
-    ? [...shown.owner.filter(({ label }) => label !== details.subject), ...shown.validity, ...shown.fingerprint]
-    : [];
+  const certificate = screen.certificate ? strangerFacts(model, screen.certificate, words) : [];
   const labelWidth = labelColumn([server, doThis, { label: own.call }, ...certificate]);
-  const call = contactLines(status?.contacts ?? null, words, width - labelWidth, contactLimit).map((value, index) => ({
-    label: index === 0 ? own.call : '',
-    value,
-  }));
+  const contacts = contactParts(status?.contacts ?? null, words).join(', ') || words.screens.replacement.noContacts;
   return [
     ...noticeLines(sayFault(words, screen.fault), width),
     blank,
-    ...facts([server, doThis, ...call], width, labelWidth),
-    blank,
-    line(shown ? own.certificate : own.none, 'strong'),
+    ...facts([server, doThis, { label: own.call, value: contacts }], width, labelWidth),
+    ...(screen.asked ? [blank, line(certificate.length > 0 ? own.certificate : own.none, 'strong')] : []),
     ...facts(certificate, width, labelWidth),
   ];
 }

@@ -1,10 +1,10 @@
 /** How the device is: its name, its server, its policy, its time, and whom to call. */
 import type { Status } from '../../protocol/local.ts';
 import { fill, formatDuration, formatInstant, sayFault, type Words } from '../../words/say.ts';
-import { contactParts, type Fact, facts, labelColumn } from '../body.ts';
+import { contactParts, type Fact, facts } from '../body.ts';
 import { clip, type Line, span, wrap } from '../frame.ts';
 import { agentNow, type Model, type Size, sinceStatusMs } from '../model.ts';
-import { sessionFacts, sessionFaultLines } from './connect.ts';
+import { mainLabelWidth, sessionFacts, sessionFaultLines } from './connect.ts';
 
 const maxContactLines = 2;
 const maxFaultLines = 2;
@@ -25,7 +25,7 @@ export function statusLines(model: Model, status: Status, words: Words, { width,
     ...(height >= roomyHeight ? [certificates] : []),
     timeFact(model, status, words),
   ];
-  const labelWidth = labelColumn([...session, ...rows, ...rest, { label: main.administrator }]);
+  const labelWidth = mainLabelWidth(words);
   const valueWidth = width - labelWidth;
   const errors = (texts: readonly string[]): readonly Line[] =>
     texts.map((text) => [span(' '.repeat(labelWidth)), span(text, 'error')]);
