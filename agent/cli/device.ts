@@ -106,11 +106,7 @@ export function byPrefix(all: readonly CertificateView[], wanted: string): reado
 }
 
 /** What is wrong with a field, said as the form on the screen says it. */
-function badField(
-  { screens: { notes } }: Words,
-  { facts }: Fault,
-  fingerprint: string,
-): { readonly text?: string } {
+function badField({ screens: { notes } }: Words, { facts }: Fault, fingerprint: string): { readonly text?: string } {
   const said: Readonly<Record<string, string>> = {
     '/address': notes.badAddress,
     '/fingerprint': fill(notes.badFingerprint, { count: fingerprint.length }),

@@ -77,7 +77,8 @@ const ownEllipses = new Set(
   [wordsOf.en, wordsOf.ru].flatMap((words) => JSON.stringify(words.screens).match(/[^\s"]*…/g) ?? []),
 );
 // What is cut off is cut off with an ellipsis, and only what strangers wrote may be cut off at all.
-const mayBeShortened = /^(certificates|replacement-long-names|log|import|imported|waiting|question-added|main-troubled)/;
+const mayBeShortened =
+  /^(certificates|replacement-long-names|log|import|imported|waiting|question-added|main-troubled)/;
 table(
   'nothing of ours is shortened at 80 columns',
   rows.filter(({ name }) => !mayBeShortened.test(name)),

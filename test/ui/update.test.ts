@@ -110,7 +110,13 @@ const alive: Readonly<Record<string, string>> = {
   product: 'f2 escape',
 };
 /** Keys that ask the agent something. */
-const asking: Readonly<Record<string, string>> = { tools: 'enter', log: 'f4 f5', import: 'f5', address: 'enter', language: 'enter' };
+const asking: Readonly<Record<string, string>> = {
+  tools: 'enter',
+  log: 'f4 f5',
+  import: 'f5',
+  address: 'enter',
+  language: 'enter',
+};
 
 const keyRows = Object.entries(windows).flatMap(([window, model]) =>
   keys.map((key) => ({ name: `${window}, ${key.label}`, window, model, key })),
