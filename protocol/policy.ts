@@ -6,7 +6,8 @@
 import { type Certificate, checkAcceptable, fromBase64, parseCertificate, type Use } from './certificate.ts';
 import { bad, type Fault, fault, good, type Result } from './fault.ts';
 import { maxCertificates } from './limits.ts';
-import type { ClientPurpose, Policy, ServerPins } from './schema.ts';
+import type { ClientPurpose, Policy, PolicySettings, ServerPins } from './schema.ts';
+import { parsePlace } from './target.ts';
 
 export type PolicyEntry = Policy['certificates']['entries'][number];
 export type JudgedEntry = { readonly purpose: ClientPurpose; readonly file: string; readonly certificate: Certificate };
@@ -42,6 +43,14 @@ export function judgePins(pins: ServerPins): readonly Fault[] {
     return read.ok ? [] : [read.fault];
   });
 }
+
+/** A server that is set must be one that can be asked. Fault: `bad-argument`, with the setting. */
+export const judgeSettings = (settings: PolicySettings | undefined): readonly Fault[] =>
+  (['logServer', 'rdp', 'broker'] as const).flatMap((setting) => {
+    const value = settings?.[setting].value ?? null;
+    const read = value === null ? null : parsePlace(value, 1);
+    return read?.ok === false ? [fault(read.fault.code, { ...read.fault.facts, setting })] : [];
+  });
 
 /**
  * Whether a blocklist would leave a device without its server: the certificate the server has now is on it, and no reserve

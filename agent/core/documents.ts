@@ -7,7 +7,7 @@ import type { Certificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type DocumentType, openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import { judgeEntries, judgePins } from '../../protocol/policy.ts';
+import { judgeEntries, judgePins, judgeSettings } from '../../protocol/policy.ts';
 import type { Command, DeviceDocument, Policy, PublicKey, TimeStatement } from '../../protocol/schema.ts';
 import { dayMs, fromNumericDate, type Instant } from '../../protocol/time.ts';
 import { read, type Shape, type ShapeName } from '../../protocol/validate.ts';
@@ -111,7 +111,7 @@ export function admitDevice(situation: Situation, incoming: OpenDevice): Result<
  */
 function checkContent(policy: Policy): Result<readonly Certificate[]> {
   const { entries, faults } = judgeEntries(policy.certificates.entries);
-  const all = [...judgePins(policy.server), ...faults];
+  const all = [...judgePins(policy.server), ...faults, ...judgeSettings(policy.settings)];
   const [first] = all;
   return first
     ? bad(first.code, { ...first.facts, faults: all.length })

@@ -2,7 +2,7 @@
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { Entry, Settings } from '../core/policy.ts';
+import { type Entry, isEnforced, type Settings } from '../core/policy.ts';
 import { readBounded } from '../edge/files.ts';
 import type { PolicyView } from '../edge/policies.ts';
 import { call, segment } from './client.ts';
@@ -12,7 +12,8 @@ import { doneText, fileName, show } from './remote.ts';
 
 const { labels, values } = words;
 const purposes = ['rdp', 'broker', 'log'];
-const blocks = ['certificates', 'contacts'];
+const blocks = ['certificates', 'contacts', 'connection', 'reset', 'dateTime'] as const;
+const settings = ['logServer', 'rdp', 'broker'] as const;
 /** What the server takes, with room to spare; the server says so too. */
 const maxFileBytes = 8 * 1024 * 1024;
 const noContacts = { name: '', phone: '', email: '', note: '' };
@@ -64,6 +65,13 @@ export const policyCommands: readonly Command[] = [
   },
   { name: 'policy block', positionals: ['GROUP', 'SHA256'], options: {}, run: (given) => setBlocked(given, true) },
   { name: 'policy unblock', positionals: ['GROUP', 'SHA256'], options: {}, run: (given) => setBlocked(given, false) },
+  {
+    name: 'policy set',
+    positionals: ['GROUP', 'SETTING', 'VALUE'],
+    optional: 1,
+    options: { enforced: { type: 'boolean', text: 'enforced' }, clear: { type: 'boolean', text: 'clear' } },
+    run: setSetting,
+  },
   { name: 'policy lock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, true) },
   { name: 'policy unlock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, false) },
 ];
@@ -94,10 +102,20 @@ const setBlocked = (given: Words, blocked: boolean): Promise<Outcome> =>
   );
 
 async function setLock(given: Words, enforced: boolean): Promise<Outcome> {
-  const block = given.positionals[1] ?? '';
-  if (!blocks.includes(block))
-    return misused(fill(words.badChoice, { name: 'BLOCK', choices: blocks.join(', ') }).replace(/^--/, ''));
+  const block = blocks.find((each) => each === given.positionals[1]);
+  if (!block) return misused(fill(words.badChoice, { name: 'BLOCK', choices: blocks.join(', ') }).replace(/^--/, ''));
   return show(call(given.state, 'PUT', `${pathOf(given)}/lock`, { block, enforced }), doneText);
+}
+
+async function setSetting(given: Words): Promise<Outcome> {
+  const [, wanted, typed] = given.positionals;
+  const name = settings.find((each) => each === wanted);
+  if (!name)
+    return misused(fill(words.badChoice, { name: 'SETTING', choices: settings.join(', ') }).replace(/^--/, ''));
+  const [clear, enforced] = [given.options['clear'] === true, given.options['enforced'] === true];
+  if (clear ? typed !== undefined || enforced : typed === undefined) return misused(words.valueOrClear);
+  const body = { name, value: clear ? null : typed, enforced };
+  return show(call(given.state, 'PUT', `${pathOf(given)}/settings`, body), doneText);
 }
 
 function policyText({ group, own, effective, rev, signedAt }: PolicyView): string {
@@ -107,7 +125,8 @@ function policyText({ group, own, effective, rev, signedAt }: PolicyView): strin
     [labels.revision, String(rev)],
     [labels.signed, date(signedAt)],
     [labels.contacts, contacts ? Object.values(contacts).filter(Boolean).join(', ') : values.none],
-    [labels.locked, blocks.filter((block) => effective[block as 'contacts'].enforced).join(', ') || values.none],
+    [labels.locked, [...blocks, ...settings].filter((name) => isEnforced(effective, name)).join(', ') || values.none],
+    ...settings.map((name) => [name, effective.device[name].value ?? values.none] as const),
     [labels.blocked, effective.blocklist.join(', ') || values.none],
   ]);
   return `${head}\n${entriesText(own, effective.certificates.entries)}`;

@@ -90,6 +90,18 @@ export const fleetCommands: readonly Command[] = [
     },
   },
   {
+    name: 'group naming',
+    positionals: ['GROUP'],
+    options: { fields: { type: 'string', text: 'fields' }, clear: { type: 'boolean', text: 'clear' } },
+    run: async (given) => {
+      const [typed, clear] = [textOption(given, 'fields'), given.options['clear'] === true];
+      if (clear === (typed !== undefined)) return misused(words.fieldsOrClear);
+      const fields = typed === undefined ? null : typed.split(',').map((each) => each.trim());
+      const path = `/groups/${segment(given.positionals[0] ?? '')}/naming`;
+      return show(call(given.state, 'PUT', path, { fields }), doneText);
+    },
+  },
+  {
     name: 'certificate show',
     positionals: [],
     options: none,
@@ -237,8 +249,14 @@ function deviceText(device: DeviceDetails): string {
 
 const groupsText = (rows: readonly GroupView[]): string =>
   table(
-    [labels.group, labels.devices, labels.kind, labels.id],
-    rows.map(({ path, devices, kind, id }) => [path, String(devices), values[kind], id]),
+    [labels.group, labels.devices, labels.naming, labels.kind, labels.id],
+    rows.map(({ path, devices, naming, kind, id }) => [
+      path,
+      String(devices),
+      naming?.join('-') ?? '',
+      values[kind],
+      id,
+    ]),
   );
 
 const certificatesText = (rows: readonly ServerCertificateView[]): string =>

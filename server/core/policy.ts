@@ -6,14 +6,16 @@
  *   its file name). Below a group that locks the block (`enforced`), entries of its child groups do not count.
  * - contacts: those of the group itself, else of its nearest parent that has some. A group that locks the block with
  *   contacts in it wins over everything below.
+ * - device settings: a lock of any group on the path holds. A value that a group locks wins over everything below, else the
+ *   one nearest to the group itself counts.
  * - blocklist: always the union. What a parent blocked, a child cannot unblock.
  * - `enforced` of a block in the flat policy: locked by any group on the path; the device then takes no local settings.
  */
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import { judgeEntries, judgePins, wouldStrand } from '../../protocol/policy.ts';
-import type { Addresses, ClientPurpose, Contacts, Policy, ServerPins } from '../../protocol/schema.ts';
+import { judgeEntries, judgePins, judgeSettings, wouldStrand } from '../../protocol/policy.ts';
+import type { Addresses, ClientPurpose, Contacts, Policy, PolicySettings, ServerPins } from '../../protocol/schema.ts';
 
 export type Entry = {
   readonly purpose: ClientPurpose;
@@ -26,9 +28,12 @@ export type Settings = {
   readonly certificates: { readonly enforced: boolean; readonly entries: readonly Entry[] };
   readonly contacts: { readonly enforced: boolean; readonly value: Contacts | null };
   readonly blocklist: readonly string[];
+  /** Of the person at the device: what is locked, and what is set. */
+  readonly device: PolicySettings;
 };
+export type ServerSetting = 'logServer' | 'rdp' | 'broker';
 export type Group = { readonly id: string; readonly name: string; readonly parent: string | null };
-export type Block = 'certificates' | 'contacts';
+export type Block = 'certificates' | 'contacts' | keyof PolicySettings;
 export type PolicyBody = Omit<Policy, 'aud' | 'rev' | 'iat' | 'refreshBefore' | 'critical'>;
 export type Composition = {
   readonly group: { readonly id: string; readonly name: string };
@@ -42,10 +47,14 @@ const maxBodyBytes = maxDocumentBytes - 4096;
 const maxBlocked = 4096;
 const maxDepth = 64;
 
+const unlocked = { enforced: false };
+const unset = { enforced: false, value: null };
+
 export const emptySettings: Settings = {
   certificates: { enforced: false, entries: [] },
   contacts: { enforced: false, value: null },
   blocklist: [],
+  device: { connection: unlocked, reset: unlocked, dateTime: unlocked, logServer: unset, rdp: unset, broker: unset },
 };
 
 /** Groups from the root of the tree down to `id`. Empty for an unknown group; a cycle ends at `maxDepth`. */
@@ -67,7 +76,10 @@ export function familyOf(groups: ReadonlyMap<string, Group>, id: string): readon
 
 /** The first group above the last of `path` that locks a block, or null. */
 export const lockedBy = (path: readonly (Group & { readonly settings: Settings })[], block: Block): Group | null =>
-  path.slice(0, -1).find(({ settings }) => settings[block].enforced) ?? null;
+  path.slice(0, -1).find(({ settings }) => isEnforced(settings, block)) ?? null;
+
+export const isEnforced = (settings: Settings, block: Block): boolean =>
+  block === 'certificates' || block === 'contacts' ? settings[block].enforced : settings.device[block].enforced;
 
 /** `path` runs from the root to the group itself. */
 export function flatten(path: readonly Settings[]): Settings {
@@ -87,6 +99,23 @@ export function flatten(path: readonly Settings[]): Settings {
       value: (locked ?? nearest)?.contacts.value ?? null,
     },
     blocklist: [...new Set(path.flatMap(({ blocklist }) => blocklist))],
+    device: flattenDevice(path.map(({ device }) => device)),
+  };
+}
+
+function flattenDevice(path: readonly PolicySettings[]): PolicySettings {
+  const lock = (name: 'connection' | 'reset' | 'dateTime') => ({ enforced: path.some((one) => one[name].enforced) });
+  const setting = (name: ServerSetting) => {
+    const found = path.find((one) => one[name].enforced) ?? path.findLast((one) => one[name].value !== null);
+    return found?.[name] ?? unset;
+  };
+  return {
+    connection: lock('connection'),
+    reset: lock('reset'),
+    dateTime: lock('dateTime'),
+    logServer: setting('logServer'),
+    rdp: setting('rdp'),
+    broker: setting('broker'),
   };
 }
 
@@ -101,6 +130,7 @@ export const composePolicy = ({ group, settings, server, addresses }: Compositio
   },
   contacts: settings.contacts,
   blocklist: [...settings.blocklist],
+  settings: settings.device,
 });
 
 /**
@@ -121,6 +151,7 @@ export function checkPolicy(body: PolicyBody): readonly Fault[] {
   return [
     ...judgeEntries(body.certificates.entries).faults,
     ...judgePins(body.server),
+    ...judgeSettings(body.settings),
     ...(stranded ? [fault('would-strand')] : []),
   ];
 }

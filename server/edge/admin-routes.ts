@@ -7,9 +7,18 @@ import { setAdopting } from './backup.ts';
 import { answerCode } from './codes.ts';
 import type { Actor, Server } from './context.ts';
 import { invite } from './invitations.ts';
+import { setNaming } from './naming.ts';
 import { listAudit, showStatus } from './overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
-import { addCertificates, removeCertificate, setBlocked, setContacts, setLock, showPolicy } from './policies.ts';
+import {
+  addCertificates,
+  removeCertificate,
+  setBlocked,
+  setContacts,
+  setLock,
+  setSetting,
+  showPolicy,
+} from './policies.ts';
 import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 
 export type Call = {
@@ -33,7 +42,16 @@ const closed = { additionalProperties: false };
 const name = Type.String({ minLength: 1, maxLength: 120 });
 const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const purpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
-const block = Type.Union([Type.Literal('certificates'), Type.Literal('contacts')]);
+const block = Type.Union([
+  Type.Literal('certificates'),
+  Type.Literal('contacts'),
+  Type.Literal('connection'),
+  Type.Literal('reset'),
+  Type.Literal('dateTime'),
+]);
+const serverSetting = Type.Union([Type.Literal('logServer'), Type.Literal('rdp'), Type.Literal('broker')]);
+/** Part of a device name. */
+const field = Type.String({ pattern: '^[\\p{L}\\p{N}]{1,10}$' });
 const defaultAuditRows = 50;
 const maxAuditRows = 1000;
 
@@ -122,6 +140,23 @@ export const adminRoutes: readonly AdminRoute[] = [
     { method: 'PUT', url: '/groups/:group/policy/lock', action: 'edit-policies' },
     Type.Object({ block, enforced: Type.Boolean() }, closed),
     (server, body, call) => setLock(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/settings', action: 'edit-policies' },
+    Type.Object(
+      {
+        name: serverSetting,
+        value: Type.Union([Type.String({ minLength: 1, maxLength: 300 }), Type.Null()]),
+        enforced: Type.Boolean(),
+      },
+      closed,
+    ),
+    (server, body, call) => setSetting(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/naming', action: 'edit-groups' },
+    Type.Object({ fields: Type.Union([Type.Array(field, { minItems: 1, maxItems: 4 }), Type.Null()]) }, closed),
+    (server, { fields }, call) => setNaming(server, call.actor, of(call, 'group'), fields),
   ),
   reading('/server-certificates', async (server) => good(await listServerCertificates(server))),
   reading('/server-certificates/gate', (server) => readGate(server)),

@@ -195,6 +195,7 @@ async function makeGroupAgain(server: Server, trx: Database, policy: Policy): Pr
       kind: 'ordinary',
       certificates_enforced: policy.certificates.enforced ? 1 : 0,
       contacts_enforced: policy.contacts.enforced ? 1 : 0,
+      settings: policy.settings ? JSON.stringify(policy.settings) : null,
       contacts: policy.contacts.value ? JSON.stringify(policy.contacts.value) : null,
       created_at: now,
     })

@@ -9,6 +9,7 @@ import {
   checkPolicy,
   composePolicy,
   type Entry,
+  emptySettings,
   familyOf,
   flatten,
   type Group,
@@ -22,7 +23,7 @@ import { signDocument } from './sign.ts';
 import type { Database, Tables } from './tables.ts';
 
 type Draft = { readonly type: DocumentType; readonly aud: string; readonly topic: string; readonly body: object };
-export type GroupSettings = Group & { readonly settings: Settings };
+export type GroupSettings = Group & { readonly settings: Settings; readonly naming: readonly string[] | null };
 
 /** All groups with their own settings. */
 export async function readGroups(trx: Database): Promise<ReadonlyMap<string, GroupSettings>> {
@@ -30,12 +31,13 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
   const entries = await trx.selectFrom('policy_certificates').selectAll().orderBy('added_at').execute();
   const blocked = await trx.selectFrom('blocked_certificates').selectAll().orderBy('added_at').execute();
   return new Map(
-    groups.map(({ id, name, parent, certificates_enforced, contacts_enforced, contacts }) => [
+    groups.map(({ id, name, parent, certificates_enforced, contacts_enforced, contacts, settings, naming }) => [
       id,
       {
         id,
         name,
         parent,
+        naming: naming === null ? null : JSON.parse(naming),
         settings: {
           certificates: {
             enforced: certificates_enforced === 1,
@@ -43,6 +45,7 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
           },
           contacts: { enforced: contacts_enforced === 1, value: contacts === null ? null : JSON.parse(contacts) },
           blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
+          device: settings === null ? emptySettings.device : JSON.parse(settings),
         },
       },
     ]),

@@ -15,6 +15,7 @@ import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice } from './documents.ts';
 import { checkPassword, type HeldInvitation, maxName, readInvitation } from './invitations.ts';
+import { nameByRule } from './naming.ts';
 import { readPins } from './pins.ts';
 import { recordRefusal } from './refusals.ts';
 import { readRequest } from './request.ts';
@@ -173,6 +174,7 @@ async function addDevice(server: Server, trx: Database, arrival: Arrival): Promi
     .set({ bound_to: key, device_id: deviceId })
     .where('id', '=', invitation.id)
     .execute();
+  await nameByRule(server, trx, 'server', deviceId);
   await signDevice(server, trx, deviceId);
   const facts = { name, invitation: invitation.id, fingerprint: issued.fingerprint };
   await audit(server, trx, { actor: 'server', action: 'enrolled', subject: deviceId, facts });

@@ -47,6 +47,14 @@ const first: readonly string[] = [
   'create table outbox (topic text primary key, aud text, queued_at bigint not null)',
 ];
 
+/** What a group sets and locks on devices, how it names them, and the number of a device in such names. */
+const second: readonly string[] = [
+  'alter table groups add column settings text',
+  'alter table groups add column naming text',
+  'alter table devices add column number integer',
+  'create unique index devices_by_number on devices (number)',
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -62,6 +70,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('device_seq', 'bigint')
         .execute();
       await run(db, 'create unique index audit_by_device_event on audit (actor, device_seq)');
+    },
+  },
+  '0002-device-settings': {
+    up: async (db: Untyped) => {
+      for (const statement of second) await run(db, statement);
     },
   },
 };

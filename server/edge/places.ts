@@ -8,6 +8,7 @@ import { transact } from './database.ts';
 import { queue, readGroups, signDevice, signFamily, withdraw } from './documents.ts';
 import { rewriteKit } from './kit.ts';
 import { findDevice, findGroup } from './lookup.ts';
+import { nameByRule } from './naming.ts';
 import type { GroupKind } from './tables.ts';
 
 export type GroupView = {
@@ -18,6 +19,8 @@ export type GroupView = {
   /** From the root of the tree. */
   readonly path: string;
   readonly devices: number;
+  /** Fields of the names of its devices, where it has a rule of its own. */
+  readonly naming: readonly string[] | null;
 };
 export type DeviceRow = {
   readonly id: string;
@@ -55,7 +58,15 @@ export async function listGroups({ db }: Server): Promise<readonly GroupView[]> 
       const devices = counts.find((row) => row.group_id === id)?.count ?? 0;
       const own = groups.get(id);
       const names = path.map(({ name }) => name).join(' / ');
-      return { id, name: own?.name ?? id, parent: own?.parent ?? null, kind, path: names, devices };
+      return {
+        id,
+        name: own?.name ?? id,
+        parent: own?.parent ?? null,
+        kind,
+        path: names,
+        devices,
+        naming: own?.naming ?? null,
+      };
     })
     .sort((one, other) => one.path.localeCompare(other.path));
 }
@@ -163,6 +174,7 @@ export async function moveDevice(
       .set({ group_id: target.value.id, adopted_at: null })
       .where('id', '=', id)
       .execute();
+    await nameByRule(server, trx, actor, id);
     await signDevice(server, trx, id);
     await audit(server, trx, { actor, action: 'device-moved', subject: id, facts: { name, group: target.value.name } });
     return good({ id, group: target.value.id });

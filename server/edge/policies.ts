@@ -3,8 +3,16 @@ import { groupAudience } from '../../protocol/audience.ts';
 import { type Certificate, checkAcceptable, toBase64 } from '../../protocol/certificate.ts';
 import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
-import type { ClientPurpose, Contacts } from '../../protocol/schema.ts';
-import { type Block, flatten, lockedBy, pathTo, type Settings } from '../core/policy.ts';
+import type { ClientPurpose, Contacts, PolicySettings } from '../../protocol/schema.ts';
+import {
+  type Block,
+  emptySettings,
+  flatten,
+  lockedBy,
+  pathTo,
+  type ServerSetting,
+  type Settings,
+} from '../core/policy.ts';
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readDocument, readGroups, signFamily } from './documents.ts';
@@ -22,6 +30,9 @@ export type PolicyView = {
 export type Upload = { readonly purpose: ClientPurpose; readonly file: string; readonly content: Uint8Array };
 /** Every certificate of a refused file that is wrong, one fault each; the first stands for all. */
 export type UploadFault = { readonly ok: false; readonly fault: Fault; readonly faults: readonly Fault[] };
+
+/** Values are locked where they are set. */
+export type LockableBlock = Exclude<Block, ServerSetting>;
 
 const maxFileName = 255;
 
@@ -139,12 +150,14 @@ export const setLock = (
   server: Server,
   actor: Actor,
   group: string,
-  { block, enforced }: { readonly block: Block; readonly enforced: boolean },
+  { block, enforced }: { readonly block: LockableBlock; readonly enforced: boolean },
 ): Promise<Result<null>> =>
   editPolicy(server, group, block, async (trx, target) => {
-    const flag = enforced ? 1 : 0;
-    const change = block === 'certificates' ? { certificates_enforced: flag } : { contacts_enforced: flag };
-    await trx.updateTable('groups').set(change).where('id', '=', target.id).execute();
+    await trx
+      .updateTable('groups')
+      .set(lockOf(target, block, enforced))
+      .where('id', '=', target.id)
+      .execute();
     const facts = { group: target.name, block };
     await audit(server, trx, {
       actor,
@@ -154,6 +167,40 @@ export const setLock = (
     });
     return good(null);
   });
+
+/**
+ * A server that devices of the group use: locked, or where the person sets none. Null takes the group's own value away.
+ * Faults: `bad-argument`, `not-found`, `not-allowed`.
+ */
+export const setSetting = (
+  server: Server,
+  actor: Actor,
+  group: string,
+  {
+    name,
+    value,
+    enforced,
+  }: { readonly name: ServerSetting; readonly value: string | null; readonly enforced: boolean },
+): Promise<Result<null>> =>
+  editPolicy(server, group, name, async (trx, target) => {
+    if (value === null && enforced) return bad('bad-argument', { what: 'enforced' });
+    const set = { [name]: { enforced, value: value === null ? null : value.trim() } };
+    const settings = JSON.stringify({ ...deviceSettings(target), ...set });
+    await trx.updateTable('groups').set({ settings }).where('id', '=', target.id).execute();
+    const facts = { group: target.name, setting: name, value: value ?? '', enforced: enforced ? 'yes' : 'no' };
+    await audit(server, trx, { actor, action: 'setting-set', subject: target.id, facts });
+    return good(null);
+  });
+
+function lockOf(target: Tables['groups'], block: LockableBlock, enforced: boolean): Partial<Tables['groups']> {
+  const flag = enforced ? 1 : 0;
+  if (block === 'certificates') return { certificates_enforced: flag };
+  if (block === 'contacts') return { contacts_enforced: flag };
+  return { settings: JSON.stringify({ ...deviceSettings(target), [block]: { enforced } }) };
+}
+
+const deviceSettings = ({ settings }: Tables['groups']): PolicySettings =>
+  settings === null ? emptySettings.device : JSON.parse(settings);
 
 /**
  * One change of one block, judged and signed in its transaction. Groups of the server itself take contacts and blocked
@@ -169,7 +216,7 @@ function editPolicy<T>(
     const target = await findGroup(trx, group);
     if (!target.ok) return target;
     const { id, name, kind } = target.value;
-    if (block === 'certificates' && kind !== 'ordinary') return bad('not-allowed', { what: name });
+    if (block !== null && block !== 'contacts' && kind !== 'ordinary') return bad('not-allowed', { what: name });
     const groups = await readGroups(trx);
     const path = pathTo(groups, id).flatMap((each) => groups.get(each.id) ?? []);
     const lock = block === null ? null : lockedBy(path, block);

@@ -29,6 +29,10 @@ export type Tables = {
     contacts_enforced: number;
     /** JSON or null. */
     contacts: string | null;
+    /** `PolicySettings` as JSON; null where none was ever set. */
+    settings: string | null;
+    /** JSON array of the fields of device names, or null for no rule. */
+    naming: string | null;
     created_at: number;
   };
   policy_certificates: {
@@ -46,6 +50,8 @@ export type Tables = {
     hardware_id: string;
     group_id: string;
     secret_generation: number;
+    /** The number in names made by a rule; given once, never to another. */
+    number: number | null;
     locator: string;
     presence: 'online' | 'offline';
     last_seen: number | null;

@@ -128,6 +128,39 @@ table(
   },
 );
 
+const device = (change: Partial<Settings['device']>): Settings => ({
+  ...emptySettings,
+  device: { ...emptySettings.device, ...change },
+});
+const rdp = (value: string | null, enforced = false): Settings => device({ rdp: { enforced, value } });
+
+table(
+  'device settings flatten from the root down',
+  [
+    { name: 'none', path: [device({}), device({})], value: null, enforced: false },
+    { name: 'inherited', path: [rdp('root'), device({})], value: 'root', enforced: false },
+    { name: 'nearest wins', path: [rdp('root'), rdp('own')], value: 'own', enforced: false },
+    { name: 'a lock wins over everything below', path: [rdp('root', true), rdp('own')], value: 'root', enforced: true },
+    {
+      name: 'the topmost of two locks wins',
+      path: [rdp('root', true), rdp('own', true)],
+      value: 'root',
+      enforced: true,
+    },
+    { name: 'own lock', path: [rdp('root'), rdp('own', true)], value: 'own', enforced: true },
+    { name: 'no group', path: [], value: null, enforced: false },
+  ],
+  ({ path, value, enforced }) => {
+    assert.equal(flatten(path).device.rdp, { enforced, value });
+    assert.equal(flatten(path).device.broker, { enforced: false, value: null });
+  },
+);
+
+test('what any group on the path locks is locked', () => {
+  const flat = flatten([device({ reset: { enforced: true } }), device({ dateTime: { enforced: true } })]).device;
+  assert.equal([flat.reset.enforced, flat.dateTime.enforced, flat.connection.enforced], [true, true, false]);
+});
+
 test('the blocklist is the union, each once', () => {
   const path = [
     ['a', 'b'],
@@ -219,6 +252,11 @@ const refusals: readonly {
     name: 'the same twice',
     policy: withEntries([entry(der('authority')), entry(der('authority'))]),
     faults: ['certificate-twice'],
+  },
+  {
+    name: 'a server that cannot be asked',
+    policy: body({ device: rdp('a b').device }),
+    faults: ['bad-argument'],
   },
   { name: 'a weak key', policy: withEntries([entry(weak.der)]), faults: ['certificate-weak-key'] },
   {

@@ -69,6 +69,17 @@ test('an administrator’s day', async () => {
   assert.is((await ask('policy', 'lock', 'Office', 'certificates')).code, 0);
   assert.is((await ask('policy', 'add-certificate', 'Floor 1', authority, '--purpose', 'log')).code, 1);
   assert.is((await ask('policy', 'unlock', 'Office', 'certificates')).code, 0);
+  assert.is((await ask('policy', 'set', 'Office', 'rdp', 'farm.example', '--enforced')).code, 0);
+  assert.is((await ask('policy', 'set', 'Floor 1', 'rdp', 'own.example')).code, 1);
+  assert.is((await ask('policy', 'set', 'Office', 'logServer', 'log.example:6514')).code, 0);
+  assert.is((await ask('policy', 'set', 'Office', 'logServer', '--clear')).code, 0);
+  assert.is((await ask('policy', 'lock', 'Office', 'reset')).code, 0);
+  const locked = (await ask('policy', 'show', 'Floor 1')).out;
+  assert.match(locked, /^Locked +reset, rdp$/m);
+  assert.match(locked, /^rdp +farm\.example$/m);
+  assert.match(locked, /^logServer +none$/m);
+  assert.is((await ask('group', 'naming', 'Floor 1', '--fields', 'Moscow,Desk')).code, 0);
+  assert.match((await ask('groups')).out, /^Office \/ Floor 1 +0 +Moscow-Desk /m);
   const spelled = sha256.toUpperCase().replace(/(..)(?=.)/g, '$1:');
   assert.is((await ask('policy', 'remove-certificate', 'Office', spelled)).code, 0);
   assert.is((await ask('certificate', 'schedule', '--after-days', '3')).code, 0);
@@ -155,6 +166,28 @@ const bad: readonly Bad[] = [
   { name: 'a missing option', words: ['device', 'move', 'x'], code: 2, says: /--group is missing/ },
   { name: 'a word too many', words: ['group', 'add', 'a', 'b'], code: 2, says: /one word too many: “b”/ },
   { name: 'an unknown purpose', words: add('Office', authority, 'ksc'), code: 2, says: /rdp, broker, log/ },
+  {
+    name: 'an unknown setting',
+    words: ['policy', 'set', 'Office', 'frob', 'x'],
+    code: 2,
+    says: /logServer, rdp, broker/,
+  },
+  { name: 'a setting without a value', words: ['policy', 'set', 'Office', 'rdp'], code: 2, says: /--clear alone/ },
+  {
+    name: 'a value and --clear',
+    words: ['policy', 'set', 'Office', 'rdp', 'x', '--clear'],
+    code: 2,
+    says: /--clear alone/,
+  },
+  { name: 'an unknown lock', words: ['policy', 'lock', 'Office', 'rdp'], code: 2, says: /dateTime/ },
+  { name: 'a rule of no fields', words: ['group', 'naming', 'Office'], code: 2, says: /--fields A,B/ },
+  {
+    name: 'a field of eleven letters',
+    words: ['group', 'naming', 'Office', '--fields', 'Saint,Petersburgs'],
+    code: 1,
+    says: /fields/,
+    fault: 'bad-shape',
+  },
   { name: 'a number that is none', words: ['audit', '--limit', 'many'], code: 2, says: /whole number/ },
   { name: 'a date that is none', words: ['certificate', 'schedule', '--at', 'tomorrow'], code: 2, says: /RFC 3339/ },
   {
