@@ -121,8 +121,10 @@ export function onBundle(state: State, event: Of<'bundle-fetched'>): Step {
     hardware: state.hardware,
   };
   const pins = fromBundle(bundle.pins, clockOf(state, event.now).now);
+  // In a group from the first moment on, nothing a person accepted before counts (T6).
+  const local = state.durable.local.filter(({ source }) => !bundle.managed || source !== 'manual');
   return commit(withFault(state, 'answer', null), {
-    durable: { ...state.durable, registration: registered, pins },
+    durable: { ...state.durable, registration: registered, pins, local },
     audit: [{ event: 'registered', facts: { device: bundle.deviceId, server: bundle.serverId } }],
     next: 'call',
   });

@@ -47,6 +47,7 @@ export function forget(state: State, now: Now): Step {
       newer: [],
       faults: { ...(disk && { disk }), ...(counters && { counters }), ...(exported && { export: exported }) },
       events: { ...state.events, sent: [], reading: null },
+      trust: { ...state.trust, shown: [] },
     },
     effects: open ? [{ do: 'disconnect', connection: link.connection }] : [],
   };
