@@ -17,6 +17,8 @@ losetup util-linux
 faketime faketime
 strace strace
 man man-db
+mkfs.vfat dosfstools
+mcopy mtools
 rsyslogd rsyslog
 END
 ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1 || missing="$missing rsyslog-gnutls"
