@@ -18,7 +18,7 @@ addon := build/native/thintrust.node
 node20 := test/node20/node_modules/.package-lock.json
 sources := $(shell find agent protocol ui server native words -name '*.ts' 2>/dev/null)
 checked := $(sources) $(shell find scripts test bench types -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
-programs := thintrustd thintrust thintrust-ui thintrust-server
+programs := thintrustd thintrust thintrust-ui thintrust-session thintrust-server
 
 .PHONY: help
 help: ## this list
@@ -90,7 +90,7 @@ $(node20): test/node20/package-lock.json
 	@$(npm_ci) --prefix test/node20
 	@touch $@
 
-$(validators): protocol/schema.ts protocol/local.ts protocol/shapes.ts protocol/limits.ts scripts/compile-schemas.ts $(packages)
+$(validators): protocol/schema.ts protocol/local.ts protocol/session.ts protocol/shapes.ts protocol/limits.ts scripts/compile-schemas.ts $(packages)
 	@echo 'schemas …'
 	@node scripts/compile-schemas.ts
 

@@ -18,6 +18,7 @@ import { openExport } from './edge/export.ts';
 import { realFiles } from './edge/files.ts';
 import { openForwarder } from './edge/forward.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
+import type { Launcher, LauncherOrder } from './edge/launcher.ts';
 import { lockDirectory } from './edge/lock.ts';
 import { appendAudit, openLogs, teeJournal } from './edge/logs.ts';
 import { openMedia } from './edge/media.ts';
@@ -92,10 +93,11 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   const mqtt = openMqtt(tell);
   const forwarder = openForwarder(logs, tell);
   const notify = announcing(openNotify(env, process.pid, datagramOf()), env, runtime);
+  const secrets = openSecrets();
   const control = await openControl({
     sockets: socketsOf(runtime, env),
     emit: tell,
-    secrets: openSecrets(),
+    secrets,
     log: logs.event.page,
     media: openMedia(runtime),
   });
@@ -111,6 +113,15 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
     journal,
     judging: { at: (): Instant => instant(Math.max(clock.best(), built)) },
     setClock: clock.set,
+    launch: lateLauncher({
+      folders: (env['THINTRUST_CLIENTS'] ?? '/etc/thintrust/clients:/usr/share/thintrust/clients').split(':'),
+      sessionFile: env['THINTRUST_SESSION'] ?? '/etc/thintrust/session.json',
+      runtime,
+      take: secrets.take,
+      nonce: systemRandom.nonce,
+      emit: tell,
+      journal,
+    }),
     emit: tell,
   });
   const loop = run({ initial, step, perform, stamp });
@@ -143,6 +154,15 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   await logs.sync();
   notify.close();
   return code;
+}
+
+/** Loaded by the first launch: most of the time a daemon has none. */
+function lateLauncher(order: LauncherOrder): Launcher {
+  let opened: Promise<Launcher> | null = null;
+  return async (launch) => {
+    opened ??= import('./edge/launcher.ts').then(({ openLauncher }) => openLauncher(order));
+    await (await opened)(launch);
+  };
 }
 
 function readArguments(

@@ -72,6 +72,7 @@ export const faultKinds = {
   'session-busy': 'unavailable',
   'client-missing': 'unavailable',
   'client-failed': 'unavailable',
+  'client-sign-in': 'rejected',
   'client-refused-certificate': 'rejected',
   // link
   'server-unreachable': 'unavailable',

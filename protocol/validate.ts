@@ -3,6 +3,7 @@ import { validators } from '../build/validators.js';
 import { bad, good, type Result } from './fault.ts';
 import type * as local from './local.ts';
 import type * as schema from './schema.ts';
+import type * as session from './session.ts';
 
 type Shapes = {
   policy: schema.Policy;
@@ -35,6 +36,10 @@ type Shapes = {
   logPage: local.LogPage;
   status: local.Status;
   decideLine: local.DecideLine;
+  clientFile: session.ClientFile;
+  sessionFile: session.SessionFile;
+  sessionOrder: session.SessionOrder;
+  sessionReport: session.SessionReport;
   agentState: local.AgentState;
   agentCounters: local.AgentCounters;
 };

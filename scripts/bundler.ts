@@ -18,6 +18,7 @@ export type Program = {
 export const programs: readonly Program[] = [
   { entry: 'agent/main.ts', out: 'thintrustd', target: 'node20' },
   { entry: 'agent/cli/main.ts', out: 'thintrust', target: 'node20' },
+  { entry: 'agent/session.ts', out: 'thintrust-session', target: 'node20' },
   { entry: 'ui/main.ts', out: 'thintrust-ui', target: 'node20' },
   { entry: 'server/main.ts', out: 'thintrust-server', target: 'node24' },
 ];

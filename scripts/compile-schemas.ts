@@ -1,5 +1,5 @@
 /**
- * Compiles `protocol/schema.ts` and `protocol/local.ts` into `build/validators.js` ahead of time: plain functions, no `new Function`, no ajv and
+ * Compiles `protocol/schema.ts`, `protocol/local.ts` and `protocol/session.ts` into `build/validators.js` ahead of time: plain functions, no `new Function`, no ajv and
  * no TypeBox at run time. What ajv's standalone code requires is bundled in.
  *
  * A sub-schema that occurs more than once becomes a function of its own, called by reference: inlined everywhere, the
@@ -11,13 +11,14 @@ import standalone from 'ajv/dist/standalone/index.js';
 import { buildSync } from 'esbuild';
 import * as local from '../protocol/local.ts';
 import * as wire from '../protocol/schema.ts';
+import * as session from '../protocol/session.ts';
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /** A shorter check (`{"type":"null"}`) is not worth a call. */
 const minSharedLength = 30;
 
-const schemas = { ...wire, ...local };
+const schemas = { ...wire, ...local, ...session };
 const names = Object.keys(schemas);
 const ajv = new Ajv({
   code: { source: true, esm: true, lines: false },

@@ -20,6 +20,7 @@ man man-db
 mkfs.vfat dosfstools
 mcopy mtools
 rsyslogd rsyslog
+systemd-analyze systemd
 END
 ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1 || missing="$missing rsyslog-gnutls"
 ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 || missing="$missing rsyslog-openssl"

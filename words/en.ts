@@ -83,6 +83,7 @@ export const en = {
     'session-busy': 'A remote desktop[ ({server})] is open. Close it before you open another one.',
     'client-missing': 'The program for the remote desktop[ ({what})] is not installed. Call the administrator.',
     'client-failed': 'The remote desktop ended with an error[: {reason}][ ({status})].',
+    'client-sign-in': 'The server[ {address}] did not accept the user name or the password.',
     'client-refused-certificate':
       'The server showed the program another certificate than the one that was checked. The connection was not made.',
 

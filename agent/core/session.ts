@@ -101,7 +101,7 @@ function launch(state: State, session: Session, preflight: Explained, now: Now):
     ({ certificate: { notBefore, notAfter, fingerprint } }) =>
       notBefore <= at && at <= notAfter && !blocked.includes(fingerprint),
   );
-  const exact = inDate.filter((entry) => entry.exact).map(({ certificate }) => certificate.fingerprint as string);
+  const exact = inDate.filter((entry) => entry.exact).map(({ certificate }) => certificate);
   const leaf = preflight.chain[0]?.fingerprint;
   const started: Session = { ...session, at: 'starting', answers: session.answers && preflight };
   const effect: Effect = {
@@ -111,7 +111,10 @@ function launch(state: State, session: Session, preflight: Explained, now: Now):
     purpose,
     place,
     user,
-    fingerprints: [...new Set([...(leaf === undefined ? [] : [leaf]), ...exact])],
+    fingerprints: [
+      ...new Set([...(leaf === undefined ? [] : [leaf]), ...exact.map(({ fingerprint }) => fingerprint as string)]),
+    ],
+    exact: exact.map(({ der }) => der),
     anchors: inDate.filter((entry) => !entry.exact).map(({ certificate }) => certificate.der),
   };
   return { state: withSession(state, started), effects: [effect] };

@@ -226,7 +226,8 @@ export type Effect =
       readonly place: Place;
       readonly user: string;
       readonly fingerprints: readonly string[];
-      /** DER. */
+      /** DER: the exact certificates of the store among them, and the authorities. */
+      readonly exact: readonly Uint8Array[];
       readonly anchors: readonly Uint8Array[];
     }
   /** Sends what waits in both logs to this server, and all that comes, once it is trusted; ends any forwarding before. */

@@ -1,6 +1,8 @@
 /**
  * What consumers read: `<runtime>/trust/<purpose>/`, a PEM file for each certificate, named by its fingerprint, and all of
- * them in `bundle.pem`; empty where nothing is trusted. All purposes always exist.
+ * them in `bundle.pem`; empty where nothing is trusted. Links named by the hash of the subject make it a directory for
+ * OpenSSL (`-CApath`), and so for syslog-ng (`ca-dir`); `log` has configuration fragments beside them. All purposes always
+ * exist.
  *
  * `<purpose>` is a link to a hidden directory beside it, named by its content: an export is the old or the new one as a
  * whole, also for a reader that has the old directory open until the export after, and one that changes nothing touches
@@ -10,13 +12,16 @@ import { join } from 'node:path';
 import { fromBase64, toPem } from '../../protocol/certificate.ts';
 import { good, type Result } from '../../protocol/fault.ts';
 import type { Purpose } from '../../protocol/schema.ts';
+import { subjectHash } from '../../protocol/subject-hash.ts';
 import type { Exported } from '../core/shape.ts';
 import { diskFault, errnoOf, type Files } from './files.ts';
+import { logFragments } from './log-fragments.ts';
 import { digestOf } from './manifest.ts';
 import { quietly } from './whole-file.ts';
 
 export type ExportTrust = (certificates: readonly Exported[]) => Promise<Result<null>>;
-type Content = ReadonlyMap<string, Uint8Array>;
+/** By name: the bytes of a file, or where a link points. */
+type Content = ReadonlyMap<string, Uint8Array | string>;
 
 const purposes: readonly Purpose[] = ['ksc', 'rdp', 'broker', 'log'];
 /** Public certificates: everybody may read them. */
@@ -28,7 +33,8 @@ export function openExport(runtime: string, files: Files): ExportTrust {
   return async (certificates) => {
     try {
       await makeFolder(files, root);
-      for (const purpose of purposes) await exportPurpose(root, purpose, contentFor(purpose, certificates), files);
+      for (const purpose of purposes)
+        await exportPurpose(root, purpose, contentFor(root, purpose, certificates), files);
       return good(null);
     } catch (error) {
       return { ok: false, fault: diskFault(error, 'export') };
@@ -36,19 +42,38 @@ export function openExport(runtime: string, files: Files): ExportTrust {
   };
 }
 
-function contentFor(purpose: Purpose, certificates: readonly Exported[]): Content {
+function contentFor(root: string, purpose: Purpose, certificates: readonly Exported[]): Content {
   const chosen = new Map(
     certificates
       .filter((one) => one.purpose === purpose)
-      .map(({ der, fingerprint }) => [`${fingerprint}.pem`, toPem(fromBase64(der))] as const)
+      .map(({ der, fingerprint }) => [`${fingerprint}.pem`, fromBase64(der)] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
-  const bundle = [...chosen.values()].join('');
-  return new Map([...chosen, ['bundle.pem', bundle] as const].map(([name, text]) => [name, Buffer.from(text, 'utf8')]));
+  const texts = new Map([...chosen].map(([name, der]) => [name, toPem(der)]));
+  const plain = new Map<string, string>([...texts, ['bundle.pem', [...texts.values()].join('')]]);
+  if (purpose === 'log') for (const [name, text] of logFragments(join(root, purpose))) plain.set(name, text);
+  return new Map<string, Uint8Array | string>([
+    ...[...plain].map(([name, text]) => [name, Buffer.from(text, 'utf8')] as const),
+    ...hashLinks(chosen),
+  ]);
+}
+
+/** `<hash>.<n>`, as `openssl rehash` numbers those of one subject: in the order of the file names. */
+function hashLinks(chosen: ReadonlyMap<string, Uint8Array>): readonly (readonly [string, string])[] {
+  const counts = new Map<string, number>();
+  const links: (readonly [string, string])[] = [];
+  for (const [name, der] of chosen) {
+    const hash = subjectHash(der);
+    if (hash === null) continue;
+    const count = counts.get(hash) ?? 0;
+    counts.set(hash, count + 1);
+    links.push([`${hash}.${count}`, name]);
+  }
+  return links;
 }
 
 async function exportPurpose(root: string, purpose: Purpose, content: Content, files: Files): Promise<void> {
-  const digest = digestOf([...content].map(([name, bytes]) => `${name} ${digestOf(bytes)}\n`).join(''));
+  const digest = digestOf([...content].map(([name, each]) => `${name} ${digestOf(each)}\n`).join(''));
   const folder = `.${purpose}-${digest.slice(0, 32)}`;
   const link = join(root, purpose);
   if (!(await isWhole(files, join(root, folder), content))) await build(files, join(root, folder), content);
@@ -67,14 +92,9 @@ async function build(files: Files, folder: string, content: Content): Promise<vo
   try {
     await files.removeDirectory(folder);
     await files.makeDirectory(folder, folderMode);
-    for (const [name, bytes] of content) {
-      const file = await files.open(join(folder, name), 'create', exportMode);
-      try {
-        await file.write(bytes);
-      } finally {
-        await file.close();
-      }
-    }
+    for (const [name, each] of content)
+      if (typeof each === 'string') await files.link(each, join(folder, name));
+      else await writeFile(files, join(folder, name), each);
     if (!(await isWhole(files, folder, content)))
       throw Object.assign(new Error('what was exported reads back differently'), { code: 'EIO' });
   } catch (error) {
@@ -83,15 +103,31 @@ async function build(files: Files, folder: string, content: Content): Promise<vo
   }
 }
 
+async function writeFile(files: Files, path: string, bytes: Uint8Array): Promise<void> {
+  const file = await files.open(path, 'create', exportMode);
+  try {
+    await file.write(bytes);
+  } finally {
+    await file.close();
+  }
+}
+
 /** Exactly these files with exactly this content. */
 async function isWhole(files: Files, folder: string, content: Content): Promise<boolean> {
   try {
     if ((await files.list(folder)).length !== content.size) return false;
-    for (const [name, bytes] of content)
-      if (!Buffer.from(await files.read(join(folder, name))).equals(bytes)) return false;
+    for (const [name, each] of content) {
+      const path = join(folder, name);
+      const same =
+        typeof each === 'string'
+          ? (await files.readLink(path)) === each
+          : Buffer.from(await files.read(path)).equals(each);
+      if (!same) return false;
+    }
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'EINVAL') return false;
     throw error;
   }
 }

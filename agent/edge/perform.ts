@@ -12,6 +12,7 @@ import type { Disk } from './disk.ts';
 import type { ExportTrust } from './export.ts';
 import type { Forwarder } from './forward.ts';
 import type { Journal } from './journal.ts';
+import type { Launcher } from './launcher.ts';
 import type { Mqtt } from './mqtt.ts';
 import type { Notify } from './notify.ts';
 import type { Judging } from './registration.ts';
@@ -34,6 +35,7 @@ export type Edges = {
   readonly journal: Journal;
   readonly judging: Judging;
   readonly setClock: Clock['set'];
+  readonly launch: Launcher;
   readonly emit: (happening: Happening) => void;
 };
 export type Perform = (effect: Effect) => Promise<readonly Happening[]>;
@@ -113,6 +115,9 @@ export function openPerform(edges: Edges): Perform {
       case 'probe':
         void probeBy(effect).then(emit);
         return nothing;
+      case 'launch':
+        void edges.launch(effect);
+        return nothing;
       case 'forward': {
         const credentials = effect.identity ? await credentialsOf(effect.identity, storage) : good(null);
         const { connection } = effect;
@@ -122,8 +127,6 @@ export function openPerform(edges: Edges): Perform {
       }
       case 'stop-forwarding':
         edges.forwarder.stop();
-        return nothing;
-      case 'launch':
         return nothing;
       case 'set-clock':
         void edges.setClock(effect.at).then((why) => {

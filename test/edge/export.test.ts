@@ -1,5 +1,5 @@
 /** Exported trust: what consumers find, and that they find the old or the new one as a whole. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -7,6 +7,7 @@ import {
   opendirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -14,14 +15,18 @@ import { join } from 'node:path';
 import type { Exported } from '../../agent/core/shape.ts';
 import { openExport } from '../../agent/edge/export.ts';
 import { realFiles } from '../../agent/edge/files.ts';
-import { fingerprintOf } from '../../protocol/certificate.ts';
+import { fingerprintOf, toPem } from '../../protocol/certificate.ts';
 import { readCertificateFile } from '../../protocol/certificate-file.ts';
+import { derChildren, readDer, writeDer } from '../../protocol/der.ts';
 import { fault } from '../../protocol/fault.ts';
 import { fakeDisk } from '../fakes/disk.ts';
+import { issue } from '../fakes/issue.ts';
 import { assert, needs, table, test } from '../harness.ts';
 import { inDirectory } from './state-directory.ts';
 
-needs(['openssl']);
+needs(['openssl', 'rsyslogd']);
+
+const base = Buffer.from(issue({ cn: 'base' }).der);
 
 const purposes = ['ksc', 'rdp', 'broker', 'log'] as const;
 
@@ -29,7 +34,8 @@ test('all purposes exist, empty where nothing is trusted', async () => {
   await inDirectory(async (at) => {
     assert.equal(await openExport(at, realFiles)([]), { ok: true, value: null });
     for (const purpose of purposes) {
-      assert.equal(readdirSync(join(at, 'trust', purpose)), ['bundle.pem']);
+      const fragments = purpose === 'log' ? ['rsyslog.conf', 'syslog-ng.conf'] : [];
+      assert.equal(readdirSync(join(at, 'trust', purpose)).sort(), ['bundle.pem', ...fragments]);
       assert.is(statSync(join(at, 'trust', purpose, 'bundle.pem')).size, 0);
     }
   });
@@ -42,7 +48,7 @@ test('openssl reads every certificate and the bundle', async () => {
     assert.ok((await openExport(at, realFiles)([...exported, entry('log', made[0])])).ok);
     const folder = join(at, 'trust', 'rdp');
     const names = [...exported.map(({ fingerprint }) => `${fingerprint}.pem`), 'bundle.pem'].sort();
-    assert.equal(readdirSync(folder).sort(), names);
+    assert.equal(withoutLinks(folder), names);
     for (const { fingerprint } of exported) {
       const said = openssl('x509', '-in', join(folder, `${fingerprint}.pem`), '-noout', '-fingerprint', '-sha256');
       assert.is(said.trim().split('=')[1]?.replaceAll(':', '').toLowerCase(), fingerprint);
@@ -53,8 +59,66 @@ test('openssl reads every certificate and the bundle', async () => {
     assert.is(listed.match(/subject=/g)?.length, 2);
     const read = readCertificateFile(readFileSync(join(folder, 'bundle.pem')));
     assert.is(read.ok && read.value.length, 2);
-    assert.equal(readdirSync(join(at, 'trust', 'log')).length, 2);
+    assert.equal(withoutLinks(join(at, 'trust', 'log')).length, 4);
     assert.equal(readdirSync(join(at, 'trust', 'ksc')).length, 1);
+  });
+});
+
+const count = 500;
+test(`openssl rehash makes the same links, over ${count} certificates of all kinds of subjects`, async () => {
+  await inDirectory(async (at) => {
+    const folder = join(at, 'trust', 'rdp');
+    assert.ok((await openExport(at, realFiles)(foreignSubjects.map((der) => entry('rdp', der)))).ok);
+    const ours = linksIn(folder);
+    assert.is(Object.keys(ours).length, count);
+    const plain = join(at, 'plain');
+    mkdirSync(plain);
+    for (const name of withoutLinks(folder).filter((each) => each !== 'bundle.pem'))
+      writeFileSync(join(plain, name), readFileSync(join(folder, name)));
+    execFileSync('openssl', ['rehash', plain], { stdio: 'pipe' });
+    assert.equal(ours, linksIn(plain));
+  });
+});
+
+test('openssl verify finds a root by its subject, also the second of one name, and none that is not exported', async () => {
+  await inDirectory(async (at) => {
+    const roots = [issue({ cn: 'Root', ca: true }), issue({ cn: 'root ', ca: true }), issue({ cn: 'Other', ca: true })];
+    const leaves = roots.map((by, number) => issue({ cn: `leaf ${number}`, by }));
+    await openExport(at, realFiles)(roots.slice(0, 2).map(({ der }) => entry('broker', der)));
+    const said = leaves.map(({ der }, number) => {
+      writeFileSync(join(at, `${number}.pem`), toPem(der));
+      const args = [
+        'verify',
+        '-no-CAfile',
+        '-no-CAstore',
+        '-CApath',
+        join(at, 'trust', 'broker'),
+        join(at, `${number}.pem`),
+      ];
+      return spawnSync('openssl', args, { encoding: 'utf8' }).status;
+    });
+    assert.equal(said, [0, 0, 2]);
+  });
+});
+
+test('rsyslog takes its fragment as it is', async () => {
+  await inDirectory(async (at) => {
+    await openExport(at, realFiles)([entry('log', issue({ cn: 'log.test' }).der)]);
+    const config = join(at, 'rsyslog.conf');
+    const action =
+      'action(type="omfwd" protocol="tcp" target="log.test" port="6514" StreamDriver="gtls" StreamDriverMode="1"';
+    writeFileSync(
+      config,
+      `include(file="${join(at, 'trust', 'log', 'rsyslog.conf')}")\n${action} StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="log.test" TCP_Framing="octet-counted")\n`,
+    );
+    const { status, stderr } = spawnSync('rsyslogd', ['-N1', '-f', config], { encoding: 'utf8' });
+    assert.is(status, 0, stderr);
+    assert.not.match(stderr, /error|warning/);
+    const fragment = readFileSync(join(at, 'trust', 'log', 'rsyslog.conf'), 'utf8');
+    const named = /DefaultNetstreamDriverCAFile="(.*)"/.exec(fragment)?.[1] ?? '';
+    assert.equal(readFileSync(named), readFileSync(join(at, 'trust', 'log', 'bundle.pem')));
+    writeFileSync(config, `include(file="${join(at, 'trust', 'log', 'rsyslog.conf')}")\nglobal(nonsense="1")\n`);
+    assert.is.not(spawnSync('rsyslogd', ['-N1', '-f', config]).status, 0);
   });
 });
 
@@ -158,6 +222,61 @@ function certificate(at: string, name: string): Buffer {
   });
   return execFileSync('openssl', ['x509', '-in', pem, '-outform', 'DER']);
 }
+
+/** Subjects of every string type and shape, each several times: in another case, with other blanks. */
+const foreignSubjects = Array.from({ length: count }, (_, number) => withSubject(subjectOf(number), number));
+
+function subjectOf(number: number): Buffer {
+  const word =
+    ['Example', 'EXAMPLE  root', ' example\tROOT ', 'Корень Сети', 'Ünïcode', '', 'a'.repeat(300)][number % 7] ?? '';
+  const latin = Buffer.from(word, 'latin1');
+  const values = [
+    writeDer(0x0c, Buffer.from(word, 'utf8')),
+    writeDer(0x13, Buffer.from(word.replace(/[^ -~]/g, '-'), 'latin1')),
+    writeDer(0x14, latin),
+    writeDer(0x16, Buffer.from(word.replace(/[^ -~]/g, '-'), 'latin1')),
+    writeDer(
+      0x1c,
+      Buffer.concat([...word].map((letter) => Buffer.of(0, 0, letter.charCodeAt(0) >> 8, letter.charCodeAt(0) & 0xff))),
+    ),
+    writeDer(0x1e, Buffer.from(word, 'utf16le').swap16()),
+    // No text for OpenSSL's canonical form: NumericString stays as it is.
+    writeDer(0x12, Buffer.from('12 34')),
+  ];
+  const attribute = (last: number, value: Buffer): Buffer =>
+    writeDer(0x30, writeDer(0x06, Buffer.of(0x55, 0x04, last)), value);
+  const value = values[number % values.length] ?? Buffer.of();
+  const common = writeDer(0x31, attribute(3, value));
+  const unit = writeDer(
+    0x31,
+    ...[attribute(11, value), attribute(10, writeDer(0x0c, Buffer.from('Zoo')))].sort(Buffer.compare),
+  );
+  if (number % 5 === 4) return writeDer(0x30, unit, common);
+  return number % 50 === 3 ? writeDer(0x30) : writeDer(0x30, common);
+}
+
+/** A certificate with another subject and serial number; its signature no longer holds, and nobody looks at it here. */
+function withSubject(subject: Buffer, number: number): Buffer {
+  const [toBeSigned, ...signature] = derChildren(readDer(base)?.value ?? base);
+  const [version, , algorithm, issuer, validity, , ...rest] = derChildren(toBeSigned?.value ?? base).map(
+    ({ whole }) => whole,
+  );
+  const serial = writeDer(0x02, Buffer.of(1, number >> 8, number & 0xff));
+  const parts = [version, serial, algorithm, issuer, validity, subject, ...rest].filter((part) => part !== undefined);
+  return writeDer(0x30, writeDer(0x30, ...parts), ...signature.map(({ whole }) => whole));
+}
+
+const withoutLinks = (folder: string): readonly string[] =>
+  readdirSync(folder)
+    .filter((name) => !lstatSync(join(folder, name)).isSymbolicLink())
+    .sort();
+const linksIn = (folder: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    readdirSync(folder)
+      .filter((name) => lstatSync(join(folder, name)).isSymbolicLink())
+      .sort()
+      .map((name) => [name, readlinkSync(join(folder, name))]),
+  );
 
 const openssl = (...arguments_: readonly string[]): string => execFileSync('openssl', arguments_, { encoding: 'utf8' });
 

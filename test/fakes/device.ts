@@ -208,6 +208,7 @@ function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: 
     },
     judging: { at: () => noon },
     setClock: async () => null,
+    launch: async () => {},
     emit,
   });
 }

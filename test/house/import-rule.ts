@@ -17,6 +17,7 @@ const zones: Readonly<Record<string, readonly string[] | typeof anywhere>> = {
   'agent/cli/': ['agent/', 'agent/core/', 'agent/edge/', 'protocol/'],
   'agent/': ['agent/core/', 'protocol/'],
   'agent/main.ts': ['agent/', 'agent/core/', 'agent/edge/', 'protocol/', 'native/'],
+  'agent/session.ts': ['agent/edge/', 'protocol/'],
   'ui/': ['protocol/'],
   'server/core/': ['protocol/'],
   'server/edge/': ['server/core/', 'protocol/', 'native/'],
@@ -28,7 +29,7 @@ const zones: Readonly<Record<string, readonly string[] | typeof anywhere>> = {
   'bench/': anywhere,
   'test/': anywhere,
 };
-const schemas = ['protocol/schema.ts', 'protocol/local.ts', 'protocol/shapes.ts'];
+const schemas = ['protocol/schema.ts', 'protocol/local.ts', 'protocol/session.ts', 'protocol/shapes.ts'];
 /** TypeBox and the ajv compiler stay off the device. */
 const schemaLoaders = ['server/', 'scripts/', 'test/', 'bench/'];
 const compilers = /^(@sinclair\/typebox|ajv)(\/|$)/;
