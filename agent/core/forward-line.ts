@@ -65,7 +65,8 @@ export const noForwarding: Forwarding = {
   dropped: 0,
 };
 
-const slowMs = 10 * minuteMs;
+/** Within the ten minutes for which what it showed may be added. */
+const slowMs = 9 * minuteMs;
 /** A line that lasted as long was a good one. */
 const stableMs = minuteMs;
 

@@ -11,6 +11,7 @@ import { type Aim, afterEnd, type Basis, isSame, type Line, refusedUntil, soon }
 import { entriesFor, rulesFor } from './rules.ts';
 import { settingsOf } from './settings.ts';
 import type { Effect, Now } from './shape.ts';
+import { remember } from './shown.ts';
 import { blocklistOf, clockOf, type Of, rest, type State, type Step } from './state.ts';
 
 /** RFC 5425 §4.1. */
@@ -50,7 +51,9 @@ export function onForwardEnded(state: State, event: Of<'forward-ended'>): Step {
     if (preflight.verdict === 'trusted') return rest(withLine(state, soon(aim, now)));
     const why = preflight.fault ?? event.fault;
     const refused: Line = { at: 'refused', aim, untilMs: refusedUntil(now), fault: why, preflight };
-    return { state: withLine(state, refused), effects: [tell('log server not trusted', why)] };
+    // So that the person may add what was shown without another look.
+    const seen = remember(state, 'log', aim.place, shown, now);
+    return { state: withLine(seen, refused), effects: [tell('log server not trusted', why)] };
   }
   // One line for a log server that stays away, not one for each try.
   const effects = line.at === 'connected' || line.attempt === 0 ? [tell('log server lost', event.fault)] : [];

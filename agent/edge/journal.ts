@@ -27,7 +27,8 @@ export function formatFields(text: string, facts: Facts): string {
   const line = [plain(text), ...fields.map(([name, value]) => `${plain(name)}=${quoted(plain(String(value)))}`)].join(
     ' ',
   );
-  return line.slice(0, longestLine);
+  // Half a character is none.
+  return line.slice(0, longestLine).replace(/[\ud800-\udbff]$/, '');
 }
 
 const plain = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]/gu, ' ').trim();

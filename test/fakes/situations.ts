@@ -77,6 +77,7 @@ const sendOne = (bench: Bench, happening: Happening): void => void send(bench, h
 export const situations: readonly Situation[] = [
   { name: 'starting', make: openBench },
   { name: 'unregistered', make: started },
+  { name: 'forwarding logs', make: forwarding },
   { name: 'making a key', make: stuckAt('make-key') },
   { name: 'ordered, enrolling', make: stuckAt('enrol') },
   { name: 'enrolled, fetching the bundle', make: stuckAt('fetch-bundle') },
@@ -102,6 +103,13 @@ export const situations: readonly Situation[] = [
   { name: 'identity unreadable', make: unreadable },
 ];
 
+function forwarding(): Bench {
+  const bench = started();
+  askNow(bench, { do: 'settings', logServer: 'log.example' });
+  pass(bench, 2000);
+  if (bench.state.forwarding.line.at !== 'connecting') throw new Error('not forwarding');
+  return bench;
+}
 function moving(): Bench {
   const bench = openRegistered();
   const { server } = bench;
@@ -170,6 +178,15 @@ export const incidents: readonly Incident[] = [
     }),
   },
   { name: 'tick', make: () => ({ type: 'tick' }) },
+  { name: 'forwarding', make: (bench) => ({ type: 'forwarding', connection: bench.state.forwarding.connections }) },
+  {
+    name: 'forwarding ended',
+    make: (bench) => {
+      const connection = bench.state.forwarding.connections;
+      return { type: 'forward-ended', connection, fault: fault('timed-out'), shown: null };
+    },
+  },
+  { name: 'logs counted', make: () => ({ type: 'log-counted', unsent: 5, dropped: 1 }) },
   { name: 'persisted', make: (bench) => ({ type: 'persisted', number: generationOf(bench) }) },
   { name: 'another persisted', make: () => ({ type: 'persisted', number: 999 }) },
   { name: 'persist failed', make: (bench) => ({ type: 'persist-failed', number: generationOf(bench), fault: full }) },
