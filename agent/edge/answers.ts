@@ -7,10 +7,12 @@ const statuses: { readonly [code in FaultCode]?: number } = {
   'not-found': 404,
   'method-not-allowed': 405,
   'not-allowed': 403,
+  'setting-locked': 403,
   'too-large': 413,
   'code-locked': 429,
   'already-registered': 409,
   'not-registered': 409,
+  'code-needed': 409,
   'code-not-asked': 409,
 };
 
