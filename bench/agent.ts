@@ -129,7 +129,7 @@ async function memoryConnected(): Promise<Memory> {
     await system.thintrust(device, ['register', ...told], `${password}\n`);
     await system.powerOff(device, 'SIGTERM');
     await system.powerOn(device);
-    await whenStatus(system, device, 'the device is connected', (status) => status.link?.at === 'connected');
+    await whenStatus(device, 'the device is connected', (status) => status.link?.at === 'connected');
     await settle();
     return read(device.daemon?.child.pid ?? 0);
   } finally {

@@ -3,7 +3,7 @@
  * byte; no authority, no name. Slots move only when a handshake with the reserve completes at or after its activation,
  * or after the current one expired.
  */
-import { type Certificate, fingerprintOf, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { ServerPins } from '../../protocol/schema.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
@@ -15,6 +15,7 @@ export type HeldPin = { readonly slot: Slot; readonly pin: Pin; readonly certifi
 export type Accepted = { readonly slot: Slot };
 
 const previousStaysMs = 7 * dayMs;
+const parsedPins = new WeakMap<Pin, Certificate | null>();
 
 /**
  * The certificates in the slots, parsed, or `only` one of them. A slot that cannot be parsed is left out; it can never match
@@ -24,11 +25,21 @@ export function heldPins(slots: PinSlots, only: string | null = null): readonly 
   const found: HeldPin[] = [];
   for (const slot of ['current', 'reserve', 'previous'] as const) {
     const pin = slots[slot];
-    const der = pin && fromBase64(pin.der);
-    const parsed = der && (only === null || fingerprintOf(der) === only) ? parseCertificate(der) : null;
-    if (pin && parsed?.ok) found.push({ slot, pin, certificate: parsed.value });
+    const certificate = pin && certificateOf(pin);
+    if (certificate && (only === null || certificate.fingerprint === only)) found.push({ slot, pin, certificate });
   }
   return found;
+}
+
+/** Parsed once for each pin: whatever happens asks for it, parsing is dear, and a pin never changes in place. */
+function certificateOf(pin: Pin): Certificate | null {
+  let certificate = parsedPins.get(pin);
+  if (certificate === undefined) {
+    const parsed = parseCertificate(fromBase64(pin.der));
+    certificate = parsed.ok ? parsed.value : null;
+    parsedPins.set(pin, certificate);
+  }
+  return certificate;
 }
 
 /** Fingerprints a connection may be made to now. */

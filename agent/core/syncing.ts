@@ -247,7 +247,7 @@ const situationOf = (draft: Draft): Situation => ({
 });
 
 function admit(draft: Draft, state: State, now: Now, audience: Audience, jws: string): Result<Admission> {
-  const opened = openPolicy(jws, audience, clockOf(state, now));
+  const opened = openPolicy(jws, audience, clockOf(state, now), draft.held.policy);
   return opened.ok ? admitPolicy(situationOf(draft), opened.value) : opened;
 }
 

@@ -100,7 +100,8 @@ function thintrust(
   env: NodeJS.ProcessEnv = {},
 ): Promise<Outcome> {
   return new Promise((resolve) => {
-    const clean = { PATH: process.env['PATH'], LANG: 'C.UTF-8', TZ: 'UTC', THINTRUST_RUNTIME: runtime, ...env };
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
+    const clean = { PATH, NODE_COMPILE_CACHE, LANG: 'C.UTF-8', TZ: 'UTC', THINTRUST_RUNTIME: runtime, ...env };
     const child = execFile(process.execPath, [program, ...args], { env: clean }, (error, out, err) => {
       resolve({ code: error ? Number(error.code) : 0, out, err });
     });

@@ -21,7 +21,8 @@ type Daemon = {
 function start(folder: string, env: NodeJS.ProcessEnv = {}, command: readonly string[] = [process.execPath]): Daemon {
   const [file = '', ...before] = command;
   const args = [...before, program, '--state', join(folder, 'state'), '--runtime', join(folder, 'run')];
-  const child = spawn(file, args, { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  const child = spawn(file, args, { env: { PATH, NODE_COMPILE_CACHE, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<number | string>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal ?? 'nothing'));
   });

@@ -1,8 +1,5 @@
 /** The server as a program: started from source, and its command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string };
 export type RunningServer = {
@@ -19,15 +16,11 @@ type Settings = { readonly state?: string; readonly passphrase?: string; readonl
 
 const program = 'server/main.ts';
 const limitMs = 60_000;
-/** Of this test file: the second command starts three times faster than the first. */
-const compiled = mkdtempSync(join(tmpdir(), 'thintrust-compiled-'));
-process.on('exit', () => rmSync(compiled, { recursive: true, force: true }));
 
 function environment({ state, passphrase }: Settings): NodeJS.ProcessEnv {
   const { THINTRUST_SERVER_STATE: _state, THINTRUST_PASSPHRASE: _passphrase, ...rest } = process.env;
   return {
     ...rest,
-    NODE_COMPILE_CACHE: compiled,
     ...(state === undefined ? {} : { THINTRUST_SERVER_STATE: state }),
     ...(passphrase === undefined ? {} : { THINTRUST_PASSPHRASE: passphrase }),
   };

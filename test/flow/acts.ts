@@ -1,8 +1,9 @@
 /** What administrators and people at a console do in several stories. */
 import { join } from 'node:path';
 import type { Status } from '../../protocol/local.ts';
+import type { Report } from '../../protocol/schema.ts';
 import { assert } from '../harness.ts';
-import { type Device, type Outcome, type Screen, type System, whenStatus } from './system.ts';
+import { ask, type Device, type Outcome, type Screen, type System, whenStatus } from './system.ts';
 
 export const vector = (name: string): string => join('test/vectors/certificates', name);
 
@@ -15,7 +16,7 @@ export async function register(system: System, device: Device): Promise<void> {
   const { address, fingerprint, invitation, password } = invited as Record<string, string>;
   const told = ['--address', `${address}`, '--fingerprint', `${fingerprint}`, '--invitation', `${invitation}`];
   await good(system.thintrust(device, ['register', ...told], `${password}\n`));
-  await whenStatus(system, device, `${device.name} is connected`, (status) => status.link?.at === 'connected');
+  await whenStatus(device, `${device.name} is connected`, (status) => status.link?.at === 'connected');
 }
 
 export async function clear(screen: Screen): Promise<void> {
@@ -35,9 +36,7 @@ export const held = (status: Status): string[] =>
   status.certificates.map((each) => `${each.purpose} ${each.source} ${each.fingerprint}`).sort();
 
 export async function reported(system: System, device: Device): Promise<number> {
-  const shown = (await json(system.admin(['device', 'show', device.name, '--json']))) as {
-    report?: { applied?: { policy?: number } };
-  };
-  return shown.report?.applied?.policy ?? 0;
+  const { report } = await ask<{ report: Report | null }>(system, `/devices/${device.name}`);
+  return report?.applied.policy ?? 0;
 }
 export const revisionOf = (policy: unknown): number => (policy as { rev: number }).rev;

@@ -26,14 +26,14 @@ test('first run: what the administrator told is typed, mistakes are explained, t
     await screen.type('AAAA-AAAA-AAAA', 'Enter');
     const refused = await screen.see(/wrong, already used or out of date/);
     assert.not.match(refused, /AAAA-AAAA-AAAA/, 'the password is not shown');
-    assert.is((await statusOf(system, device)).at, 'unregistered');
+    assert.is((await statusOf(device)).at, 'unregistered');
     await screen.type('BTab', 'BTab');
     const tab = async () => /> One-time password/.test(await screen.read());
     for (let press = 0; press < 8 && !(await tab()); press++) await screen.type('Tab');
     await clear(screen);
     await clear(screen);
     await screen.type(`${invited['password']}`, 'Enter');
-    await whenStatus(system, device, 'registered and connected', (status) => status.link?.at === 'connected');
+    await whenStatus(device, 'registered and connected', (status) => status.link?.at === 'connected');
     await screen.see(/typed, in no group|is registered/);
   } finally {
     await screen.close();
@@ -54,19 +54,14 @@ test('five wrong codes lock; the lock stands across a power cut, and the right c
       await good(system.admin(['certificate', 'switch', '--override']));
     }
     await system.powerOn(device);
-    const asked = await whenStatus(system, device, 'a code is wanted', (status) => Boolean(status.replacement));
+    const asked = await whenStatus(device, 'a code is wanted', (status) => Boolean(status.replacement));
     for (const [index, wrong] of wrongCodes.entries()) {
       const answer = await system.thintrust(device, ['code', wrong, '--json']);
       assert.is(JSON.parse(answer.out).code, index < 4 ? 'code-wrong' : 'code-locked');
     }
     await system.powerOff(device);
     await system.powerOn(device);
-    const locked = await whenStatus(
-      system,
-      device,
-      'still locked',
-      (status) => (status.replacement?.lockedForMs ?? 0) > 0,
-    );
+    const locked = await whenStatus(device, 'still locked', (status) => (status.replacement?.lockedForMs ?? 0) > 0);
     assert.ok((locked.replacement?.lockedForMs ?? 0) > 13 * 60_000);
     assert.is(locked.replacement?.confirmationCode, asked.replacement?.confirmationCode);
     const told = (await json(system.admin(['code', locked.replacement?.confirmationCode ?? '', '--json']))) as Record<

@@ -1,9 +1,10 @@
 /** A lost server comes back, from yesterday's backup or from the recovery kit alone, and keeps its devices. */
 import { copyFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DeviceDetails } from '../../server/edge/places.ts';
 import { assert, table, test } from '../harness.ts';
 import { good, held, json, register, reported, revisionOf, slot, vector } from './acts.ts';
-import { type Device, openSystem, type Running, type System, statusOf, until, whenStatus } from './system.ts';
+import { ask, type Device, openSystem, type Running, type System, statusOf, until, whenStatus } from './system.ts';
 
 const passphrase = 'a passphrase for this test alone';
 
@@ -26,7 +27,7 @@ async function withFleet(run: (fleet: Fleet) => Promise<void>): Promise<void> {
     await good(system.admin(['group', 'add', 'Office']));
     await good(system.admin(['device', 'move', 'reception', '--group', 'Office']));
     await addCertificate(system, 'rdp', 'authority.pem');
-    await whenStatus(system, device, 'the policy is there', (status) => status.certificates?.length === 2);
+    await whenStatus(device, 'the policy is there', (status) => status.certificates?.length === 2);
     await run({ system, device, server, kitPassphrase });
   } catch (error) {
     throw new Error(`${error}\n--- server\n${system.log('thintrust-server')}\n--- agent\n${system.log('thintrustd')}`);
@@ -50,16 +51,11 @@ test("a server restored from yesterday's backup keeps its devices, and its polic
     await good(system.admin(['backup', backup], `${passphrase}\n`));
     // What happens after the backup is lost to the server, not to the device.
     await addCertificate(system, 'log', 'leaf.pem');
-    const newer = await whenStatus(
-      system,
-      device,
-      'the newer policy is there',
-      (status) => status.certificates?.length === 3,
-    );
+    const newer = await whenStatus(device, 'the newer policy is there', (status) => status.certificates?.length === 3);
     await loseServer(fleet);
     await good(system.admin(['restore', backup], `${passphrase}\n`));
     await system.startServer();
-    await whenStatus(system, device, 'connected to the restored server', (status) => status.link?.at === 'connected');
+    await whenStatus(device, 'connected to the restored server', (status) => status.link?.at === 'connected');
     // The restored server signs again above what the device holds; the device then has what the server has.
     await addCertificate(system, 'rdp', 'rsa2048.pem');
     const policy = await json(system.admin(['policy', 'show', 'Office', '--json']));
@@ -68,7 +64,7 @@ test("a server restored from yesterday's backup keeps its devices, and its polic
       () => reported(system, device),
       (rev) => rev === revisionOf(policy),
     );
-    const now = await statusOf(system, device);
+    const now = await statusOf(device);
     assert.ok((now.policy?.rev ?? 0) > (newer.policy?.rev ?? 0));
     assert.is(now.device?.id, newer.device?.id);
     assert.is(now.replacement, null);
@@ -79,14 +75,13 @@ test('a server rebuilt from the recovery kit alone keeps its devices', () =>
   withFleet(async (fleet) => {
     const { system, device, kitPassphrase } = fleet;
     assert.ok(kitPassphrase.length > 10);
-    const before = await statusOf(system, device);
+    const before = await statusOf(device);
     const kit = join(system.folder, 'kit.json');
     copyFileSync(join(system.server, 'recovery-kit.json'), kit);
     await loseServer(fleet);
     await good(system.admin(['recover', '--kit', kit], `${kitPassphrase}\n`));
     await system.startServer();
     const after = await whenStatus(
-      system,
       device,
       'connected to the rebuilt server',
       (status) => status.link?.at === 'connected',
@@ -98,12 +93,13 @@ test('a server rebuilt from the recovery kit alone keeps its devices', () =>
     // Name, group and policy come back from what the server itself had signed and the device still holds.
     await until(
       'the rebuilt server knows the device by name and place',
-      async () => (await system.admin(['devices'])).out,
-      (out) => /reception +Office +online/.test(out),
+      () => ask<DeviceDetails>(system, '/devices/reception'),
+      ({ group, presence }) => group === 'Office' && presence === 'online',
       150_000,
     );
+    assert.match(await good(system.admin(['devices'])), /reception +Office +online/);
     await addCertificate(system, 'log', 'leaf.pem');
-    await whenStatus(system, device, 'the rebuilt server is obeyed', (status) => status.certificates?.length === 3);
+    await whenStatus(device, 'the rebuilt server is obeyed', (status) => status.certificates?.length === 3);
   }));
 
 table(

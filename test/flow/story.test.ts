@@ -2,10 +2,21 @@
  * The main job with the real programs: server, agent, console in a pseudo-terminal driven by typed keys, and a real broker.
  * Told for the embedded broker and for mosquitto, and with the device's programs on Node 20 and 24.
  */
+import type { Gate } from '../../server/edge/rotation.ts';
 import { assert, needs, table } from '../harness.ts';
 import { clear, good, held, json, register, reported, revisionOf, slot, vector, wrongCodes } from './acts.ts';
 import { openOutsideBroker } from './mosquitto.ts';
-import { type Device, node20, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
+import {
+  ask,
+  type Device,
+  node20,
+  openSystem,
+  type Screen,
+  type System,
+  statusOf,
+  until,
+  whenStatus,
+} from './system.ts';
 
 needs(['tmux', 'mosquitto', 'node20']);
 
@@ -69,7 +80,7 @@ async function tell(system: System, serverArguments: readonly string[]): Promise
     assert.match(listed, /RDP server +authority[\s\S]*Log server +leaf/);
 
     // SIGKILL while policies arrive, at moments all over their way, and start again: the same as if nothing had happened.
-    const before = held(await statusOf(system, first));
+    const before = held(await statusOf(first));
     for (const [round, afterMs] of [0, 20, 60, 120, 250, 500].entries()) {
       await good(system.admin(['policy', 'set-contacts', 'Office', '--name', `Service desk ${round}`]));
       await new Promise((wake) => setTimeout(wake, afterMs));
@@ -78,7 +89,6 @@ async function tell(system: System, serverArguments: readonly string[]): Promise
     }
     await good(system.admin(['policy', 'set-contacts', 'Office', '--name', 'Service desk']));
     const settled = await whenStatus(
-      system,
       first,
       'the last policy after many kills',
       (status) => status.contacts?.name === 'Service desk' && status.link.at === 'connected',
@@ -91,25 +101,23 @@ async function tell(system: System, serverArguments: readonly string[]): Promise
     await system.powerOff(absent);
     await good(system.admin(['certificate', 'schedule']));
     for (const device of [first, second])
-      await whenStatus(system, device, 'the reserve is there', (status) => slot(status, 'reserve') !== null);
+      await whenStatus(device, 'the reserve is there', (status) => slot(status, 'reserve') !== null);
     await until(
       'the gate names the absent device alone',
-      async () => (await system.admin(['certificate', 'gate'])).out,
-      (out) => out.includes('absent') && !out.includes('first') && !out.includes('second'),
+      () => ask<Gate>(system, '/server-certificates/gate'),
+      ({ notReady }) => notReady?.map(({ name }) => name).join() === 'absent',
     );
+    const gate = await system.admin(['certificate', 'gate']);
+    assert.match(gate.out, /absent/);
+    assert.not.match(gate.out, /first|second/);
     const refused = await system.admin(['certificate', 'switch', '--json']);
     assert.is(refused.code, 1);
     assert.is(JSON.parse(refused.out).code, 'devices-not-ready');
-    const reserve = slot(await statusOf(system, first), 'reserve');
+    const reserve = slot(await statusOf(first), 'reserve');
     await good(system.admin(['certificate', 'switch', '--override']));
-    await whenStatus(
-      system,
-      first,
-      'the reserve has become the current one',
-      (status) => slot(status, 'current') === reserve,
-    );
-    await whenStatus(system, second, 'the second follows', (status) => slot(status, 'current') === reserve);
-    const connected = await statusOf(system, first);
+    await whenStatus(first, 'the reserve has become the current one', (status) => slot(status, 'current') === reserve);
+    await whenStatus(second, 'the second follows', (status) => slot(status, 'current') === reserve);
+    const connected = await statusOf(first);
     assert.is(connected.link.at, 'connected');
     assert.is(connected.replacement, null);
 
@@ -124,20 +132,15 @@ async function tell(system: System, serverArguments: readonly string[]): Promise
 
     // The new certificate is what it uses from now on, also after the server has been away.
     const main = await json(system.admin(['certificate', 'show', '--json']));
-    const current = slot(await statusOf(system, first), 'current');
+    const current = slot(await statusOf(first), 'current');
     assert.ok(JSON.stringify(main).includes(current ?? '?'));
     await server.kill('SIGTERM');
     server = await system.startServer(serverArguments);
     await good(system.admin(['policy', 'set-contacts', 'Office', '--name', 'Night desk']));
-    await whenStatus(
-      system,
-      first,
-      'told by the server that came back',
-      (status) => status.contacts?.name === 'Night desk',
-    );
-    assert.is(slot(await statusOf(system, first), 'current'), current);
+    await whenStatus(first, 'told by the server that came back', (status) => status.contacts?.name === 'Night desk');
+    assert.is(slot(await statusOf(first), 'current'), current);
     assert.equal(
-      held(await statusOf(system, first)).filter((each) => !each.startsWith('ksc')),
+      held(await statusOf(first)).filter((each) => !each.startsWith('ksc')),
       before.filter((each) => !each.startsWith('ksc')),
     );
   } finally {
@@ -157,7 +160,7 @@ async function replaceByCode(system: System, device: Device, screen: Screen): Pr
   // A mistyped digit costs nothing.
   await screen.type(mistyped(replacement), 'Enter');
   await screen.see(/mistyped|typing/i);
-  assert.is((await statusOf(system, device)).replacement?.triesLeft, 5);
+  assert.is((await statusOf(device)).replacement?.triesLeft, 5);
 
   // Wrong codes are counted, also across a restart.
   await clear(screen);
@@ -165,16 +168,16 @@ async function replaceByCode(system: System, device: Device, screen: Screen): Pr
   await screen.see(/Attempts left: 4/);
   await system.powerOff(device);
   await system.powerOn(device);
-  await whenStatus(system, device, 'the try is remembered', (status) => status.replacement?.triesLeft === 4);
-  assert.is((await statusOf(system, device)).replacement?.confirmationCode, confirmation);
+  await whenStatus(device, 'the try is remembered', (status) => status.replacement?.triesLeft === 4);
+  assert.is((await statusOf(device)).replacement?.confirmationCode, confirmation);
 
   await screen.see(/Certificate replacement code|Certificate replacement required/);
   if (/required/.test(await screen.read())) await screen.type('Enter');
   await screen.see(/Certificate replacement code/);
   await clear(screen);
   await screen.type(replacement, 'Enter');
-  await whenStatus(system, device, 'connected by the new certificate', (status) => status.link?.at === 'connected');
-  assert.is((await statusOf(system, device)).replacement, null);
+  await whenStatus(device, 'connected by the new certificate', (status) => status.link?.at === 'connected');
+  assert.is((await statusOf(device)).replacement, null);
 }
 
 const mistyped = (code: string): string => `${(Number(code[0]) + 1) % 10}${code.slice(1)}`;

@@ -8,7 +8,9 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { call as askDevice } from '../../agent/cli/client.ts';
 import type { Status } from '../../protocol/local.ts';
+import { call as askServer } from '../../server/cli/client.ts';
 import { openSession } from '../fakes/terminal.ts';
 import { findProgram } from '../programs.ts';
 
@@ -168,19 +170,24 @@ export async function until<Value>(
       const seen = typeof value === 'string' ? value : JSON.stringify(value, null, 1);
       throw new Error(`waited in vain until ${what}; last seen:\n${seen}`);
     }
-    await new Promise((wake) => setTimeout(wake, 100));
+    await new Promise((wake) => setTimeout(wake, 30));
   }
 }
 
-export const statusOf = async (system: System, device: Device): Promise<Status> =>
-  JSON.parse((await system.thintrust(device, ['status', '--json'])).out || '{}');
+/** Asked at its socket, as is the server below: what waits asks often, and a program for each question would be most of the work. */
+export const statusOf = async (device: Device): Promise<Status> => {
+  const answer = await askDevice(join(device.runtime, 'read.sock'), { method: 'GET', path: '/status' });
+  return (answer.ok ? answer.value : {}) as Status;
+};
 
-export const whenStatus = (
-  system: System,
-  device: Device,
-  what: string,
-  holds: (status: Status) => boolean,
-): Promise<Status> => until(what, () => statusOf(system, device), holds);
+/** What the administration API has at a path; `{}` where it refuses. */
+export const ask = async <Value>({ server }: System, path: string): Promise<Partial<Value>> => {
+  const answer = await askServer<Value>(server, 'GET', path);
+  return answer.ok ? answer.value : {};
+};
+
+export const whenStatus = (device: Device, what: string, holds: (status: Status) => boolean): Promise<Status> =>
+  until(what, () => statusOf(device), holds);
 
 export const node20 = (): string | null => findProgram('node20');
 

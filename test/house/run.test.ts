@@ -12,6 +12,20 @@ const head = `import { assert, needs, test } from ${JSON.stringify(harness)};\n`
 const passing = `${head}test('one', () => {}); test('two', async () => {});`;
 const failing = `${head}test('good', () => {}); test('bad', () => assert.is(1, 2));`;
 
+/** Says that it is there, waits for the other to say so, and is busy a little longer. */
+const meeting = (
+  own: string,
+  other: string,
+): string => `${head}import { existsSync, rmSync, writeFileSync } from 'node:fs';
+  const [own, other] = ['${own}', '${other}'].map((name) => import.meta.dirname + '/../' + name);
+  const wait = (ms) => new Promise((wake) => setTimeout(wake, ms));
+  test('one', async () => {
+    for (const mark of [own, own + '-busy']) writeFileSync(mark, '');
+    while (!existsSync(other)) await wait(10);
+    await wait(300);
+    rmSync(own + '-busy');
+  });`;
+
 type Row = {
   readonly name: string;
   readonly files: { readonly [name: string]: string };
@@ -119,10 +133,15 @@ const rows: readonly Row[] = [
     says: /slowest\n +\d+ ms {2}a\.test\.ts: slow one/,
   },
   {
-    name: 'flow tests come last',
-    files: { 'test/flow/a': passing, 'test/ui/b': passing },
-    last: '4 passed, 0 failed',
-    says: /b\.test\.ts.*flow\/a\.test\.ts/s,
+    name: 'flow tests go one after the other, beside the rest',
+    files: {
+      'test/flow/a': meeting('a', 'b'),
+      'test/flow/c': `${head}import { existsSync } from 'node:fs';
+        test('one', () => assert.not.ok(existsSync(import.meta.dirname + '/../a-busy')));`,
+      'test/ui/b': meeting('b', 'a'),
+    },
+    last: '3 passed, 0 failed',
+    limitMs: 20_000,
   },
 ];
 
