@@ -90,6 +90,21 @@ const machines: readonly Machine[] = [
     },
   },
   {
+    name: 'Session',
+    of: ({ trust: { session, probes } }) =>
+      session && session.at !== 'ended'
+        ? session.at
+        : probes.some((probe) => probe.for.do === 'connect')
+          ? 'looking'
+          : 'none',
+    meanings: {
+      none: 'no remote desktop is open; the end of the last one is still shown',
+      looking: 'the server is asked what it shows; nothing was sent to it',
+      starting: 'it is trusted and the client starts, or starts again after it was shown another certificate',
+      running: 'the client runs; there is never a second one',
+    },
+  },
+  {
     name: 'Clock',
     of: (state, now) => clockOf(state, now).at,
     meanings: {
@@ -150,7 +165,9 @@ function table(seen: Seen): void {
     for (const incident of incidents) {
       const next = step(bench.state, { ...incident.make(bench), now });
       const number = next.state.pending?.number;
-      const after = number === undefined ? next : step(next.state, { type: 'persisted', number, now });
+      // A commit that was on its way before is none of this event's doing.
+      const begun = number !== undefined && number !== bench.state.pending?.number;
+      const after = !begun ? next : step(next.state, { type: 'persisted', number, now });
       if (incident.name !== 'started again') seen(bench.state, after.state, now, incident.name);
     }
   }

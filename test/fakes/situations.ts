@@ -21,6 +21,7 @@ import {
   send,
   start,
 } from './agent.ts';
+import { remoteIncidents, remoteSituations } from './remote-situations.ts';
 
 export type Situation = { readonly name: string; readonly make: () => Bench };
 export type Incident = { readonly name: string; readonly make: (bench: Bench) => Happening };
@@ -99,6 +100,7 @@ export const situations: readonly Situation[] = [
   { name: 'locked by policy, another address open', make: opened },
   { name: 'a reset on its way', make: hung('persist', (bench) => askNow(bench, { do: 'reset' })) },
   { name: 'reset', make: resetOne },
+  ...remoteSituations,
   { name: 'cloned', make: () => restarted(openRegistered(), 'machine-2') },
   { name: 'identity unreadable', make: unreadable },
 ];
@@ -359,6 +361,7 @@ export const incidents: readonly Incident[] = [
       ],
     }),
   },
+  ...remoteIncidents,
   { name: 'stopping', make: () => ({ type: 'stopping' }) },
 ];
 
