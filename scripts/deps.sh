@@ -21,6 +21,12 @@ mkfs.vfat dosfstools
 mcopy mtools
 rsyslogd rsyslog
 systemd-analyze systemd
+xrdp xrdp
+xfreerdp freerdp2-x11
+freerdp-shadow-cli freerdp2-shadow-x11
+Xvfb xvfb
+nginx nginx-light
+curl curl
 END
 ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1 || missing="$missing rsyslog-gnutls"
 ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 || missing="$missing rsyslog-openssl"

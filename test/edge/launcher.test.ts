@@ -1,7 +1,7 @@
 /** Clients as files describe them, started by the real runner; the programs here are scripts. Real ones: `edge/remote-desktop`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import type { Fault } from '../../protocol/fault.ts';
 import type { ClientFile } from '../../protocol/session.ts';
 import { parsePlace } from '../../protocol/target.ts';
 import { issue } from '../fakes/issue.ts';
+import { appears, everyProcess } from '../fakes/processes.ts';
 import { assert, table, test } from '../harness.ts';
 
 const password = 'correct horse battery';
@@ -158,27 +159,6 @@ table(
       assert.is(readFileSync(join(folder, 'heard'), 'utf8'), is);
     }),
 );
-
-/** Command lines and environments of all processes that can be read. */
-const everyProcess = (): string =>
-  readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => ['cmdline', 'environ'].map((file) => `/proc/${pid}/${file}`))
-    .map((file) => {
-      try {
-        return readFileSync(file, 'latin1');
-      } catch {
-        return '';
-      }
-    })
-    .join('\n');
-
-/** Waits for a file a script writes. */
-async function appears(folder: string, name: string): Promise<void> {
-  const watcher = watch(folder);
-  while (!existsSync(join(folder, name))) await once(watcher, 'change');
-  watcher.close();
-}
 
 test('no command line and no environment of any process shows the password', () =>
   withHome(async ({ client, folder, launch, script, session }) => {
