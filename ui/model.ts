@@ -165,6 +165,10 @@ export function lockedForMs(model: Model): number {
   return Math.max(0, locked - sinceStatusMs(model));
 }
 
+/** The certificate of the log server is one the person may accept: nothing else stands in the way. */
+export const logIsAsked = (status: Status | null): boolean =>
+  status?.mayAdd === true && status.log.at === 'refused' && status.log.preflight?.verdict === 'unknown';
+
 /** A certificate may serve several purposes, so the list knows it by both. */
 export const certificateKey = (certificate: CertificateView): string =>
   `${certificate.purpose}/${certificate.slot ?? ''}/${certificate.fingerprint}`;

@@ -3,7 +3,7 @@ import type { Status } from '../protocol/local.ts';
 import { fill, formatDuration, formatInstant, sayFault, type Words, wordsOf } from '../words/say.ts';
 import type { Line } from './frame.ts';
 import { span, wrap } from './frame.ts';
-import { agentNow, listed, type Model } from './model.ts';
+import { agentNow, listed, logIsAsked, type Model } from './model.ts';
 
 /** A certificate that ends sooner than this is told of. */
 const expiresSoonMs = 30 * 86_400_000;
@@ -27,10 +27,10 @@ export function noticesOf(model: Model): readonly string[] {
   return [...new Set([...shown, ...others, ...certificateNotices(model, status, words)])];
 }
 
-function logNotices({ log }: Status, words: Words): readonly string[] {
+function logNotices(status: Status, words: Words): readonly string[] {
+  const { log } = status;
   const own = words.screens.notices;
-  const refused =
-    log.preflight?.verdict === 'unknown' ? own.logUnknown : fill(own.logRefused, { server: log.server ?? '' });
+  const refused = logIsAsked(status) ? own.logUnknown : fill(own.logRefused, { server: log.server ?? '' });
   return [
     ...(log.at === 'refused' ? [refused] : []),
     ...(log.dropped > 0 ? [fill(own.dropped, { count: log.dropped })] : []),

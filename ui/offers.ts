@@ -2,9 +2,9 @@
 import type { Fault } from '../protocol/fault.ts';
 import type { Status } from '../protocol/local.ts';
 import { complain, note } from './decision.ts';
-import { type Model, mainScreen, registrationScreen, topScreen } from './model.ts';
+import { logIsAsked, type Model, mainScreen, registrationScreen, topScreen } from './model.ts';
 import type { Screen } from './screen.ts';
-import { aboveMain } from './screens/code.ts';
+import { replacementWindows } from './screens/code.ts';
 import { questionScreen } from './screens/judged.ts';
 
 /** `before`: the status this model had until now. */
@@ -47,13 +47,13 @@ function offerRegistration(model: Model, before: Status | null): Model {
 
 /** T11: the window opens by itself, once per request, over anything but its own two windows; done, it closes itself. */
 function offerReplacement(model: Model, value: Status): Model {
-  const open = model.stack.some(({ at }) => at === 'replacement' || at === 'code');
+  const open = model.stack.some(({ at }) => replacementWindows.includes(at));
   if (!value.replacement) {
     const offered = model.replacementOffered === null ? model : { ...model, replacementOffered: null };
     if (!open) return offered;
     const done =
       value.link.at === 'connected' || model.stack.some((screen) => screen.at === 'code' && screen.pending !== null);
-    return note({ ...offered, stack: without(model.stack, aboveMain) }, done ? 'replaced' : 'replacementOver');
+    return note({ ...offered, stack: without(model.stack, replacementWindows) }, done ? 'replaced' : 'replacementOver');
   }
   const { confirmationCode } = value.replacement;
   if (model.replacementOffered === confirmationCode) return model;
@@ -62,11 +62,10 @@ function offerReplacement(model: Model, value: Status): Model {
 }
 
 /** T5 for the log server: its certificate is asked about where the person looks at the log server, once. */
-function offerLogServer(model: Model, { log }: Status): Model {
-  const { preflight } = log;
+function offerLogServer(model: Model, status: Status): Model {
+  const { preflight } = status.log;
   const top = topScreen(model);
-  if (log.at !== 'refused' || preflight?.verdict !== 'unknown' || top.at !== 'address' || top.setting !== 'logServer')
-    return model;
+  if (!preflight || !logIsAsked(status) || top.at !== 'address' || top.setting !== 'logServer') return model;
   const asked = `${preflight.server} ${preflight.chain[0]?.fingerprint ?? ''}`;
   if (model.logOffered === asked) return model;
   return { ...model, logOffered: asked, stack: [...model.stack, questionScreen('log', preflight, null)] };

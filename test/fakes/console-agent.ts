@@ -8,6 +8,8 @@ export type ConsoleAgent = {
   readonly show: (status: Status) => void;
   /** The next requests are answered so; null accepts them. `after` is the status shown after the answer. */
   readonly answer: (fault: Fault | null, after?: Status) => void;
+  /** What a success at this path has in its body from now on, instead of the status. */
+  readonly reply: (path: string, body: unknown) => void;
   readonly asked: readonly Asked[];
   /** Sends these bytes to every listener, whatever they are. */
   readonly blurt: (bytes: string) => void;
@@ -21,6 +23,7 @@ export async function serveConsoleAgent(socketPath: string, first: Status): Prom
     after: undefined,
   };
   const asked: Asked[] = [];
+  const replies = new Map<string, unknown>();
   const listeners = new Set<ServerResponse>();
   const push = (text: string): void => {
     for (const listener of listeners) listener.write(text);
@@ -30,6 +33,13 @@ export async function serveConsoleAgent(socketPath: string, first: Status): Prom
     push(`data: ${JSON.stringify(status)}\n\n`);
   };
   const server: Server = createServer(async (request, response) => {
+    const [path = ''] = (request.url ?? '').split('?');
+    if (request.method === 'GET' && path !== '/api/v1/changes') {
+      asked.push({ path: request.url ?? '', body: null });
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify(replies.get(path) ?? {}));
+      return;
+    }
     if (request.method === 'GET') {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
       listeners.add(response);
@@ -42,7 +52,7 @@ export async function serveConsoleAgent(socketPath: string, first: Status): Prom
     asked.push({ path: request.url ?? '', body: JSON.parse(Buffer.concat(chunks).toString('utf8')) });
     const { fault, after } = next;
     response.writeHead(fault ? 400 : 200, { 'Content-Type': 'application/json' });
-    response.end(JSON.stringify(fault ?? status));
+    response.end(JSON.stringify(fault ?? replies.get(path) ?? status));
     if (after) show(after);
   });
   await new Promise<void>((resolve) => server.listen(socketPath, resolve));
@@ -51,6 +61,7 @@ export async function serveConsoleAgent(socketPath: string, first: Status): Prom
     answer: (fault, after) => {
       next = { fault, after };
     },
+    reply: (path, body) => void replies.set(path, body),
     asked,
     blurt: push,
     close: () =>

@@ -6,11 +6,12 @@ import { encode } from 'uqr';
 import { fault } from '../../protocol/fault.ts';
 import type { Status } from '../../protocol/local.ts';
 import type { Language } from '../../words/say.ts';
-import { wordsOf } from '../../words/say.ts';
+import { fill, sayFault, wordsOf } from '../../words/say.ts';
 import { type ConsoleAgent, serveConsoleAgent } from '../fakes/console-agent.ts';
 import { openSession, type TerminalSession } from '../fakes/terminal.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { locked, now, registered, registering, replacing, unregistered } from './statuses.ts';
+import { records } from './pictures-tools.ts';
+import { judged, leaf, locked, now, registered, registering, replacing, unmanaged, unregistered } from './statuses.ts';
 
 needs(['tmux']);
 
@@ -140,6 +141,86 @@ table('a certificate is replaced', languages, async ({ language }) => {
       agent.asked.map(({ body }) => body),
       ['104273510028', '104273510027', '000000000000', '104273510029'].map((code) => ({ code })),
     );
+  });
+});
+
+table('T5: a server is connected to for the first time', languages, async ({ language }) => {
+  const { screens, purposes } = wordsOf[language];
+  await withConsole(unmanaged, language, async ({ terminal, agent }) => {
+    await terminal.shows('RECEPTION-0042');
+    await terminal.type('rdp.example.com');
+    await terminal.press('Tab');
+    await terminal.type('m.user');
+    await terminal.press('Tab');
+    await terminal.type('pa ss');
+    assert.not((await terminal.shows('*****_')).includes('pa ss'));
+    agent.reply('/api/v1/connect', { at: 'stopped', preflight: judged('unknown') });
+    await terminal.press('Enter');
+    const question = await terminal.shows(screens.titles.question);
+    assert.match(question, '7d10 c1d2 08b7 e654 5a90 ff1e 2d3c 4b5a');
+    assert.match(question, `rdp.example.com:3389 (${purposes.rdp})`);
+    const session = { number: 1, purpose: 'rdp', server: 'rdp.example.com:3389', at: 'running', fault: null } as const;
+    agent.reply('/api/v1/connect', { at: 'started', session: 1, preflight: judged('trusted') });
+    await terminal.press('Tab', 'Enter');
+    await terminal.shows(screens.notes.sessionStarting);
+    agent.show(today({ ...unmanaged, session: { ...session, since: now } }));
+    await terminal.shows(fill(screens.connect.running, { server: session.server, age: '' }).replace(/….*/, '').trim());
+    const order = { purpose: 'rdp', server: 'rdp.example.com', user: 'm.user', password: 'pa ss' };
+    const added = { purpose: 'rdp', server: 'rdp.example.com:3389', fingerprint: leaf.fingerprint };
+    assert.equal(agent.asked, [
+      { path: '/api/v1/connect', body: order },
+      { path: '/api/v1/certificates/add', body: added },
+      { path: '/api/v1/connect', body: order },
+    ]);
+  });
+});
+
+table('T6, T9: a connection is refused, and nothing leads past it', languages, async ({ language }) => {
+  const { screens } = wordsOf[language];
+  await withConsole(registered, language, async ({ terminal, agent }) => {
+    await terminal.shows('RECEPTION-0042');
+    const why = fault('changed-old-valid', { host: 'rdp.example.com', owner: 'rdp.example.com' });
+    agent.reply('/api/v1/connect', { at: 'stopped', preflight: judged('refused', { fault: why }) });
+    await terminal.type('rdp.example.com');
+    await terminal.press('Tab', 'Tab', 'Enter');
+    const refusal = await terminal.shows(screens.titles.refusal);
+    assert.match(refusal, '+7 000 000-00-00');
+    assert.match(refusal.replace(/\s+/g, ' '), sayFault(wordsOf[language], why));
+    await terminal.press('Enter');
+    await terminal.shows(screens.titles.main);
+    assert.is(agent.asked.length, 1);
+  });
+});
+
+table('the event log is read, filtered and read on', languages, async ({ language }) => {
+  const { screens } = wordsOf[language];
+  await withConsole(registered, language, async ({ terminal, agent }) => {
+    await terminal.shows('RECEPTION-0042');
+    agent.reply('/api/v1/log', { records: records(300, 30), more: true });
+    await terminal.press('Down', 'Down', 'Down', 'Down', 'Enter', 'Enter');
+    await terminal.shows(screens.log.more);
+    agent.reply('/api/v1/log', { records: records(270, 10), more: false });
+    await terminal.press('End');
+    await terminal.shows(/40/);
+    await terminal.press('F4');
+    await terminal.shows(fill(screens.log.shown, { severity: screens.log.severities.warn, zone: 'UTC' }).slice(0, 20));
+    assert.equal(
+      agent.asked.map(({ path }) => path),
+      [
+        '/api/v1/log?severity=info&limit=100',
+        '/api/v1/log?severity=info&limit=100&before=271',
+        '/api/v1/log?severity=warn&limit=100',
+      ],
+    );
+  });
+});
+
+test('an answer that is none of this version is a fault on the screen', async () => {
+  await withConsole(registered, 'en', async ({ terminal, agent }) => {
+    await terminal.shows('RECEPTION-0042');
+    agent.reply('/api/v1/log', { records: 'many' });
+    await terminal.press('Down', 'Down', 'Down', 'Down', 'Enter', 'Enter');
+    await terminal.shows('The server gave an answer that was not understood');
   });
 });
 

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
-import { fault } from '../../protocol/fault.ts';
+import { type FaultCode, fault, faultKinds } from '../../protocol/fault.ts';
 import type { Status } from '../../protocol/local.ts';
 import { edit, emptyInput, grouped, groupedCursor, overtype } from '../../ui/input.ts';
 import { type Answer, type Ask, type Key, keyNames, type Message, type Model, topScreen } from '../../ui/model.ts';
 import type { Screen } from '../../ui/screen.ts';
 import { update } from '../../ui/update.ts';
 import { view } from '../../ui/view.ts';
+import { sayFault, wordsOf } from '../../words/say.ts';
 import { assert, table, test } from '../harness.ts';
 import { pictures } from './pictures.ts';
 import { records } from './pictures-tools.ts';
@@ -399,6 +400,7 @@ test('T5: a first connection is asked about; adding connects again, and no passw
   const over = at([...story, answer(3, runs)]);
   assert.is(topScreen(over).at, 'main');
   assert.not(JSON.stringify(over).includes(order.password));
+  assert.not(JSON.stringify(at([...connecting, ...press('escape')])).includes(order.password));
 });
 
 table(
@@ -421,6 +423,21 @@ test('a refusal has no way on: no key of it asks the agent anything', () => {
   assert.is(topScreen(refusal).at, 'refusal');
   for (const { label, ...key } of keys) assert.equal(update(refusal, { type: 'key', key }).commands, [], label);
 });
+
+table(
+  'every fault is told whole at 80 columns, in both languages',
+  Object.keys(faultKinds).flatMap((code) => [
+    { name: `${code} en`, code: code as FaultCode, language: 'en' as const },
+    { name: `${code} ru`, code: code as FaultCode, language: 'ru' as const },
+  ]),
+  ({ code, language }) => {
+    const facts = { host: 'rdp.example.com', owner: 'rdp.example.com', address: 'rdp.example.com:3389', count: 3 };
+    const why = fault(code, facts);
+    const given: Answer = { of: 'connect', value: { at: 'stopped', preflight: judged('refused', { fault: why }) } };
+    const shown = textOfFrame(play(started(size, language), [...connecting, answer(1, given)]));
+    assert.match(shown.join(' ').replace(/\s+/g, ' '), sayFault(wordsOf[language], why));
+  },
+);
 
 test('an answer that comes after its window was left opens nothing', () => {
   const left = at([...connecting, ...press('escape')]);

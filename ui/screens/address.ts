@@ -4,7 +4,7 @@ import { type Body, buttonRows, facts, paragraph } from '../body.ts';
 import { ask, become, complain, type Decision, note, pop, push, stay } from '../decision.ts';
 import { type Form, fieldRows, formKey } from '../form.ts';
 import { blank, type Line, line } from '../frame.ts';
-import { type Key, type Model, type Size, statusIn } from '../model.ts';
+import { type Key, logIsAsked, type Model, type Size, statusIn } from '../model.ts';
 import type { AddressScreen } from '../screen.ts';
 import type { Window } from '../window.ts';
 import { forwardingLines } from './forwarding.ts';
@@ -39,10 +39,7 @@ function addressKey(model: Model, screen: AddressScreen, key: Key): Decision {
 function showCertificate(model: Model): Decision {
   const preflight = statusIn(model)?.log.preflight;
   if (!preflight) return stay(model);
-  return push(
-    model,
-    preflight.verdict === 'unknown' ? questionScreen('log', preflight, null) : refusalScreen(preflight),
-  );
+  return push(model, logIsAsked(statusIn(model)) ? questionScreen('log', preflight, null) : refusalScreen(preflight));
 }
 
 /** Nothing can be typed where the policy has locked it. */
@@ -106,4 +103,4 @@ function addressBody(model: Model, screen: AddressScreen, words: Words, size: Si
 }
 
 const certificateLabel = (model: Model, { screens: { buttons } }: Words): string =>
-  statusIn(model)?.log.preflight?.verdict === 'unknown' ? buttons.certificate : buttons.why;
+  logIsAsked(statusIn(model)) ? buttons.certificate : buttons.why;

@@ -20,15 +20,8 @@ const form: Form<CodeScreen['focus']> = { parts: ['digits', 'confirm'], rules: {
 
 export const codeScreen: CodeScreen = { at: 'code', focus: 'digits', digits: emptyInput, pending: null };
 
-/** Everything that stands between a finished replacement and the main window. */
-export const aboveMain: readonly Screen['at'][] = [
-  'replacement',
-  'code',
-  'certificates',
-  'details',
-  'notices',
-  'tools',
-];
+/** The windows of a replacement, which close when it is over; what lay below comes back. */
+export const replacementWindows: readonly Screen['at'][] = ['replacement', 'code'];
 
 export const codeWindow = (model: Model, screen: CodeScreen | OperationScreen): Window => ({
   body: (words, size) => codeBody(model, screen, words, size),
@@ -61,7 +54,7 @@ function answered(model: Model, screen: CodeScreen | OperationScreen, answer: An
     return 'pending' in asking ? ask(below, asking, screen.order) : stay(below);
   }
   const asked = statusIn(model)?.replacement?.confirmationCode;
-  const stack = model.stack.filter(({ at }) => !aboveMain.includes(at));
+  const stack = model.stack.filter(({ at }) => !replacementWindows.includes(at));
   return stay(note({ ...model, stack, replacementOffered: asked ?? null }, 'replaced'));
 }
 

@@ -58,14 +58,6 @@ export function connectKey(
   }
 }
 
-/** Without a password in any form. */
-export const withoutPasswords = (screen: MainScreen): MainScreen => {
-  const { rdp, broker } = screen.fields;
-  return rdp.password.text === '' && broker.password.text === ''
-    ? screen
-    : { ...screen, fields: { rdp: { ...rdp, password: emptyInput }, broker: { ...broker, password: emptyInput } } };
-};
-
 export function connectLines(model: Model, screen: MainScreen, focus: MainPart, words: Words, size: Size): Drawn {
   const { connect: own, buttons } = words.screens;
   const locked = isLocked(model, screen);
@@ -144,7 +136,9 @@ function connect(model: Model, screen: MainScreen): Decision {
   if (server === '') return refuse(model, { ...screen, focus: 'server' }, 'badServer');
   if (purpose === 'broker' && user.text === '') return refuse(model, { ...screen, focus: 'user' }, 'badUser');
   const order = { purpose, server, user: user.text, password: password.text };
-  return pushAsking(model, { at: 'waiting', order, pending: null }, { do: 'connect', body: order });
+  // The password goes with the order and stays nowhere else: whoever comes next does not find it in the form.
+  const emptied = become(model, withField(screen, 'password', emptyInput)).model;
+  return pushAsking(emptied, { at: 'waiting', order, pending: null }, { do: 'connect', body: order });
 }
 
 const isField = (part: MainPart): part is ConnectField => part === 'server' || part === 'user' || part === 'password';

@@ -2,17 +2,18 @@
 import { fill, sayFault, type Words } from '../../words/say.ts';
 import { paragraph } from '../body.ts';
 import { clip, type Line, line, type Style, wrap } from '../frame.ts';
-import { type Model, statusIn } from '../model.ts';
+import { logIsAsked, type Model, statusIn } from '../model.ts';
 
 const maxFaultLines = 2;
 const styles: Readonly<Record<string, Style>> = { connected: 'good', waiting: 'warning', refused: 'error' };
 
 export function forwardingLines(model: Model, words: Words, width: number): readonly Line[] {
   const own = words.screens.forwarding;
-  const log = statusIn(model)?.log;
-  if (!log) return [];
+  const status = statusIn(model);
+  if (!status) return [];
+  const { log } = status;
   const { unsent, dropped, fault } = log;
-  const at = log.at === 'refused' && log.preflight?.verdict === 'unknown' ? 'unknown' : log.at;
+  const at = logIsAsked(status) ? 'unknown' : log.at;
   const why =
     fault && log.at !== 'connected' && at !== 'unknown'
       ? clip(wrap(sayFault(words, fault), width), maxFaultLines, width)

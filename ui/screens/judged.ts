@@ -1,5 +1,5 @@
 /** What came of asking a server: the question of a first connection, or why there is none. */
-import type { Fault } from '../../protocol/fault.ts';
+import { type Fault, fault } from '../../protocol/fault.ts';
 import type { ConnectRequest, Preflight } from '../../protocol/local.ts';
 import type { ClientPurpose } from '../../protocol/schema.ts';
 import type { QuestionScreen, RefusalScreen } from '../screen.ts';
@@ -10,12 +10,12 @@ export const questionScreen = (
   order: ConnectRequest | null,
 ): QuestionScreen => ({ at: 'question', purpose, preflight, order, focus: 'cancel', pending: null, top: 0 });
 
-export const refusalScreen = ({ purpose, server, fault, chain }: Preflight): RefusalScreen => ({
+export const refusalScreen = ({ purpose, server, fault: why, chain }: Preflight): RefusalScreen => ({
   at: 'refusal',
   purpose,
   server,
-  // Whatever a newer agent left out is still a refusal.
-  fault: (fault as Fault | null) ?? { code: 'internal', kind: 'broken', facts: {} },
+  // What nobody may accept here is not allowed, whatever else is known of it.
+  fault: (why as Fault | null) ?? fault('not-assigned', { host: server }),
   certificate: chain[0] ?? null,
   asked: true,
   top: 0,

@@ -10,6 +10,9 @@ import type { Window } from '../window.ts';
 import { shownTime } from './clock-text.ts';
 import { tabbed } from './tools.ts';
 
+/** Marks stay near their values on a wide screen. */
+const longestValue = 46;
+
 const entries: readonly SettingsEntry[] = ['connection', 'logServer', 'rdp', 'broker', 'time', 'language', 'reset'];
 
 export const settingsWindow = (model: Model, screen: SettingsScreen): Window => ({
@@ -70,7 +73,7 @@ function settingRow(model: Model, entry: SettingsEntry, selected: boolean, words
   const labelWidth = Math.max(...entries.map((each) => own[each].length)) + 2;
   const markWidth = Math.max(own.locked.length, own.code.length);
   const mark = markOf(model, entry);
-  const valueWidth = size.width - labelWidth - markWidth - 5;
+  const valueWidth = Math.min(longestValue, size.width - labelWidth - markWidth - 5);
   const text = `${column(own[entry], labelWidth)}${column(valueIn(model, entry, words), valueWidth)}`;
   const spans: Span[] = [span(`${selected ? '>' : ' '} ${text}`, selected ? 'selected' : 'normal')];
   return mark ? [...spans, span(`  ${own[mark]}`, 'hint')] : spans;

@@ -4,10 +4,9 @@ import { fill, type Words } from '../../words/say.ts';
 import { type Body, paragraph } from '../body.ts';
 import { become, complain, type Decision, note, pop, stay } from '../decision.ts';
 import { blank } from '../frame.ts';
-import { type Model, mainScreen, type Size } from '../model.ts';
+import type { Model, Size } from '../model.ts';
 import type { WaitingScreen } from '../screen.ts';
 import type { Window } from '../window.ts';
-import { withoutPasswords } from './connect.ts';
 import { questionScreen, refusalScreen } from './judged.ts';
 
 export const waitingWindow = (model: Model, screen: WaitingScreen): Window => ({
@@ -20,17 +19,11 @@ export const waitingWindow = (model: Model, screen: WaitingScreen): Window => ({
 });
 
 function connected(model: Model, { order }: WaitingScreen, answer: ConnectAnswer): Decision {
-  if (answer.at === 'started') return stay(note(forgetPasswords(pop(model).model), 'sessionStarting'));
+  if (answer.at === 'started') return stay(note(pop(model).model, 'sessionStarting'));
   const { preflight } = answer;
   return preflight.verdict === 'unknown'
     ? become(model, questionScreen(order.purpose, preflight, order))
     : become(model, refusalScreen(preflight));
-}
-
-/** The client has it now, or nobody will. */
-function forgetPasswords(model: Model): Model {
-  const [bottom = mainScreen, ...rest] = model.stack;
-  return bottom.at === 'main' ? { ...model, stack: [withoutPasswords(bottom), ...rest] } : model;
 }
 
 function waitingBody({ order }: WaitingScreen, words: Words, size: Size): Body {
