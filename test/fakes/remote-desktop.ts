@@ -31,7 +31,10 @@ export type Desk = {
   readonly launch: (port: number, fingerprints: readonly string[], changes?: Changes) => Running;
 };
 export type Served = Peer & { readonly port: number };
-type Changes = Partial<Launch> & { readonly password?: string; readonly declares?: { readonly [name: string]: string } };
+type Changes = Partial<Launch> & {
+  readonly password?: string;
+  readonly declares?: { readonly [name: string]: string };
+};
 export type Running = {
   /** What the client prints, once it holds this; rejects where it ends without. */
   readonly prints: (wanted: RegExp) => Promise<string>;

@@ -10,12 +10,12 @@ const faultOf = (out: string): string => JSON.parse(out).code;
 async function openByCode(system: System, device: Device, words: readonly string[], names: RegExp): Promise<void> {
   const refused = await system.thintrust(device, [...words, '--json']);
   assert.is(faultOf(refused.out), 'code-needed');
-  const shown = (await statusOf(system, device)).operation?.confirmationCode ?? '';
+  const shown = (await statusOf(device)).operation?.confirmationCode ?? '';
   const told = await good(system.admin(['code', shown]));
   assert.match(told, names);
   assert.match(told, /Device +desk/);
   await good(system.thintrust(device, ['code', /Replacement code +([\d ]+)/.exec(told)?.[1]?.trim() ?? '']));
-  assert.ok(((await statusOf(system, device)).operation?.openForMs ?? 0) > 9 * 60_000);
+  assert.ok(((await statusOf(device)).operation?.openForMs ?? 0) > 9 * 60_000);
 }
 
 test('a managed device: locks, a code for one other address, a code for the reset', async () => {
@@ -31,14 +31,14 @@ test('a managed device: locks, a code for one other address, a code for the rese
     for (const block of ['connection', 'reset', 'dateTime'])
       await good(system.admin(['policy', 'lock', 'Office', block]));
     await good(system.admin(['device', 'move', 'desk', '--group', 'Office']));
-    const managed = await whenStatus(system, device, 'the locks are there', (status) => status.settings.reset.locked);
+    const managed = await whenStatus(device, 'the locks are there', (status) => status.settings.reset.locked);
     assert.equal(managed.settings.rdp, { value: 'farm.example', source: 'policy', locked: true });
     assert.equal(managed.settings.broker, { value: 'broker.example', source: 'policy', locked: false });
 
     const locked = await system.thintrust(device, ['settings', 'set', 'rdp', 'own.example', '--json']);
     assert.is(faultOf(locked.out), 'setting-locked');
     await good(system.thintrust(device, ['settings', 'set', 'broker', 'own.example']));
-    assert.is((await statusOf(system, device)).settings.broker.value, 'own.example:443');
+    assert.is((await statusOf(device)).settings.broker.value, 'own.example:443');
     const time = await system.thintrust(device, ['time', 'set', '2031-01-01T00:00:00Z', '--json']);
     assert.is(faultOf(time.out), 'setting-locked');
 
@@ -47,7 +47,6 @@ test('a managed device: locks, a code for one other address, a code for the rese
     await openByCode(system, device, change, /Request +change the connection settings/);
     await good(system.thintrust(device, change));
     const moved = await whenStatus(
-      system,
       device,
       'connected by the other address',
       (status) => status.link.at === 'connected' && status.server?.mqtt === addresses.mqtt,
@@ -59,7 +58,6 @@ test('a managed device: locks, a code for one other address, a code for the rese
     // The next policy locks the connection, so its addresses count again; the name by rule comes with it.
     await good(system.admin(['policy', 'set-contacts', 'Office', '--name', 'Service desk']));
     await whenStatus(
-      system,
       device,
       'back at the address of the policy',
       (status) => status.link.at === 'connected' && status.server?.mqtt === managed.server?.mqtt,
@@ -67,9 +65,9 @@ test('a managed device: locks, a code for one other address, a code for the rese
 
     await openByCode(system, device, ['reset', '--yes'], /Request +reset the device/);
     await good(system.admin(['group', 'naming', 'Office', '--fields', 'Moscow,Desk']));
-    await whenStatus(system, device, 'named by rule', (status) => status.device?.name === 'Moscow-Desk-0001');
+    await whenStatus(device, 'named by rule', (status) => status.device?.name === 'Moscow-Desk-0001');
     await good(system.thintrust(device, ['reset', '--yes']));
-    const reset = await statusOf(system, device);
+    const reset = await statusOf(device);
     assert.equal([reset.at, reset.device, reset.server, reset.certificates], ['unregistered', null, null, []]);
     assert.equal(reset.settings.broker, { value: null, source: 'none', locked: false });
     await until(
@@ -79,7 +77,7 @@ test('a managed device: locks, a code for one other address, a code for the rese
     );
     await system.powerOff(device);
     await system.powerOn(device);
-    assert.is((await statusOf(system, device)).at, 'unregistered');
+    assert.is((await statusOf(device)).at, 'unregistered');
   } catch (error) {
     throw new Error(`${error}\n--- server\n${system.log('thintrust-server')}\n--- agent\n${system.log('thintrustd')}`);
   } finally {
@@ -94,17 +92,16 @@ test('a device in no group needs no code, and registers anew after a reset', asy
   await system.powerOn(device);
   try {
     await register(system, device);
-    const { server } = await statusOf(system, device);
+    const { server } = await statusOf(device);
     const words = ['connection', 'set', '--https', elsewhere(server?.https), '--mqtt', elsewhere(server?.mqtt)];
     await good(system.thintrust(device, words));
     await whenStatus(
-      system,
       device,
       'connected by the other address',
       (status) => status.link.at === 'connected' && status.server?.mqtt === elsewhere(server?.mqtt),
     );
     await good(system.thintrust(device, ['reset', '--yes']));
-    const { id } = (await statusOf(system, device)).device ?? { id: null };
+    const { id } = (await statusOf(device)).device ?? { id: null };
     assert.is(id, null);
     await register(system, { ...device, name: 'kiosk again' });
   } finally {
