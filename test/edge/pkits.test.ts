@@ -42,6 +42,15 @@ table('PKITS', rows, async ({ name, row }) => {
   assert.equal(await runBatch([toLine(row)]), [{ id: name, ...expected(row) }]);
 });
 
+table('PKITS, without a name the same for whatever purpose a path is asked for', rows, async ({ name, row }) => {
+  const purposes = ['rdp', 'broker', 'log', 'client'];
+  const answers = await runBatch(purposes.map((purpose) => `${toLine(row, purpose)}\n`));
+  assert.equal(
+    answers,
+    purposes.map(() => ({ id: name, ...expected(row) })),
+  );
+});
+
 test('PKITS: a divergence is only ever a refusal, has a reason, and names one case', () => {
   for (const { id, reason } of pkitsDivergences) {
     const named = pkitsCases.filter((row) => row.id === id);

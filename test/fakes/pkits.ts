@@ -32,11 +32,11 @@ export const nameOf = ({ id, title }: PkitsCase): string => `${id} ${title}`;
 export const certificatePem = (name: string): string => toPem(read(`pkits/certs/${name}.crt`));
 export const crlPem = (name: string): string => toPem(read(`pkits/crls/${name}.crl`), 'X509 CRL');
 
-export function toLine(row: PkitsCase): string {
+export function toLine(row: PkitsCase, purpose = 'server'): string {
   const [anchor = '', ...rest] = row.certs;
   return JSON.stringify({
     id: nameOf(row),
-    purpose: 'server',
+    purpose,
     at: pkitsTime,
     anchors: [certificatePem(anchor)],
     intermediates: rest.slice(0, -1).map(certificatePem),
