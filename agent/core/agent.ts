@@ -44,7 +44,13 @@ export function step(state: State, event: Event): Step {
   const handed = then(errands, (next) => (next.pending ? rest(next) : handOverEvents(next)));
   const leaving = event.type === 'stopping' || handed.state.pending !== null || handed.state.at !== 'running';
   const decided = leaving ? handed : then(handed, (next) => settleForwarding(next, event.now));
-  return { state: decided.state, effects: [...decided.effects, ...shown(decided.state, event.now)] };
+  return { state: decided.state, effects: withPicture(decided.effects, shown(decided.state, event.now)) };
+}
+
+/** Who is answered with the status is given the one that holds from then on, so that is shown before. */
+function withPicture(effects: readonly Effect[], picture: readonly Effect[]): readonly Effect[] {
+  const at = effects.findIndex((each) => each.do === 'answer' && each.result.ok && each.result.value === null);
+  return at < 0 ? [...effects, ...picture] : [...effects.slice(0, at), ...picture, ...effects.slice(at)];
 }
 
 const heardAtRest = (state: State, { type }: Event): boolean =>
