@@ -15,6 +15,7 @@ import { openClock } from './edge/clock.ts';
 import { openControl } from './edge/control.ts';
 import { openDisk } from './edge/disk.ts';
 import { openExport } from './edge/export.ts';
+import { readFactory } from './edge/factory.ts';
 import { realFiles } from './edge/files.ts';
 import { openForwarder } from './edge/forward.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
@@ -132,6 +133,7 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
     damagedEvents: spool.damaged,
     built,
     hardware: hardwareId(env),
+    factory: await readFactory(env['THINTRUST_FACTORY'] ?? '/usr/share/thintrust/trust', realFiles, built),
     versions: { agent: version, runtime: process.version },
   });
   // What a start, a connection or a message left behind goes once it is quiet (docs/adr/0009-memory-of-the-daemon.md).

@@ -23,7 +23,9 @@ const maxStateBytes = 32 * 1024 * 1024;
 const maxCountersBytes = 1024 * 1024;
 
 export function toObjects(durable: Durable): readonly NamedObject[] {
-  const { policy, device, waiting, ...state } = durable;
+  const { policy, device, waiting, ...kept } = durable;
+  // What the firmware brings is read from it at every start.
+  const state = { ...kept, local: kept.local.filter(({ source }) => source !== 'factory') };
   const objects: NamedObject[] = [{ name: stateFile, bytes: Buffer.from(JSON.stringify(state)) }];
   for (const [name, jws] of Object.entries({ policy, device, waiting }))
     if (jws !== null) objects.push({ name: `${name}.jws`, bytes: Buffer.from(jws, 'latin1') });

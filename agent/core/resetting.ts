@@ -37,7 +37,7 @@ export function reset(state: State, request: number, now: Now): Step {
 export function forget(state: State, now: Now): Step {
   const { link } = state;
   const open = link.at === 'connected' || link.at === 'connecting';
-  const { disk, counters, export: exported } = state.faults;
+  const { disk, counters, export: exported, factory } = state.faults;
   return {
     state: {
       ...state,
@@ -45,7 +45,12 @@ export function forget(state: State, now: Now): Step {
       nonce: null,
       errandAtMs: null,
       newer: [],
-      faults: { ...(disk && { disk }), ...(counters && { counters }), ...(exported && { export: exported }) },
+      faults: {
+        ...(disk && { disk }),
+        ...(counters && { counters }),
+        ...(exported && { export: exported }),
+        ...(factory && { factory }),
+      },
       events: { ...state.events, sent: [], reading: null },
       trust: { ...state.trust, shown: [] },
     },

@@ -20,7 +20,7 @@ import type { AuditEvent, Purpose, Source } from '../../protocol/schema.ts';
 import type { Place } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { TrustRequest, Verdict } from './decide.ts';
-import type { Counters, Identity, KeyRef, Order } from './durable.ts';
+import type { Counters, Identity, KeyRef, LocalEntry, Order } from './durable.ts';
 
 export type Now = {
   /** What the system clock says. */
@@ -84,6 +84,8 @@ export type Probed =
     }
   | { readonly at: 'failed'; readonly fault: Fault };
 
+export type Factory = { readonly entries: readonly LocalEntry[]; readonly faults: readonly Fault[] };
+
 export type Happening =
   | {
       readonly type: 'started';
@@ -95,6 +97,8 @@ export type Happening =
       /** Build time of the software: the lowest clock floor. */
       readonly built: Instant;
       readonly hardware: string;
+      /** What the firmware brings, read at every start, and what is wrong with it. */
+      readonly factory: Factory;
       readonly versions: { readonly agent: string; readonly runtime: string };
     }
   | { readonly type: 'tick' }

@@ -41,11 +41,14 @@ export function onStarted(state: State, event: Of<'started'>): Step {
   }
   const { number, faults } = restored.value;
   const opened = reopen(restored.value);
-  const { durable } = opened;
+  // Never from the disk: another firmware may bring others.
+  const manual = opened.durable.local.filter(({ source }) => source === 'manual');
+  const durable = { ...opened.durable, local: [...manual, ...event.factory.entries] };
   const cloned = durable.registration.at === 'registered' && durable.registration.hardware !== event.hardware;
   const lost = event.damagedEvents > 0 || faults.some(({ code }) => code === 'counters-damaged');
   const counters: Counters = { ...opened.counters, eventSeq: lastEvent(opened.counters, lost) };
   const found = [...faults, ...opened.faults];
+  const unfit = event.factory.faults;
   const dropped = event.damagedEvents > 0 ? [fault('events-dropped', { count: event.damagedEvents })] : [];
   const running: State = {
     ...known,
@@ -58,12 +61,13 @@ export function onStarted(state: State, event: Of<'started'>): Step {
     savedAtMs: now.uptimeMs,
     link: durable.registration.at === 'unregistered' ? idle(now) : soon(now),
     views: certificatesOf(durable, opened.held),
-    faults: found[0] ? { restore: found[0] } : {},
+    faults: { ...(found[0] && { restore: found[0] }), ...(unfit[0] && { factory: unfit[0] }) },
   };
   const ready: Step = {
     state: running,
     effects: [
       ...found.map((each) => warn('restored with a fault', each)),
+      ...unfit.slice(0, mostFound).map((each) => warn('a certificate of the firmware was left out', each)),
       { do: 'export', certificates: exportsOf(durable, opened.held) },
       { do: 'notify', ready: true, status: 'running' },
     ],

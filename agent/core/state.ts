@@ -17,6 +17,7 @@ export type Step = ShapeStep<State>;
 /** Where a standing fault belongs; one stands for each. */
 export type Area =
   | 'restore'
+  | 'factory'
   | 'disk'
   | 'counters'
   | 'export'

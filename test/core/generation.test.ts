@@ -124,7 +124,7 @@ const disks: readonly { name: string; disk: DiskRead; expected: string }[] = [
   {
     name: 'a whole one',
     disk: { generations: [{ number: 7, content }], counters: counted() },
-    expected: '7 local=manual,factory',
+    expected: '7 local=manual',
   },
   {
     name: 'the newest is damaged: the one before, without what a person accepted (F11)',
@@ -135,7 +135,7 @@ const disks: readonly { name: string; disk: DiskRead; expected: string }[] = [
       ],
       counters: counted(),
     },
-    expected: '8 local=factory generation-damaged',
+    expected: '8 local= generation-damaged',
   },
   {
     name: 'the newest is empty',
@@ -146,7 +146,7 @@ const disks: readonly { name: string; disk: DiskRead; expected: string }[] = [
       ],
       counters: counted(),
     },
-    expected: '8 local=factory generation-damaged',
+    expected: '8 local= generation-damaged',
   },
   {
     name: 'the newest is of a newer format (firmware rollback)',
@@ -157,7 +157,7 @@ const disks: readonly { name: string; disk: DiskRead; expected: string }[] = [
       ],
       counters: counted(),
     },
-    expected: '8 local=factory generation-newer',
+    expected: '8 local= generation-newer',
   },
   {
     name: 'two are damaged',
@@ -169,7 +169,7 @@ const disks: readonly { name: string; disk: DiskRead; expected: string }[] = [
       ],
       counters: counted(),
     },
-    expected: '9 local=factory generation-damaged generation-damaged',
+    expected: '9 local= generation-damaged generation-damaged',
   },
   {
     name: 'all are damaged: never a new identity (F13)',
@@ -210,17 +210,17 @@ const disks: readonly { name: string; disk: DiskRead; expected: string }[] = [
   {
     name: 'counters of a later format',
     disk: { generations: [{ number: 7, content }], counters: counted({ format: 2 as 1 }) },
-    expected: '7 local=manual,factory counters-damaged',
+    expected: '7 local=manual counters-damaged',
   },
   {
     name: 'counters lost',
     disk: { generations: [{ number: 7, content }], counters: null },
-    expected: '7 local=manual,factory counters-damaged',
+    expected: '7 local=manual counters-damaged',
   },
   {
     name: 'counters unreadable',
     disk: { generations: [{ number: 7, content }], counters: bad('counters-damaged') },
-    expected: '7 local=manual,factory counters-damaged',
+    expected: '7 local=manual counters-damaged',
   },
 ];
 table('restore', disks, ({ disk, expected }) => {

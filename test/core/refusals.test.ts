@@ -165,7 +165,9 @@ function startWith(bench: Bench, { disk, damagedEvents = 0, hardware = 'machine-
   bench.server.state.connection = null;
   const versions = { agent: '0', runtime: 'test' };
   const lastEvent = Math.max(0, ...bench.spool.keys());
-  send(bench, { type: 'started', disk: disk?.(whole) ?? whole, lastEvent, damagedEvents, built, hardware, versions });
+  const factory = { entries: [], faults: [] };
+  const found = { disk: disk?.(whole) ?? whole, lastEvent, damagedEvents };
+  send(bench, { type: 'started', ...found, built, hardware, factory, versions });
 }
 const before =
   (code: FaultCode) =>

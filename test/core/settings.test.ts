@@ -5,7 +5,7 @@ import type { Ask } from '../../agent/core/shape.ts';
 import { fault, type Result } from '../../protocol/fault.ts';
 import type { PolicySettings } from '../../protocol/schema.ts';
 import { dayMs, instant, minuteMs } from '../../protocol/time.ts';
-import { settingsWith } from '../fakes/administration.ts';
+import { base64, rdpRoot, settingsWith } from '../fakes/administration.ts';
 import {
   askNow,
   type Bench,
@@ -445,6 +445,73 @@ table('reset', resetRows, ({ make, play, expected }) => {
   const [gone, rose, after, requests, before] = played as unknown[];
   assert.equal([gone, rose, after, requests], [nobodyAtAll, true, before, 0]);
 });
+
+const factory = {
+  entries: [
+    {
+      purpose: 'rdp',
+      source: 'factory',
+      file: 'root.pem',
+      der: base64(rdpRoot),
+      addedAt: instant(0),
+      server: null,
+    } as const,
+  ],
+  faults: [fault('certificate-unreadable', { file: 'log/a.pem' })],
+};
+const exported = (b: Bench): string[] => {
+  const effect = b.effects.findLast((each) => each.do === 'export');
+  return effect?.do === 'export' ? effect.certificates.map(({ source }) => source) : [];
+};
+const factoryRows: readonly Row[] = [
+  {
+    name: 'counts on a device in no group, and what is wrong is told',
+    make: () => {
+      const b = openBench();
+      start(b, { factory });
+      return b;
+    },
+    play: (b) => [
+      exported(b),
+      lastStatus(b).certificates.map(({ source, file }) => `${source} ${file}`),
+      lastStatus(b).faults.map(({ code }) => code),
+    ],
+    expected: [['factory'], ['factory root.pem'], ['certificate-unreadable']],
+  },
+  {
+    name: 'is not kept on the disk: a firmware without it has taken it away',
+    make: () => {
+      const b = openBench();
+      start(b, { factory });
+      say(b, { do: 'settings', language: 'ru' });
+      start(b);
+      return b;
+    },
+    play: (b) => [lastStatus(b).settings.language, lastStatus(b).certificates, exported(b)],
+    expected: ['ru', [], []],
+  },
+  {
+    name: 'survives a reset',
+    make: () => {
+      const b = openBench();
+      start(b, { factory });
+      return b;
+    },
+    play: (b) => [say(b, { do: 'reset' }), lastStatus(b).certificates.map(({ source }) => source), exported(b)],
+    expected: ['ok', ['factory'], ['factory']],
+  },
+  {
+    name: 'counts for nothing on a managed device',
+    make: () => {
+      const b = openManaged(settingsWith([]));
+      start(b, { factory });
+      return b;
+    },
+    play: (b) => exported(b).includes('factory'),
+    expected: false,
+  },
+];
+table('what the firmware brings', factoryRows, ({ make, play, expected }) => assert.equal(play(make()), expected));
 
 const in1970 = (): Bench => {
   const bench = openBench();

@@ -171,6 +171,7 @@ function restart(life: Life): void {
     damagedEvents: 0,
     built,
     hardware: 'machine-1',
+    factory: { entries: [], faults: [] },
     versions: { agent: '0', runtime: 'test' },
   });
   life.state = { ...life.state, link };

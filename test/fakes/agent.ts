@@ -3,7 +3,7 @@
  * administration in memory, unless a test stands in the way. Where the disk itself matters, see `device.ts`.
  */
 import { initial, type State, step } from '../../agent/core/agent.ts';
-import type { Ask, Effect, Event, Happening, NamedObject, Now } from '../../agent/core/shape.ts';
+import type { Ask, Effect, Event, Factory, Happening, NamedObject, Now } from '../../agent/core/shape.ts';
 import type { AuditEvent, PolicySettings } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { type Administration, openAdministration, print, serverCertificates, settingsWith } from './administration.ts';
@@ -105,7 +105,10 @@ function performLocal(bench: Bench, effect: Effect): readonly Happening[] {
 }
 
 /** Power on, with what stands on the disk. */
-export function start(bench: Bench, more: { readonly hardware?: string } = {}): readonly Effect[] {
+export function start(
+  bench: Bench,
+  more: { readonly hardware?: string; readonly factory?: Factory } = {},
+): readonly Effect[] {
   bench.state = initial;
   bench.server.state.connection = null;
   const number = Math.max(0, ...bench.effects.map((each) => (each.do === 'persist' ? each.number : 0)));
@@ -119,6 +122,7 @@ export function start(bench: Bench, more: { readonly hardware?: string } = {}): 
     damagedEvents: 0,
     built,
     hardware: more.hardware ?? 'machine-1',
+    factory: more.factory ?? { entries: [], faults: [] },
     versions: { agent: '0', runtime: 'test' },
   });
 }

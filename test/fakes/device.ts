@@ -138,6 +138,7 @@ export async function live(world: World, plan: Plan): Promise<{ ending: Ending; 
     damagedEvents: spool.damaged,
     built,
     hardware: 'machine-1',
+    factory: { entries: [], faults: [] },
     versions: { agent: '0', runtime: 'test' },
   });
   for (;;) {

@@ -176,6 +176,7 @@ export const incidents: readonly Incident[] = [
       damagedEvents: 0,
       built: noon,
       hardware: 'machine-1',
+      factory: { entries: [], faults: [] },
       versions: { agent: '0', runtime: '' },
     }),
   },
