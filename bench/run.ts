@@ -3,6 +3,7 @@ import { benchMemory, benchStart } from './agent.ts';
 import { benchApply } from './apply.ts';
 import { benchDecide } from './decide.ts';
 import { benchExport } from './exports.ts';
+import { benchLog } from './log.ts';
 import type { Row } from './row.ts';
 import { benchUi } from './ui.ts';
 
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   apply: benchApply,
   decide: benchDecide,
   export: benchExport,
+  log: benchLog,
   console: benchUi,
 };
 

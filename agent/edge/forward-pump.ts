@@ -29,7 +29,7 @@ export type Pump = {
   readonly wake: () => void;
   /** Not one byte more. */
   readonly stop: () => void;
-  /** Finishes the round, says good-bye (close_notify) and waits for the answer. */
+  /** Sends what is durable, says good-bye (close_notify) and waits for the answer. */
   readonly leave: (limitMs: number) => Promise<void>;
 };
 
@@ -104,7 +104,7 @@ export function startPump({ address, device, ended, from, logs, moved, socket, w
   };
 
   const run = async (): Promise<void> => {
-    while (!over && !leaving) {
+    while (!over) {
       let again = false;
       const pause = new Promise<void>((resolve) => {
         woken = () => {
@@ -119,7 +119,8 @@ export function startPump({ address, device, ended, from, logs, moved, socket, w
         moved({ ...resume });
         const restMs = started + roundMs - performance.now();
         if (restMs > 0) await sleep(restMs);
-      } else if (!again) await pause;
+      } else if (leaving) return;
+      else if (!again) await pause;
     }
   };
 

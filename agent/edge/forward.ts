@@ -137,6 +137,7 @@ export function openForwarder(logs: Logs, emit: (happening: Happening) => void):
     },
     leave: async (limitMs) => {
       wanted = 0;
+      await logs.sync();
       await pump?.leave(limitMs);
       await keep();
     },

@@ -186,15 +186,13 @@ export const ask = (what: Ask): Happening => ({ type: 'asked', request: ++reques
 /** The edges that stay on the device. */
 function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: Happening) => void) {
   return openPerform({
+    ...localParts(),
     storage: disk,
     spool,
-    logs: { audited: async () => good(null), giveWay: async () => false },
-    forwarder: { forward: nowhere, stop: nowhere },
     exportTrust: async (certificates) => {
       device.exported = certificates;
       return good(null);
     },
-    mqtt: { connect: nowhere, disconnect: nowhere, acknowledge: nowhere, publish: nowhere, leave: async () => {} },
     control: {
       show: (status) => {
         device.status = status;
@@ -203,16 +201,28 @@ function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: 
         device.answers.set(request, result);
       },
     },
-    notify: { send: async () => {}, stopping: async () => {}, close: () => {} },
     journal: (_level, _text, fault) => {
       device.log.push(fault ?? null);
     },
-    judging: { at: () => noon },
-    setClock: async () => null,
-    launch: async () => {},
     emit,
   });
 }
+
+/** Edges that do nothing, but for the disk. */
+export const localParts = (): Omit<Parameters<typeof openPerform>[0], 'storage'> => ({
+  spool: { append: async () => good(null), read: async () => [], drop: async () => good(null) },
+  logs: { audited: async () => good(null), giveWay: async () => false },
+  forwarder: { forward: nowhere, stop: nowhere },
+  exportTrust: async () => good(null),
+  mqtt: { connect: nowhere, disconnect: nowhere, acknowledge: nowhere, publish: nowhere, leave: async () => {} },
+  control: { show: () => {}, answer: () => {} },
+  notify: { send: async () => {}, stopping: async () => {}, close: () => {} },
+  journal: () => {},
+  judging: { at: () => noon },
+  setClock: async () => null,
+  launch: async () => {},
+  emit: () => {},
+});
 
 const nowhere = (): never => {
   throw new Error('the network is the fake administration');
