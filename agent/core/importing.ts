@@ -17,7 +17,7 @@ import { blocklistOf, type State } from './state.ts';
 
 export type Imported = {
   readonly found: readonly { readonly file: string; readonly der: string; readonly view: PresentedView }[];
-  readonly refused: ImportAnswer['refused'];
+  readonly refused: (ImportAnswer['refused'][number] & { readonly fault: Fault })[];
 };
 
 /**
@@ -33,7 +33,7 @@ export function judgeImport(state: State, order: ImportOrder, server: string | n
   const blocked = blocklistOf(state);
   const seen = new Set<string>();
   const found: Imported['found'][number][] = [];
-  const refused: ImportAnswer['refused'] = [];
+  const refused: Imported['refused'] = [];
   const refuse = (file: string, block: number, why: Fault): void => {
     if (refused.length < maxCertificates) refused.push({ file, block, fault: why });
   };

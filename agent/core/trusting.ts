@@ -12,6 +12,7 @@ import type { LocalEntry } from './durable.ts';
 import { preflightOf } from './explain.ts';
 import { judgeImport } from './importing.ts';
 import { addressesOf } from './membership.ts';
+import { record } from './refusals.ts';
 import { isClosed, rulesFor } from './rules.ts';
 import { onConnect, onJudged } from './session.ts';
 import type { Ask, ImportOrder, Now, Reply } from './shape.ts';
@@ -105,7 +106,12 @@ function importFiles(state: State, request: number, order: ImportOrder, now: Now
   const { found, refused } = judgeImport(state, order, server, clock.now);
   const added: PresentedView[] = refused.length > 0 ? [] : found.map(({ view }) => view);
   const result = good({ added, refused: [...refused] });
-  if (refused.length > 0) return { state, effects: answer(request, result) };
+  const [first] = refused;
+  if (first) {
+    const why = { ...first.fault, facts: { ...first.fault.facts, what: first.file, faults: refused.length } };
+    const told = record(state, now, 'console', 'request-refused', why);
+    return { state: told.state, effects: [...told.effects, ...answer(request, result)] };
+  }
   const { purpose } = order;
   const entries = found.map(
     ({ file, der }): LocalEntry => ({ purpose, source: 'manual', file, der, addedAt: clock.now, server }),

@@ -152,6 +152,8 @@ table('import', rows, ({ files, is }) => {
   assert.ok(certificates.every(({ source, purpose }) => source === 'manual' && purpose === 'rdp'));
   const persisted = bench.effects.filter((effect) => effect.do === 'persist').length;
   assert.is(persisted, answered.refused.length > 0 ? 0 : 1, 'one commit, or none');
+  const told = bench.effects.filter((each) => each.do === 'spool' && each.event.event === 'request-refused').length;
+  assert.is(told, answered.refused.length > 0 ? 1 : 0, 'a refusal is on record');
 });
 
 test('what is there is said, for the purpose and the server it is there for', () => {
@@ -162,7 +164,9 @@ test('what is there is said, for the purpose and the server it is there for', ()
   assert.is(say(answerOf(bench, order(files, { server: 'b.example' }))), 'one');
   assert.is(say(answerOf(bench, order(files, { purpose: 'log' }))), 'one');
   assert.is(lastStatus(bench).certificates.length, 3);
-  const added = bench.effects.flatMap((effect) => (effect.do === 'spool' ? [effect.event] : []));
+  const added = bench.effects.flatMap((effect) =>
+    effect.do === 'spool' && effect.event.event === 'certificate-added' ? [effect.event] : [],
+  );
   assert.equal(
     added.map(
       ({ event, facts }) =>

@@ -110,6 +110,7 @@ test('what is added never replaces anything', () => {
   tell(bench, add(leaf));
   remotes.set(text, { chain: [next] });
   assert.is(tell(bench, connect()), 'stopped refused changed-old-valid');
+  assert.is(events(bench).at(-1), 'connection-refused');
   assert.is(tell(bench, add(next)), 'changed-old-valid');
   assert.is(tell(bench, remove(leaf)), 'done');
   assert.equal(held(bench), []);
