@@ -22,7 +22,7 @@ programs := thintrustd thintrust thintrust-ui thintrust-session thintrust-server
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
 build: build/.types dist/.built ## everything that is compiled; quick when little has changed
@@ -43,6 +43,10 @@ coverage: build ## the same tests, measured; the report is coverage/index.html
 .PHONY: deps
 deps: $(node20) ## programs the tests need: Debian packages (as root), and Node 20 beside Node 24
 	@scripts/deps.sh
+
+.PHONY: deps-freerdp3
+deps-freerdp3: ## FreeRDP 3 for the tests, in a root of Debian 13 (as root; minutes, 700 MB)
+	@scripts/freerdp3.sh
 
 .PHONY: demo
 demo: build ## a server and a device on this machine, the screens in this terminal

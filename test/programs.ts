@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 const node20 = fileURLToPath(new URL(`node20/node_modules/node-linux-${process.arch}/bin/node`, import.meta.url));
 /** Unpacked by `make deps`, since its package would put rsyslog out. */
 const syslogNg = fileURLToPath(new URL('../build/syslog-ng/usr/sbin/syslog-ng', import.meta.url));
+/** Brought by `make deps-freerdp3`; it runs by chroot(8) into its root. */
+export const trixie = '/var/cache/thintrust-test/trixie';
 const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].filter(Boolean);
 
 /**
@@ -17,6 +19,7 @@ export function findProgram(name: string): string | null {
   if (name === 'root') return process.getuid?.() === 0 ? '/' : null;
   if (name === 'node20') return isExecutable(node20) ? node20 : null;
   if (name === 'syslog-ng' && isExecutable(syslogNg)) return syslogNg;
+  if (name === 'xfreerdp3' && isExecutable(join(trixie, 'usr/bin/xfreerdp3'))) return join(trixie, 'usr/bin/xfreerdp3');
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 
