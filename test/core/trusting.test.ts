@@ -216,6 +216,60 @@ test('a policy takes what was accepted in the step it arrives in, whatever serve
   assert.is(tell(bench, connect()), 'stopped refused not-assigned');
 });
 
+test('a policy with a root for desktops and one certificate for the broker', () => {
+  const broker = issue({ cn: 'broker.example', dns: ['broker.example'] });
+  const outside = issue({ cn: 'outside.example', dns: ['outside.example'] });
+  const { bench, remotes } = open(openRegistered());
+  remotes.set('192.0.2.1:3389', { chain: [leaf] });
+  remotes.set('outside.example:3389', { chain: [outside] });
+  for (const place of ['broker.example:443', 'broker.example:3389', '[2001:db8::1]:8443'])
+    remotes.set(place, { chain: [broker] });
+  const { office } = bench.server;
+  office.entries = [
+    { purpose: 'rdp', file: 'root.pem', certificate: base64(root) },
+    { purpose: 'broker', file: 'broker.pem', certificate: base64(broker) },
+  ];
+  send(bench, ...bench.server.publishPolicies(), ...bench.server.moveTo(office));
+  pass(bench, 3000);
+  const look = (purpose: 'rdp' | 'broker', server: string): string => tell(bench, { do: 'preflight', purpose, server });
+  assert.is(look('rdp', host), 'trusted', 'by its name');
+  assert.is(look('rdp', '192.0.2.1'), 'refused ip-under-root', 'by its address');
+  assert.is(look('rdp', 'outside.example'), 'refused not-assigned');
+  assert.is(look('rdp', 'broker.example'), 'refused not-assigned', 'of another purpose');
+  assert.is(look('broker', 'broker.example'), 'trusted');
+  assert.is(look('broker', '[2001:DB8::1]:8443'), 'trusted', 'that very certificate, wherever it is');
+  assert.is(look('broker', 'outside.example:3389'), 'refused not-assigned');
+  assert.is(tell(bench, { do: 'connect', purpose: 'broker', server: 'broker.example', user: 'u' }), 'started trusted');
+  const launch = bench.effects.findLast((effect) => effect.do === 'launch');
+  assert.ok(launch?.do === 'launch');
+  assert.equal(launch.fingerprints, [print(broker)]);
+  assert.equal(launch.anchors, [], 'a root of another purpose is not handed on');
+  send(bench, { type: 'session-ended', session: 1, fault: null });
+  assert.is(tell(bench, connect()), 'started trusted');
+  const desktop = bench.effects.findLast((effect) => effect.do === 'launch');
+  assert.ok(desktop?.do === 'launch');
+  assert.equal(desktop.fingerprints, [print(leaf)], 'a client under a root is pinned to what was looked at');
+  assert.equal(
+    desktop.anchors.map((der) => Buffer.from(der)),
+    [root.der],
+  );
+});
+
+const blocking: readonly { name: string; blocked: Issued; shown: Issued; is: string }[] = [
+  { name: 'what it shows', blocked: leaf, shown: leaf, is: 'refused blocklisted' },
+  { name: 'its authority, when it shows it', blocked: root, shown: leaf, is: 'refused blocklisted' },
+  { name: 'what it showed before', blocked: leaf, shown: next, is: 'refused blocklisted' },
+];
+table('what was accepted is compromised: the administrator blocks', blocking, ({ blocked, shown, is }) => {
+  const { bench, remotes } = trusting();
+  const blocklist = [print(blocked)];
+  send(bench, ...bench.server.publishPolicies({ blocklist }));
+  pass(bench, 3000);
+  remotes.set(text, { chain: [shown, root] });
+  assert.is(tell(bench, preflight()), is);
+  assert.is(tell(bench, connect()), `stopped ${is}`);
+});
+
 /** A look at the server was taken. */
 function looked(...shown: readonly Issued[]): Scene {
   const scene = open(openRegistered(), ...shown);
