@@ -1,10 +1,11 @@
 /** Commands about the settings of the device, its clock, and its reset. */
-import type { Facts, Result } from '../../protocol/fault.ts';
+import type { Result } from '../../protocol/fault.ts';
 import type { Status } from '../../protocol/local.ts';
 import { parseUtc } from '../../protocol/time.ts';
 import { sayFault } from '../../words/say.ts';
 import { ask, done, type Given, type Outcome, post, refused, textOf } from './command.ts';
-import { showOperation, showSettings } from './show-trust.ts';
+import { showOperation } from './show.ts';
+import { showSettings } from './show-trust.ts';
 
 /** As typed, and as the control API calls it. */
 const fields: Readonly<Record<string, 'logServer' | 'rdp' | 'broker' | 'language'>> = {
@@ -45,7 +46,7 @@ async function change(given: Given, value: string | null): Promise<Outcome> {
 async function told(given: Given, answer: Result<unknown>): Promise<Outcome> {
   const { words } = given;
   if (answer.ok) return done(`${words.cli.done}\n`, answer.value);
-  const { code, facts }: { readonly code: string; readonly facts: Facts } = answer.fault;
+  const { code, facts } = answer.fault;
   if (code !== 'code-needed') return refused(answer.fault);
   const now = await ask(given, 'read', { method: 'GET', path: '/status' });
   const { operation } = now.ok ? (now.value as Status) : { operation: null };

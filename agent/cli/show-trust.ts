@@ -1,10 +1,8 @@
 /** What the `thintrust` command prints of pre-flights, settings, events and sticks. Pure. */
 import { groupFingerprint } from '../../protocol/certificate.ts';
 import type { LogPage, MediaList, Preflight, PresentedView, Status } from '../../protocol/local.ts';
-import { fill, formatDuration, formatInstant, sayFault, type Words } from '../../words/say.ts';
+import { fill, formatInstant, sayFault, type Words } from '../../words/say.ts';
 import { lines, type Moment, type Row, table } from './show.ts';
-
-type Operation = NonNullable<Status['operation']>;
 
 /** One sentence, what to look at, and the chain as it was shown. */
 export function showPreflight(words: Words, found: Preflight, moment: Moment): string {
@@ -58,16 +56,6 @@ export function showSettings(words: Words, settings: Status['settings']): string
       lock('reset', settings.reset),
     ]),
   );
-}
-
-/** An action the policy locked: its confirmation code, or how long it is open. */
-export function showOperation(words: Words, { action, confirmationCode, openForMs, lockedForMs }: Operation): string[] {
-  const { operation } = words.cli;
-  const { replacement } = words.screens;
-  const name = operation[action];
-  if (confirmationCode === '') return [name, fill(operation.open, { time: formatDuration(words, openForMs) })];
-  const locked = lockedForMs > 0 ? [fill(replacement.locked, { time: formatDuration(words, lockedForMs) })] : [];
-  return [name, ...table([[replacement.code, confirmationCode]]), ...locked, operation.needed];
 }
 
 export function showLog(words: Words, { records, more }: LogPage, { offsetMinutes }: Moment): string {

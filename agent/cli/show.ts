@@ -44,8 +44,23 @@ export function showStatus(words: Words, status: Status, moment: Moment): string
           : []),
       ]
     : [];
+  const { operation } = status;
+  const opened = operation ? ['', ...showOperation(words, operation)] : [];
   const faults = status.faults.map((fault) => `- ${sayFault(words, { code: fault.code, facts: fault.facts })}`);
-  return lines([...table(rows), ...code, ...(faults.length > 0 ? ['', main.notices, ...faults] : [])]);
+  return lines([...table(rows), ...code, ...opened, ...(faults.length > 0 ? ['', main.notices, ...faults] : [])]);
+}
+
+/** An action the policy locked: its confirmation code, or how long it is open. */
+export function showOperation(
+  words: Words,
+  { action, confirmationCode, openForMs, lockedForMs }: NonNullable<Status['operation']>,
+): string[] {
+  const { operation } = words.cli;
+  const { replacement } = words.screens;
+  const name = operation[action];
+  if (confirmationCode === '') return [name, fill(operation.open, { time: formatDuration(words, openForMs) })];
+  const locked = lockedForMs > 0 ? [fill(replacement.locked, { time: formatDuration(words, lockedForMs) })] : [];
+  return [name, ...table([[replacement.code, confirmationCode]]), ...locked, operation.needed];
 }
 
 export function showCertificates(words: Words, certificates: readonly CertificateView[], moment: Moment): string {

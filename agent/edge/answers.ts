@@ -8,12 +8,14 @@ const statuses: { readonly [code in FaultCode]?: number } = {
   'method-not-allowed': 405,
   'not-allowed': 403,
   'setting-locked': 403,
+  'adding-closed': 403,
   'too-large': 413,
   'code-locked': 429,
   'already-registered': 409,
   'not-registered': 409,
   'code-needed': 409,
   'code-not-asked': 409,
+  'session-busy': 409,
 };
 
 /** HTTP status of a fault. */

@@ -66,7 +66,11 @@ const event: LogRecord = { seq: 7, at: moment.now, severity: 'warn', component: 
 type Outcome = { code: number; out: string; err: string };
 type Asked = Extract<Happening, { type: 'asked' }>['ask'];
 
-async function withDaemon(answer: Result<Reply>, run: (runtime: string, asked: Asked[]) => Promise<void>) {
+async function withDaemon(
+  answer: Result<Reply>,
+  run: (runtime: string, asked: Asked[]) => Promise<void>,
+  shown = status,
+) {
   const runtime = mkdtempSync(join(tmpdir(), 'thintrust-cli-'));
   const asked: Asked[] = [];
   const control: Control = await openControl({
@@ -86,7 +90,7 @@ async function withDaemon(answer: Result<Reply>, run: (runtime: string, asked: A
       control.answer(happening.request, answer);
     },
   });
-  control.show(status);
+  control.show(shown);
   await run(runtime, asked).finally(async () => {
     await control.close();
     rmSync(runtime, { recursive: true });
@@ -487,6 +491,30 @@ test('a refusal: the sentence on standard error, or the fault as JSON', () =>
     const json = await thintrust(runtime, ['code', '1', '--json']);
     assert.equal([json.code, JSON.parse(json.out), json.err], [1, fault('code-wrong', { triesLeft: 3 }), '']);
   }));
+
+test('what needs a code is refused with the confirmation code, which the status shows too', () =>
+  withDaemon(
+    bad('code-needed'),
+    async (runtime) => {
+      const said = await thintrust(runtime, ['reset', '--yes']);
+      assert.is(said.code, 1);
+      assert.match(said.err, /Reset of the device\nConfirmation code {2}3456 7890 1234 5678\n.*thintrust code\n$/);
+      assert.match(
+        (await thintrust(runtime, ['status'])).out,
+        /\n\nReset of the device\nConfirmation code {2}3456 7890/,
+      );
+    },
+    {
+      ...status,
+      operation: {
+        action: 'reset',
+        confirmationCode: '3456 7890 1234 5678',
+        openForMs: 0,
+        lockedForMs: 0,
+        triesLeft: 5,
+      },
+    },
+  ));
 
 test('a lock is told with its end', () =>
   withDaemon(bad('code-locked', { lockedForMs: 125_000 }), async (runtime) => {
