@@ -20,6 +20,8 @@ import { now, type ServerMaterial } from './tls-server.ts';
 
 export type Desk = {
   readonly folder: string;
+  /** Of the X server. */
+  readonly display: string;
   /** A description among those the launcher reads. */
   readonly describe: (name: string, file: ClientFile) => void;
   readonly xrdp: (material: ServerMaterial, security?: 'tls' | 'rdp', port?: number) => Promise<Served>;
@@ -78,6 +80,7 @@ export async function withDesk(run: (desk: Desk) => Promise<void>): Promise<void
     mkdirSync(join(folder, 'clients'));
     await run({
       folder,
+      display,
       describe: (name, file) => writeFileSync(join(folder, 'clients', `${name}.json`), JSON.stringify(file)),
       xrdp: (material, security = 'tls', port) => peer(startXrdp(folder, material, security, port)),
       shadow: () => peer(startShadow(folder, display)),

@@ -1,0 +1,165 @@
+/**
+ * A person at the console connects to real remote desktops: asked once, not again, told what has changed, and held to what
+ * the policy allows once the device is managed (T5–T9). Keys are typed, screens are read, FreeRDP runs.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { clients, type Desk, type Served, withDesk } from '../fakes/remote-desktop.ts';
+import { authorityOf, authorityPem, type ServerMaterial, serverMaterial } from '../fakes/tls-server.ts';
+import { assert, needs, test } from '../harness.ts';
+import { good, register } from './acts.ts';
+import { type Device, openSystem, type Screen, type System, statusOf, whenStatus } from './system.ts';
+
+needs(['tmux', 'xrdp', 'xfreerdp', 'Xvfb']);
+
+type Stage = {
+  readonly desk: Desk;
+  readonly system: System;
+  readonly device: Device;
+  readonly screen: Screen;
+};
+
+const names = ['localhost', '127.0.0.1'];
+
+/** A registered device in no group, its console in a terminal, and a screen for its clients. */
+const onStage = (play: (stage: Stage) => Promise<void>): Promise<void> =>
+  withDesk(async (desk) => {
+    const system = openSystem(process.execPath, {
+      DISPLAY: desk.display,
+      THINTRUST_CLIENTS: clients,
+      THINTRUST_SESSION: join(desk.folder, 'no-session.json'),
+    });
+    const device = system.device('first');
+    let screen: Screen | null = null;
+    try {
+      await system.startServer();
+      await system.powerOn(device);
+      await register(system, device);
+      screen = system.openConsole(device);
+      await screen.see(/in no group/);
+      await play({ desk, system, device, screen });
+    } catch (error) {
+      throw new Error(`${error}\n--- screen\n${await screen?.read()}\n--- agent\n${system.log('thintrustd')}`);
+    } finally {
+      await screen?.close();
+      await system.close();
+    }
+  });
+
+/** In the main window. What was typed before is still there, but for the password. */
+async function connect(screen: Screen, server: string): Promise<void> {
+  while (!/> Server {2,}/.test(await screen.see(/Connect to/))) await screen.type('BTab');
+  for (const text of [server, 'visitor', 'secret']) {
+    for (let letter = 0; letter < 24; letter++) await screen.type('BSpace');
+    await screen.type(text, 'Tab');
+  }
+  await screen.see(/> \[ Connect \]/);
+  await screen.type('Enter');
+}
+
+/** The first desktop looked at is accepted by hand. */
+async function accept(screen: Screen, server: string): Promise<void> {
+  await connect(screen, server);
+  await screen.see(/Add certificate[\s\S]*> \[ Cancel \]/);
+  await screen.type('BTab');
+  await screen.see(/> \[ Add certificate \]/);
+  await screen.type('Enter');
+}
+
+const runs = ({ device }: Stage, number: number): Promise<unknown> =>
+  whenStatus(device, `session ${number} runs`, ({ session }) => session?.number === number && session.at === 'running');
+
+/** The server ends every session; what the client says of that is put away. */
+async function hangUp({ device, screen }: Stage, desktop: Served): Promise<void> {
+  await desktop.stop();
+  await whenStatus(device, 'the session has ended', ({ session }) => session?.at === 'ended');
+  if ((await screen.see(/\[ Close \]|Connect to/)).includes('[ Close ]')) await screen.type('Enter');
+  await screen.see(/Connect to/);
+}
+
+const byHand = async ({ device }: Stage): Promise<readonly string[]> =>
+  (await statusOf(device)).certificates
+    .filter(({ source }) => source === 'manual')
+    .map(({ fingerprint }) => fingerprint);
+
+const pair = async (): Promise<readonly [ServerMaterial, ServerMaterial]> => {
+  const authority = await authorityOf('Desktops');
+  return [await serverMaterial(authority, names), await serverMaterial(authority, names)];
+};
+
+test('an unmanaged device: asked once, not again, and told when the certificate has changed', () =>
+  onStage(async (stage) => {
+    const { desk, device, screen } = stage;
+    const [before, after] = await pair();
+    const first = await desk.xrdp(before);
+    const server = `localhost:${first.port}`;
+
+    // The question shows what to compare. No: nothing is stored, nothing runs.
+    await connect(screen, server);
+    const asked = await screen.see(/Add certificate[\s\S]*> \[ Cancel \]/);
+    assert.ok(asked.replace(/\s/g, '').includes(before.fingerprint.slice(0, 32)), asked);
+    await screen.type('Escape');
+    await screen.see(/Connect to/);
+    assert.is((await statusOf(device)).session, null);
+    assert.equal(await byHand(stage), []);
+
+    // Yes: it is stored, and the client runs.
+    await accept(screen, server);
+    await runs(stage, 1);
+    assert.equal(await byHand(stage), [before.fingerprint]);
+    await screen.see(/Session +localhost:\d+: running/);
+    await hangUp(stage, first);
+
+    // The second time there is no question.
+    const second = await desk.xrdp(before, 'tls', first.port);
+    await connect(screen, server);
+    await runs(stage, 2);
+    await hangUp(stage, second);
+
+    // Another certificate, although the old one is valid: no way on.
+    await desk.xrdp(after, 'tls', first.port);
+    await connect(screen, server);
+    await screen.see(/Not connected[\s\S]*although the saved one[\s\S]*is still valid[\s\S]*> \[ Close \]/);
+    assert.is((await statusOf(device)).session?.number, 2);
+    assert.equal(await byHand(stage), [before.fingerprint]);
+  }));
+
+test('a managed device: what was accepted is gone, the policy’s root counts by name, and nothing else does', () =>
+  onStage(async (stage) => {
+    const { desk, system, device, screen } = stage;
+    const authority = await authorityOf('Company');
+    const [stranger] = await pair();
+    const outside = await desk.xrdp(stranger);
+    await accept(screen, `localhost:${outside.port}`);
+    await runs(stage, 1);
+    await hangUp(stage, outside);
+    assert.is((await byHand(stage)).length, 1);
+
+    const root = join(system.folder, 'company.pem');
+    writeFileSync(root, authorityPem(authority));
+    await good(system.admin(['group', 'add', 'Office']));
+    await good(system.admin(['policy', 'add-certificate', 'Office', '--purpose', 'rdp', root]));
+    await good(system.admin(['policy', 'set-contacts', 'Office', '--name', 'Service desk', '--phone', '+7 000']));
+    await good(system.admin(['device', 'move', device.name, '--group', 'Office']));
+    const managed = await whenStatus(device, 'managed', ({ device: own, mayAdd }) => own?.managed === true && !mayAdd);
+    assert.equal(
+      managed.certificates.filter(({ purpose }) => purpose === 'rdp').map(({ source }) => source),
+      ['policy'],
+    );
+
+    const inside = await desk.xrdp(await serverMaterial(authority, names));
+    await connect(screen, `localhost:${inside.port}`);
+    await runs(stage, 2);
+    await hangUp(stage, inside);
+
+    await desk.xrdp(await serverMaterial(authority, names), 'tls', inside.port);
+    await connect(screen, `127.0.0.1:${inside.port}`);
+    await screen.see(/Not connected[\s\S]*by the name of the server[\s\S]*Service desk/);
+    await screen.type('Enter');
+
+    await desk.xrdp(stranger, 'tls', outside.port);
+    await connect(screen, `localhost:${outside.port}`);
+    await screen.see(/Not connected[\s\S]*has not allowed[\s\S]*Call +Service desk, phone \+7 000/);
+    await screen.type('Enter');
+    assert.is((await statusOf(device)).session?.number, 2);
+  }));
