@@ -11,7 +11,7 @@ import { readIdentity } from '../../server/edge/context.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { readListenerTls } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice } from '../../server/edge/places.ts';
-import { addCertificates, setContacts, showPolicy } from '../../server/edge/policies.ts';
+import { addCertificates, setContacts, setLock, setSetting, showPolicy } from '../../server/edge/policies.ts';
 import { listServerCertificates, scheduleReserve, switchCertificate } from '../../server/edge/rotation.ts';
 import { makeSigningKey, signDocument } from '../../server/edge/sign.ts';
 import { openState } from '../../server/edge/state.ts';
@@ -57,6 +57,8 @@ async function managed(
       note: '',
     }),
   );
+  value(await setSetting(server, admin, 'Office', { name: 'rdp', value: 'farm.example', enforced: true }));
+  value(await setLock(server, admin, 'Office', { block: 'reset', enforced: true }));
   const device = await register(world, 'kiosk', 'Office');
   await world.publish();
   return {
@@ -215,6 +217,7 @@ test('a server rebuilt from the kit alone keeps its devices, their group and the
         server: { main: string };
       };
       assert.equal(certificates, payloadOf(policy)['certificates']);
+      assert.equal(payloadOf(again)['settings'], payloadOf(policy)['settings'], 'what was set and locked');
       assert.is(contacts.value.name, 'Service desk');
       assert.is(fingerprintOf(fromBase64(pins.main)), reserve.fingerprint);
       const document = payloadOf(latest(rebuilt, deviceLeafTopic(device.id, 'device')));
