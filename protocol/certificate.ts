@@ -113,10 +113,13 @@ export function checkAcceptable(certificate: Certificate, use: Use): Result<Cert
 export const toPem = (der: Uint8Array, label = 'CERTIFICATE'): string =>
   `-----BEGIN ${label}-----\n${toBase64(der).replace(/(.{64})(?=.)/g, '$1\n')}\n-----END ${label}-----\n`;
 
-export type ViewFacts = Pick<CertificateView, 'purpose' | 'source' | 'file' | 'slot' | 'addedAt'>;
+/** `server` left out: it counts for any of its purpose. */
+export type ViewFacts = Pick<CertificateView, 'purpose' | 'source' | 'file' | 'slot' | 'addedAt'> &
+  Partial<Pick<CertificateView, 'server'>>;
 
 export const viewCertificate = (certificate: Certificate, facts: ViewFacts): CertificateView => ({
   ...presentCertificate(certificate),
+  server: null,
   ...facts,
 });
 

@@ -51,6 +51,8 @@ export const certificateView = Type.Object(
     source,
     /** File name the administrator uploaded, or empty. */
     file: text(255),
+    /** The one server that an entry accepted on a first connection counts for; null: any of its purpose. */
+    server: nullable(text(300)),
     owner: text(300),
     subject: text(1000),
     issuer: text(1000),

@@ -321,6 +321,8 @@ export const screens = {
     slot: 'Role',
     source: 'Source',
     file: 'File',
+    server: 'Counts for',
+    anyServer: 'any server of this purpose',
     added: 'Added',
     fingerprint: 'SHA-256',
     state: 'State',
@@ -368,7 +370,6 @@ export const screens = {
   code: {
     lead: 'Type the 12 digits of the code the administrator gave you.',
     field: 'Replacement code',
-    confirmation: 'Confirmation code',
     triesLeft: 'Attempts left: {count}',
     locked: 'Code entry is locked. Next attempt in {time}.',
     checking: 'Checking the code…',

@@ -330,6 +330,8 @@ export const screens: Words['screens'] = {
     slot: 'Роль',
     source: 'Источник',
     file: 'Файл',
+    server: 'Для сервера',
+    anyServer: 'для любого с этим назначением',
     added: 'Добавлен',
     fingerprint: 'SHA-256',
     state: 'Состояние',
@@ -377,7 +379,6 @@ export const screens: Words['screens'] = {
   code: {
     lead: 'Введите 12 цифр кода, который сообщил администратор.',
     field: 'Код замены',
-    confirmation: 'Код подтверждения',
     triesLeft: 'Осталось попыток: {count}',
     locked: 'Ввод кода заблокирован. Следующая попытка через {time}.',
     checking: 'Код проверяется…',

@@ -95,6 +95,7 @@ export function showCertificate(words: Words, each: CertificateView, moment: Mom
     [details.purpose, purposeOf(words, each)],
     [details.source, words.sources[each.source]],
     [details.file, each.file],
+    [details.server, each.source === 'manual' ? (each.server ?? details.anyServer) : ''],
     [details.added, date(each.addedAt)],
     [details.fingerprint, groupFingerprint(each.fingerprint)],
   ];

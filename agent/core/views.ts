@@ -177,6 +177,6 @@ function standing(state: State): Status['at'] {
 function viewLocal(entry: LocalEntry): readonly CertificateView[] {
   const parsed = parseCertificate(fromBase64(entry.der));
   if (!parsed.ok) return [];
-  const { purpose, source, file, addedAt } = entry;
-  return [viewCertificate(parsed.value, { purpose, source, file, slot: null, addedAt })];
+  const { purpose, source, file, server, addedAt } = entry;
+  return [viewCertificate(parsed.value, { purpose, source, file, server, slot: null, addedAt })];
 }

@@ -26,6 +26,7 @@ const certificate: CertificateView = {
   purpose: 'rdp',
   source: 'policy',
   file: 'корень.pem',
+  server: null,
   owner: 'Root \u001b[31m',
   subject: 'CN=Root',
   issuer: 'CN=Root',

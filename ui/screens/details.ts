@@ -30,6 +30,7 @@ export function detailsWindow(model: Model, screen: DetailsScreen): Window {
         ...shown.key,
         { label: own.source, value: words.sources[found.source] },
         ...optional(own.file, found.file),
+        ...(found.source === 'manual' ? [{ label: own.server, value: found.server ?? own.anyServer }] : []),
         { label: own.added, value: formatInstant(words, found.addedAt, model.offsetMinutes) },
         ...shown.fingerprint,
       ],
