@@ -1,8 +1,11 @@
 /** Real servers looked at, and real FreeRDP 2.11 and curl started for them: what they accept is what was judged, and nothing else. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fingerprintOf, toPem } from '../../protocol/certificate.ts';
-import { everyProcess } from '../fakes/processes.ts';
+import { appears, everyProcess } from '../fakes/processes.ts';
 import { type Desk, shippedClient, withDesk } from '../fakes/remote-desktop.ts';
 import { authorityOf, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
@@ -154,3 +157,51 @@ test('a broker: looked at over HTTPS, and its client trusts the bundle of this p
     assert.is(await attempt({ anchors: [foreign.certificateDer] }), 'client-refused-certificate');
     assert.is(await attempt({ exact: [second.leaf] }), 'client-refused-certificate');
   }));
+
+/** Runs `thintrust` with the password on its standard input; gives the exit code. */
+async function thintrust(env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<number | null> {
+  const child = spawn(process.execPath, [source('agent/cli/main.ts'), ...args], {
+    env,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  child.stdin.end('password\n');
+  await once(child, 'exit');
+  return child.exitCode;
+}
+
+test('the whole device: asked once, added, connected, and the client goes when the daemon does', () =>
+  withDesk(async (desk) => {
+    const { port, leaf } = await desk.shadow();
+    desk.describe('freerdp', freerdp);
+    const runtime = join(desk.folder, 'run');
+    const env = {
+      ...process.env,
+      THINTRUST_RUNTIME: runtime,
+      THINTRUST_STATE: join(desk.folder, 'state'),
+      THINTRUST_CLIENTS: join(desk.folder, 'clients'),
+      THINTRUST_SESSION: desk.session('device'),
+    };
+    const daemon = spawn(process.execPath, [source('agent/main.ts')], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+    await once(daemon.stdout, 'data');
+    const server = `localhost:${port}`;
+    const connect = ['connect', 'rdp', server, '--user', 'good'];
+    assert.is(await thintrust(env, ...connect), 3);
+    const add = ['certificates', 'add', '--purpose', 'rdp', '--server', server, '--fingerprint', fingerprintOf(leaf)];
+    assert.is(await thintrust(env, ...add), 0);
+    assert.is(await thintrust(env, ...connect), 0);
+    await appears(desk.folder, 'device.log', connected);
+    const pid = Number(readFileSync(join(desk.folder, 'device.pid'), 'latin1'));
+    daemon.kill('SIGKILL');
+    while (isRunning(pid)) await delay(20);
+  }));
+
+const source = (path: string): string => join(import.meta.dirname, '../..', path);
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -29,13 +29,16 @@ export type Desk = {
   readonly shadow: () => Promise<Served & { readonly leaf: Uint8Array }>;
   /** What it says on its only page is `broker`. */
   readonly nginx: (material: ServerMaterial) => Promise<Served>;
+  /** A session file whose client prints to `<name>.log`, and leads the process group of `<name>.pid`; gives its path. */
+  readonly session: (name: string) => string;
   readonly probe: (purpose: Rules['purpose'], port: number, entries: readonly Uint8Array[]) => Promise<Probed>;
   readonly launch: (port: number, fingerprints: readonly string[], changes?: Changes) => Running;
 };
 export type Served = Peer & { readonly port: number };
+type Environment = { readonly [name: string]: string };
 type Changes = Partial<Launch> & {
   readonly password?: string;
-  readonly declares?: { readonly [name: string]: string };
+  readonly declares?: Environment;
 };
 export type Running = {
   /** What the client prints, once it holds this; rejects where it ends without. */
@@ -85,6 +88,7 @@ export async function withDesk(run: (desk: Desk) => Promise<void>): Promise<void
       xrdp: (material, security = 'tls', port) => peer(startXrdp(folder, material, security, port)),
       shadow: () => peer(startShadow(folder, display)),
       nginx: (material) => peer(startNginx(folder, material)),
+      session: (name) => writeSession(display, folder, name, {}),
       probe: (purpose, port, entries) => look(purpose, port, entries),
       launch: (port, fingerprints, changes = {}) => launchOn(display, folder, port, fingerprints, changes),
     });
@@ -114,11 +118,7 @@ function launchOn(
   const { password = 'password', declares = {}, ...rest } = changes;
   const name = `client${++launches}`;
   const [log, pid] = [`${name}.log`, `${name}.pid`];
-  const sessionFile = join(folder, `${name}.json`);
-  // Its own messages are kept apart, line by line, and its process group can be found.
-  const keep = `echo $$ >${join(folder, pid)}; exec stdbuf -oL "$@" >${join(folder, log)} 2>&1`;
-  const command = ['/bin/sh', '-c', keep, 'screen'];
-  writeFileSync(sessionFile, JSON.stringify({ format: 1, command, environment: { DISPLAY: display, ...declares } }));
+  const sessionFile = writeSession(display, folder, name, declares);
   const happenings: Happening[] = [];
   const launch = openLauncher({
     folders: [join(folder, 'clients')],
@@ -161,6 +161,15 @@ function launchOn(
       await ended;
     },
   };
+}
+
+function writeSession(display: string, folder: string, name: string, declares: Environment): string {
+  // Its own messages are kept apart, line by line, and its process group can be found.
+  const keep = `echo $$ >${join(folder, name)}.pid; exec stdbuf -oL "$@" >${join(folder, name)}.log 2>&1`;
+  const command = ['/bin/sh', '-c', keep, 'screen'];
+  const file = join(folder, `${name}.json`);
+  writeFileSync(file, JSON.stringify({ format: 1, command, environment: { DISPLAY: display, ...declares } }));
+  return file;
 }
 
 async function startXrdp(folder: string, material: ServerMaterial, security: string, fixed?: number): Promise<Served> {
