@@ -38,6 +38,7 @@ export function certificatesOf(durable: Durable, held: Held): readonly Certifica
   return [...server, ...pushed, ...durable.local.flatMap(viewLocal)];
 }
 
+/** Consumers know nothing of servers, so what was accepted for one server alone is not for them. */
 export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   const pins = durable.pins ? heldPins(durable.pins) : [];
   const blocked = new Set(held.policy?.policy.blocklist ?? []);
@@ -55,7 +56,7 @@ export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   });
   const local = durable.local.flatMap((entry) => {
     const parsed = parseCertificate(fromBase64(entry.der));
-    if (!parsed.ok) return [];
+    if (!parsed.ok || entry.server !== null) return [];
     return [
       { purpose: entry.purpose, source: entry.source, fingerprint: parsed.value.fingerprint as string, der: entry.der },
     ];

@@ -103,6 +103,14 @@ test('the store: pins by slot, policy entries by purpose, and where each came fr
       addedAt: nowOf(bench).wall,
       server: null,
     },
+    {
+      purpose: 'rdp' as const,
+      source: 'manual' as const,
+      file: '',
+      der: base64(serverCertificates[2]),
+      addedAt: nowOf(bench).wall,
+      server: 'desk.test:3389',
+    },
   ];
   const exported = (managed: boolean, blocked: boolean) =>
     exportsOf(
