@@ -18,6 +18,7 @@ import {
   signedAt,
 } from './documents.ts';
 import type { Counters, Durable } from './durable.ts';
+import { toldOf } from './entries.ts';
 import { type Awaited, heard } from './link.ts';
 import { isManaged } from './membership.ts';
 import { afterPolicy, wouldStrand } from './pin.ts';
@@ -212,17 +213,18 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
     waiting,
     counters: raisedBy(draft.counters, documents),
     newer: [],
-    audit: [...draft.audit, ...changesOf(draft, held, slots, local.length)],
+    audit: [...draft.audit, ...changesOf(draft, held, slots, local)],
     changed: true,
   };
 }
 
-function changesOf(draft: Draft, held: State['held'], slots: Durable['pins'], localLeft: number): AuditDraft[] {
+function changesOf(draft: Draft, held: State['held'], slots: Durable['pins'], local: Durable['local']): AuditDraft[] {
   const found: AuditDraft[] = [];
+  const purged = draft.durable.local.filter((entry) => !local.includes(entry));
   const before = new Set(draft.held.policy?.certificates.map((each) => each.fingerprint));
   const after = new Set(held.policy?.certificates.map((each) => each.fingerprint));
   const added = [...after].filter((each) => !before.has(each)).length;
-  const removed = [...before].filter((each) => !after.has(each)).length + draft.durable.local.length - localLeft;
+  const removed = [...before].filter((each) => !after.has(each)).length + purged.length;
   const policy = held.policy?.policy;
   if (policy && held.policy !== draft.held.policy)
     found.push({ event: 'policy-applied', facts: { rev: policy.rev, group: policy.group.id, added, removed } });
@@ -231,6 +233,7 @@ function changesOf(draft: Draft, held: State['held'], slots: Durable['pins'], lo
       event: 'device-document-applied',
       facts: { rev: held.device.device.rev, group: held.device.device.group },
     });
+  found.push(...purged.map((entry) => toldOf('certificate-removed', entry)));
   const reserve = slots?.reserve?.der;
   if (reserve && reserve !== draft.durable.pins?.reserve?.der) {
     const parsed = parseCertificate(fromBase64(reserve));

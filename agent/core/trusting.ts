@@ -2,13 +2,14 @@
  * Servers the person connects to: the look at one before anything is sent, and the certificates added, imported and removed
  * by hand. The store changes in one durable commit, and nothing in it is ever replaced: what is added stands beside the rest.
  */
-import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { toBase64 } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { maxCertificates } from '../../protocol/limits.ts';
 import type { AddRequest, PresentedView, RemoveRequest } from '../../protocol/local.ts';
 import type { Purpose } from '../../protocol/schema.ts';
 import { type Place, parsePlace } from '../../protocol/target.ts';
 import type { LocalEntry } from './durable.ts';
+import { printOf, toldOf } from './entries.ts';
 import { preflightOf } from './explain.ts';
 import { judgeImport } from './importing.ts';
 import { addressesOf } from './membership.ts';
@@ -17,7 +18,7 @@ import { isClosed, rulesFor } from './rules.ts';
 import { onConnect, onJudged } from './session.ts';
 import type { Ask, ImportOrder, Now, Reply } from './shape.ts';
 import { recall, remember } from './shown.ts';
-import { type AuditDraft, answer, clockOf, commit, done, type Of, rest, type State, type Step } from './state.ts';
+import { answer, clockOf, commit, done, type Of, rest, type State, type Step } from './state.ts';
 
 /** Asks of this part. */
 export type TrustAsk = Extract<Ask, { readonly do: 'preflight' | 'connect' | 'add' | 'remove' | 'import' }>;
@@ -123,7 +124,7 @@ function keep(state: State, request: number, entries: readonly LocalEntry[], res
   const local = [...state.durable.local, ...entries];
   if (local.length > maxCertificates)
     return deny(state, request, fault('too-many-certificates', { count: local.length, limit: maxCertificates }));
-  const audit = entries.map((entry) => told('certificate-added', entry));
+  const audit = entries.map((entry) => toldOf('certificate-added', entry));
   return commit(state, { durable: { ...state.durable, local }, audit, answer: { request, result } });
 }
 
@@ -140,18 +141,9 @@ function remove(state: State, request: number, { purpose, fingerprint }: RemoveR
   }
   return commit(state, {
     durable: { ...state.durable, local: local.filter((entry) => !gone.includes(entry)) },
-    audit: gone.map((entry) => told('certificate-removed', entry)),
+    audit: gone.map((entry) => toldOf('certificate-removed', entry)),
     answer: { request, result: done },
   });
-}
-
-const printOf = ({ der }: LocalEntry): string => fingerprintOf(fromBase64(der));
-
-function told(event: 'certificate-added' | 'certificate-removed', entry: LocalEntry): AuditDraft {
-  const { purpose, server, der } = entry;
-  const parsed = parseCertificate(fromBase64(der));
-  const owner = parsed.ok ? parsed.value.owner : '';
-  return { event, facts: { purpose, fingerprint: printOf(entry), owner, server: server ?? '' } };
 }
 
 const deny = (state: State, request: number, why: Fault): Step => ({

@@ -212,6 +212,7 @@ test('a policy takes what was accepted in the step it arrives in, whatever serve
   send(bench, ...bench.server.publishPolicies(), ...bench.server.moveTo(office));
   pass(bench, 3000);
   assert.equal(held(bench), [`log policy ${print(root)}`]);
+  assert.is(events(bench).filter((event) => event === 'certificate-removed').length, 1, 'and is on record');
   assert.is(lastStatus(bench).mayAdd, false);
   assert.is(tell(bench, connect()), 'stopped refused not-assigned');
 });
