@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const folder = process.env['THINTRUST_DEMO'] ?? '.demo';
+process.env['THINTRUST_CLIENTS'] ??= 'rootfs-overlay/usr/share/thintrust/clients';
 const server = join(folder, 'server');
 const device = join(folder, 'device');
 const runtime = join(folder, 'run');
