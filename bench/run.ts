@@ -1,6 +1,7 @@
 /** `make bench`: every figure beside its floor, measured in this one run. Names of benches as arguments choose among them. */
 import { benchMemory, benchStart } from './agent.ts';
 import { benchApply } from './apply.ts';
+import { benchConnect } from './connect.ts';
 import { benchDecide } from './decide.ts';
 import { benchExport } from './exports.ts';
 import { benchLog } from './log.ts';
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   apply: benchApply,
   decide: benchDecide,
   export: benchExport,
+  connect: benchConnect,
   log: benchLog,
   console: benchUi,
 };

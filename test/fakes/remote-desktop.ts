@@ -43,6 +43,8 @@ type Changes = Partial<Launch> & {
 export type Running = {
   /** What the client prints, once it holds this; rejects where it ends without. */
   readonly prints: (wanted: RegExp) => Promise<string>;
+  /** The client has been started. */
+  readonly begun: Promise<void>;
   readonly ended: Promise<Fault | null>;
   /** All it has printed. */
   readonly log: () => string;
@@ -120,13 +122,20 @@ function launchOn(
   const [log, pid] = [`${name}.log`, `${name}.pid`];
   const sessionFile = writeSession(display, folder, name, declares);
   const happenings: Happening[] = [];
+  let begin = (): void => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   const launch = openLauncher({
     folders: [join(folder, 'clients')],
     sessionFile,
     runtime: folder,
     take: () => password,
     nonce: systemRandom.nonce,
-    emit: (happening) => happenings.push(happening),
+    emit: (happening) => {
+      happenings.push(happening);
+      if (happening.type === 'session-running') begin();
+    },
     journal: () => {},
   });
   const place = placeOf(`localhost:${port}`);
@@ -153,6 +162,7 @@ function launchOn(
     throw new Error(`the client has ended (${JSON.stringify(why)}) before ${wanted}:\n${printed()}`);
   };
   return {
+    begun,
     ended,
     prints: (wanted) => Promise.race([appears(folder, log, wanted), over(wanted)]),
     log: printed,
