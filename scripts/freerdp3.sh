@@ -16,7 +16,12 @@ fi
 echo 'FreeRDP 3: debootstrap …'
 rm -rf "$root" "$root.new"
 mkdir -p "$(dirname "$root")"
-debootstrap --variant=minbase --include=freerdp3-x11 trixie "$root.new" http://deb.debian.org/debian >"$root.log" 2>&1 || {
+make_root() {
+  rm -rf "$root.new"
+  debootstrap --variant=minbase --include=freerdp3-x11 trixie "$root.new" http://deb.debian.org/debian >"$root.log" 2>&1
+}
+# A mirror may stumble once.
+make_root || make_root || {
   tail -n 5 "$root.log" >&2
   exit 1
 }
