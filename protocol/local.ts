@@ -44,24 +44,27 @@ export const registerRequest = Type.Object(
 );
 export const codeRequest = Type.Object({ code: text(64) }, closed);
 
+const certificateFields = {
+  fingerprint: sha256,
+  owner: text(300),
+  subject: text(1000),
+  issuer: text(1000),
+  serial: text(80),
+  notBefore: certificateTime,
+  notAfter: certificateTime,
+  key: text(60),
+  names: Type.Array(text(300)),
+  isCa: Type.Boolean(),
+};
 export const certificateView = Type.Object(
   {
-    fingerprint: sha256,
+    ...certificateFields,
     purpose,
     source,
     /** File name the administrator uploaded, or empty. */
     file: text(255),
     /** The one server that an entry accepted on a first connection counts for; null: any of its purpose. */
     server: nullable(text(300)),
-    owner: text(300),
-    subject: text(1000),
-    issuer: text(1000),
-    serial: text(80),
-    notBefore: certificateTime,
-    notAfter: certificateTime,
-    key: text(60),
-    names: Type.Array(text(300)),
-    isCa: Type.Boolean(),
     /** Slot, for purpose `ksc` only. */
     slot: nullable(Type.Union([Type.Literal('current'), Type.Literal('reserve'), Type.Literal('previous')])),
     addedAt: millis,
@@ -70,21 +73,7 @@ export const certificateView = Type.Object(
 );
 
 /** A certificate a server showed, or a file held: not in the store. */
-export const presentedView = Type.Object(
-  {
-    fingerprint: sha256,
-    owner: text(300),
-    subject: text(1000),
-    issuer: text(1000),
-    serial: text(80),
-    notBefore: certificateTime,
-    notAfter: certificateTime,
-    key: text(60),
-    names: Type.Array(text(300)),
-    isCa: Type.Boolean(),
-  },
-  closed,
-);
+export const presentedView = Type.Object(certificateFields, closed);
 
 /** What a connection to this server would come to, and why. */
 export const preflight = Type.Object(

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from '../programs.ts';
+import { answers } from './processes.ts';
 
 export type LogServerOrder = {
   readonly kind: 'gtls' | 'ossl' | 'syslog-ng';
@@ -95,16 +95,5 @@ function spawnSyslogNg(folder: string, configuration: string): ChildProcess {
   return spawn(program, ['-F', '-e', '--no-caps', '-f', configuration, ...places, '--module-path', modules], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, LD_LIBRARY_PATH: libraries.join(':') },
-  });
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
   });
 }

@@ -1,10 +1,11 @@
 /** A real mosquitto for tests, started from the configuration the server wrote and killed by its own process. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, readFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from '../programs.ts';
+import { alive, answers } from './processes.ts';
 
 export type Mosquitto = {
   readonly log: () => string;
@@ -43,17 +44,4 @@ export async function startMosquitto(configuration: string, port: number): Promi
       await ended;
     },
   };
-}
-
-const alive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

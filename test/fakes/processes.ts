@@ -42,7 +42,7 @@ export async function appears(folder: string, name: string, wanted: RegExp = /^/
   return readIfThere(file);
 }
 
-const alive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
+export const alive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
 
 function readIfThere(file: string): string {
   try {
@@ -52,7 +52,8 @@ function readIfThere(file: string): string {
   }
 }
 
-function answers(port: number): Promise<boolean> {
+/** Whether something listens there on this machine. */
+export function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.once('connect', () => {
