@@ -5,6 +5,7 @@
  */
 import type { Happening } from '../../agent/core/shape.ts';
 import { toBase64, toPem } from '../../protocol/certificate.ts';
+import type { CertificateView } from '../../protocol/local.ts';
 import { assert, table } from '../harness.ts';
 import { base64, logServer, print, rdpRoot } from './administration.ts';
 import {
@@ -29,10 +30,12 @@ const remotes = openRemotes(new Map([['desktop.example:3389', { chain: [desktop]
 const connect = { do: 'connect', purpose: 'rdp', server: 'desktop.example', user: 'someone' } as const;
 const files = [{ name: 'both.pem', content: toBase64(Buffer.from(toPem(first.der) + toPem(second.der))) }];
 
-const held = ({ status }: Device): readonly string[] =>
-  (status?.certificates ?? []).flatMap(({ purpose, source, fingerprint }) =>
-    purpose === 'ksc' ? [] : [`${purpose} ${source} ${fingerprint}`],
-  );
+const namesOf = (all: readonly Pick<CertificateView, 'purpose' | 'source' | 'fingerprint'>[]): readonly string[] =>
+  all.flatMap(({ purpose, source, fingerprint }) => (purpose === 'ksc' ? [] : [`${purpose} ${source} ${fingerprint}`]));
+const held = ({ status }: Device): readonly string[] => namesOf(status?.certificates ?? []);
+/** What was accepted for one server is for no consumer. */
+const forConsumers = ({ status }: Device): readonly string[] =>
+  namesOf((status?.certificates ?? []).filter(({ server }) => server === null));
 const has = (device: Device, what: string): boolean => held(device).includes(what);
 const accepted = `rdp manual ${print(desktop)}`;
 const [kept, removed] = [`log manual ${print(first)}`, `log manual ${print(second)}`];
@@ -84,9 +87,7 @@ const plan = (world: World, more: Partial<Plan> = {}): Plan => {
   return {
     whenQuiet: (device) => {
       assert.ok(wholes.includes(held(device).join()), `half of a step: ${held(device).join(', ')}`);
-      const exported = device.exported.filter(({ purpose }) => purpose !== 'ksc');
-      const names = exported.map(({ purpose, source, fingerprint }) => `${purpose} ${source} ${fingerprint}`);
-      assert.equal(names, held(device), 'what consumers get is what counts');
+      assert.equal(namesOf(device.exported), forConsumers(device), 'what consumers get is what counts');
       return tale(world, device);
     },
     goal: (device) => isOver(world, device),
