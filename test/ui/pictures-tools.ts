@@ -163,7 +163,7 @@ export const toolPictures: readonly Picture[] = [
       }),
     ],
   },
-  { name: 'notices', messages: [arrive(troubled), ...press('escape', 'down'), ...tools(3)] },
+  { name: 'notices', messages: [arrive(troubled), ...press('escape', 'tab', 'tab', 'tab', 'enter')] },
   { name: 'notices-none', messages: [arrive({ ...registered, certificates: [] }), ...tools(3)] },
   {
     name: 'notices-certificates',

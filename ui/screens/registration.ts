@@ -133,7 +133,7 @@ function hintOf(name: RegistrationField, screen: RegistrationScreen, words: Word
 
 function progress(model: Model, screen: RegistrationScreen, words: Words, size: Size): readonly Line[] {
   const status = statusIn(model);
-  if (!screen.pending === null && status?.at !== 'registering') return [];
+  if (screen.pending === null && status?.at !== 'registering') return [];
   const working = paragraph(words.screens.registration.registering, size.width, 'strong');
   const { fault } = status?.link ?? { fault: null };
   return fault ? [...working, ...paragraph(sayFault(words, fault), size.width, 'error')] : working;

@@ -1,0 +1,187 @@
+/**
+ * Settings and tools of the console against the running agent (T5, T7, T14, T17, T18): a log server is named and accepted,
+ * its events read, certificates brought on a stick and one of them removed, a server looked at; then a group takes over.
+ * Keys are typed, screens are read, rsyslog receives.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { toPem } from '../../protocol/certificate.ts';
+import { issue } from '../fakes/issue.ts';
+import { outputOf, startLogServer } from '../fakes/log-servers.ts';
+import { freePort } from '../fakes/mosquitto.ts';
+import { authorityOf, serverMaterial } from '../fakes/tls-server.ts';
+import { assert, needs, test } from '../harness.ts';
+import { good, register } from './acts.ts';
+import { type Device, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
+
+needs(['tmux', 'rsyslogd']);
+
+/** rsyslog as the guide sets it up, for this one device. */
+async function serveLog(system: System, device: Device) {
+  const folder = join(system.folder, 'broker');
+  await good(system.admin(['mosquitto-config', folder]));
+  const { cert, key, fingerprint } = await serverMaterial(await authorityOf('Logs'), ['localhost']);
+  const port = await freePort();
+  const server = await startLogServer({
+    kind: 'gtls',
+    folder: join(system.folder, 'log'),
+    port,
+    authority: readFileSync(join(folder, 'clients.crt'), 'utf8'),
+    certificate: cert,
+    key,
+    device: (await statusOf(device)).device?.id ?? '',
+  });
+  const output = outputOf(join(system.folder, 'log'));
+  const received = (): string => (existsSync(output) ? readFileSync(output, 'utf8') : '');
+  return { ...server, place: `localhost:${port}`, fingerprint, received };
+}
+
+/** From the main window into one of the two lists, and in it to the line. */
+async function open(screen: Screen, list: 'Tools' | 'Settings', entry: string): Promise<void> {
+  await screen.see(/Connect to/);
+  for (let press = 0; press < 8 && !(await screen.read()).includes(`> [ ${list} ]`); press++) await screen.type('Tab');
+  await screen.see(new RegExp(`> \\[ ${list} \\]`));
+  await screen.type('Enter');
+  await screen.see(new RegExp(`^ ${list} `, 'm'));
+  const chosen = new RegExp(`> ${entry}`);
+  for (let press = 0; press < 8 && !chosen.test(await screen.read()); press++) {
+    await screen.type('Down');
+    await screen.see(/^ > \S/m);
+  }
+  await screen.see(chosen);
+  await screen.type('Enter');
+}
+async function back(screen: Screen): Promise<void> {
+  for (let press = 0; press < 4 && !(await screen.see(/\S/)).includes('Connect to'); press++)
+    await screen.type('Escape');
+  await screen.see(/Connect to/);
+}
+
+const byHand = async (device: Device): Promise<string[]> =>
+  (await statusOf(device)).certificates
+    .filter(({ source }) => source === 'manual')
+    .map(({ purpose, owner }) => `${purpose} ${owner}`)
+    .sort();
+
+async function onStage(
+  play: (stage: { system: System; device: Device; screen: Screen }) => Promise<void>,
+): Promise<void> {
+  const system = openSystem();
+  const device = system.device('desk');
+  let screen: Screen | null = null;
+  try {
+    await system.startServer();
+    await system.powerOn(device);
+    await register(system, device);
+    screen = system.openConsole(device);
+    await screen.see(/in no group/);
+    await play({ system, device, screen });
+  } catch (error) {
+    throw new Error(`${error}\n--- screen\n${await screen?.read()}\n--- agent\n${system.log('thintrustd')}`);
+  } finally {
+    await screen?.close();
+    await system.close();
+  }
+}
+
+test('the log server: named, looked at, accepted; its events read and filtered; then locked by the group', () =>
+  onStage(async ({ system, device, screen }) => {
+    const log = await serveLog(system, device);
+    try {
+      await open(screen, 'Settings', 'Log server');
+      await screen.see(/no log server is set/);
+      await screen.type(log.place, 'Enter');
+      const asked = await screen.see(/Add certificate[\s\S]*> \[ Cancel \]/);
+      assert.ok(asked.replace(/\s/g, '').includes(log.fingerprint.slice(0, 32)), asked);
+      assert.not.match(log.received(), 'thintrust', 'nothing is sent to a server nobody has accepted');
+      await screen.type('BTab');
+      await screen.see(/> \[ Add certificate \]/);
+      await screen.type('Enter');
+      await whenStatus(device, 'the log server is connected', (status) => status.log.at === 'connected');
+      await until(
+        'the audit log says so there',
+        async () => log.received(),
+        (text) => /certificate-added/.test(text),
+      );
+      await back(screen);
+
+      await open(screen, 'Tools', 'Event log');
+      await screen.see(/Log server localhost:\d+: connected[\s\S]*Info and above[\s\S]*log server localhost:\d+ conn/);
+      assert.not.match(await screen.read(), 'certificate-added');
+      await screen.type('F4');
+      await screen.see(/Warning and above/);
+      await screen.type('F4');
+      await screen.see(/Error and above/);
+      await back(screen);
+
+      await good(system.admin(['group', 'add', 'Office']));
+      await good(system.admin(['policy', 'set', 'Office', 'logServer', 'localhost:1', '--enforced']));
+      await good(system.admin(['policy', 'lock', 'Office', 'reset']));
+      await good(system.admin(['device', 'move', device.name, '--group', 'Office']));
+      await whenStatus(
+        device,
+        'what was accepted is gone',
+        (status) => status.settings.logServer.locked && !status.mayAdd,
+      );
+      assert.equal(await byHand(device), []);
+      await open(screen, 'Settings', 'Log server +localhost:1 +locked');
+      await screen.see(/The administrator has set this/);
+      await back(screen);
+      await open(screen, 'Settings', 'Reset +code needed');
+      await screen.see(/> \[ Cancel \]/);
+      await screen.type('BTab', 'Enter');
+      await screen.see(/confirmation code:/);
+      const told = await good(system.admin(['code', (await statusOf(device)).operation?.confirmationCode ?? '']));
+      await screen.type(/Replacement code +([\d ]+)/.exec(told)?.[1]?.replace(/ /g, '') ?? '', 'Enter');
+      // What was asked for is done now, and the device begins anew.
+      assert.not.match(await screen.see(/Server address[\s\S]*The device is reset/), 'Registering');
+      assert.is((await statusOf(device)).at, 'unregistered');
+    } finally {
+      await log.stop('SIGKILL');
+    }
+  }));
+
+test('certificates from a stick: several in one file, one removed; what is wrong is said; closed by the group', () =>
+  onStage(async ({ system, device, screen }) => {
+    const stick = join(device.runtime, 'media', 'stick');
+    mkdirSync(stick, { recursive: true });
+    const [desktop, farm, other] = ['desktop.example', 'farm.example', 'other.example'].map((cn) => issue({ cn }));
+    const text = [desktop, farm].map((each) => (each ? toPem(each.der) : '')).join('');
+    writeFileSync(join(stick, 'desktops.cer'), text.replaceAll('\n', '  \r\n'));
+    writeFileSync(join(stick, 'other.pem'), other ? toPem(other.der).replace(/[A-Za-z]{4}/g, 'AAAA') : '');
+    const choose = async (row: number): Promise<void> => {
+      await screen.see(/^ Certificates /m);
+      await screen.type('F4');
+      await screen.see(/desktops\.cer[\s\S]*other\.pem/);
+      await screen.type('Tab', ...Array.from({ length: row }, () => 'Down'), 'Enter');
+      await screen.see(/\[x\]/);
+      await screen.type('Tab', 'Enter');
+    };
+    await open(screen, 'Tools', 'Certificates');
+    await choose(0);
+    await screen.see(/Added[\s\S]*desktop\.example[\s\S]*farm\.example/);
+    assert.equal(await byHand(device), ['rdp desktop.example', 'rdp farm.example']);
+    await screen.type('Escape');
+
+    await choose(1);
+    await screen.see(/other\.pem/);
+    assert.is((await byHand(device)).length, 2);
+    await screen.type('Escape');
+
+    const list = await screen.see(/^ Certificates /m);
+    assert.match(list, /Added by hand/);
+    await screen.type('End', 'DC');
+    await screen.see(/Remove certificate[\s\S]*farm\.example[\s\S]*> \[ Cancel \]/);
+    await screen.type('BTab', 'Enter');
+    await screen.see(/The certificate is removed/);
+    assert.is((await byHand(device)).length, 1);
+
+    await good(system.admin(['group', 'add', 'Office']));
+    await good(system.admin(['device', 'move', device.name, '--group', 'Office']));
+    await whenStatus(device, 'closed', (status) => !status.mayAdd);
+    await screen.see(/none can be added here/);
+    assert.equal(await byHand(device), []);
+    await screen.type('F4');
+    await screen.see(/^ Certificates /m);
+    await back(screen);
+  }));
