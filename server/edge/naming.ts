@@ -37,6 +37,7 @@ export const setNaming = (
       .where('removed_at', 'is', null)
       .where('adopted_at', 'is', null)
       .orderBy('created_at')
+      .orderBy('name')
       .execute();
     for (const device of devices)
       if (await rename(server, trx, actor, device.id, rules)) await signDevice(server, trx, device.id);

@@ -56,6 +56,7 @@ const someObject = fc.record({
 const manifest = fc.record({
   format: fc.constantFrom(manifestFormat, manifestFormat, manifestFormat, 0, 2),
   number: fc.constantFrom(7, 7, 7, 8),
+  oldest: fc.constantFrom(1, 7, 7, 8),
   objects: fc.oneof(fc.array(someObject, { maxLength: 4 }), fc.jsonValue()),
   keys: fc.oneof(fc.array(digest, { maxLength: 3 }), fc.jsonValue()),
 });

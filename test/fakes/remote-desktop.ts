@@ -191,7 +191,7 @@ async function startXrdp(folder: string, material: ServerMaterial, security: str
     path('xrdp.ini'),
     `[Globals]
 ini_version=1
-fork=true
+fork=false
 port=tcp://127.0.0.1:${port}
 security_layer=${security}
 certificate=${path('cert.pem')}
