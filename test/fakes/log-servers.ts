@@ -78,13 +78,13 @@ export async function startLogServer(order: LogServerOrder): Promise<LogServer> 
   return { child, log: () => log, stop };
 }
 
-function spawnRsyslog(folder: string, configuration: string): ChildProcess {
+export function spawnRsyslog(folder: string, configuration: string): ChildProcess {
   const program = findProgram('rsyslogd') ?? 'rsyslogd';
   return spawn(program, ['-n', '-f', configuration, '-i', join(folder, 'pid')], { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** Unpacked, not installed: its libraries and modules lie beside it. */
-function spawnSyslogNg(folder: string, configuration: string): ChildProcess {
+export function spawnSyslogNg(folder: string, configuration: string): ChildProcess {
   const program = findProgram('syslog-ng') ?? 'syslog-ng';
   const root = dirname(dirname(dirname(program)));
   const modules = join(root, 'usr/lib/syslog-ng/3.38');
