@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { type FaultCode, faultKinds } from '../../protocol/fault.ts';
 import { view } from '../../ui/view.ts';
 import { type Language, wordsOf } from '../../words/say.ts';
 import { assert, table, test } from '../harness.ts';
 import { pictures } from './pictures.ts';
+import { refusalBy } from './pictures-connecting.ts';
 import { play, started, textOfFrame } from './playing.ts';
 
 /** `UPDATE_GOLDEN=1` writes the pictures instead of comparing them; look at the difference before it is committed. */
@@ -105,6 +107,18 @@ table(
       for (const line of lines) assert.is(line.length, size.width);
       if (size.width > 10) assert.match(lines.join(''), `${size.width}×${size.height}`);
     }
+  },
+);
+
+table(
+  'every fault, as the window that stands in place of a connection',
+  languages.map((language) => ({ name: `every-fault.${language}.80x24`, language })),
+  ({ name, language }) => {
+    const frames = (Object.keys(faultKinds) as FaultCode[]).map((code) => {
+      const lines = textOfFrame(play(started({ width: 80, height: 24 }, language), refusalBy(code)));
+      return `--- ${code}\n${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+    });
+    compare(`${folder}/${name}.txt`, frames.join('\n'));
   },
 );
 

@@ -1,5 +1,5 @@
 /** Connecting to a server: the main window's form, the question, and every way in which there is no connection. */
-import { type FaultCode, fault } from '../../protocol/fault.ts';
+import { type FaultCode, fault, faultKinds } from '../../protocol/fault.ts';
 import type { Preflight, Status } from '../../protocol/local.ts';
 import type { Message } from '../../ui/model.ts';
 import { answer, arrive, done, type Picture, press, refused, tick, type } from './playing.ts';
@@ -15,6 +15,20 @@ const typed: readonly Message[] = [
 const asked = (status: Status): readonly Message[] => [arrive(status), ...typed, ...press('enter')];
 const stopped = (preflight: Preflight, ticket = 1): Message =>
   answer(ticket, { of: 'connect', value: { at: 'stopped', preflight } });
+/** A connection that is refused for this reason, or has failed by it. */
+export const refusalBy = (code: FaultCode): readonly Message[] => [
+  ...asked(registered),
+  stopped(
+    judged(faultKinds[code] === 'rejected' ? 'refused' : 'failed', {
+      fault: fault(code, {
+        host: 'rdp.example.com',
+        owner: 'rdp.example.com',
+        address: 'rdp.example.com:3389',
+        count: 3,
+      }),
+    }),
+  ),
+];
 const question: readonly Message[] = [...asked(unmanaged), stopped(judged('unknown'))];
 const adding: readonly Message[] = [...question, ...press('tab', 'enter')];
 const running = (at: 'starting' | 'running' | 'ended', why: FaultCode | null = null): Status => ({
