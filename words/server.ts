@@ -59,7 +59,8 @@ export const serverWords = {
     'policy remove-certificate': 'Take a certificate out of the policy of a group.',
     'policy set-contacts': 'Set the administrator contacts that devices of a group show.',
     'policy clear-contacts': 'Remove the contacts of a group, so that those of its parent count.',
-    'policy block': 'Block a certificate: no device of the group trusts it any more.',
+    'policy block':
+      'Block a compromised certificate: no device of the group or below it trusts it from the next synchronization on.',
     'policy unblock': 'Take a certificate off the blocklist of a group.',
     'policy set':
       'Set logServer, rdp or broker for the devices of a group; --enforced: the person there cannot change it.',
