@@ -65,9 +65,10 @@ async function tell(system: System, serverArguments: readonly string[]): Promise
     await good(
       system.admin(['policy', 'set-contacts', 'Office', '--name', 'Service desk', '--phone', '+7 000 000-00-00']),
     );
-    while (!(await screen.read()).includes('> [ Tools ]')) await screen.type('BTab');
-    await screen.type('Enter', 'Down');
-    await screen.see(/> Certificates/);
+    await screen.reach('BTab', /> \[ Tools \]/);
+    await screen.type('Enter');
+    await screen.see(/> Event log/);
+    await screen.reach('Down', /> Certificates/);
     await screen.type('Enter');
     await screen.see(/RDP server +authority .*Policy[\s\S]*Log server +leaf .*Policy/);
     await screen.type('Escape');

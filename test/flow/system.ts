@@ -30,6 +30,8 @@ export type Device = {
 
 const dist = (name: string): string => resolve('dist', `${name}.cjs`);
 const patienceMs = 60_000;
+/** A frame follows a key within a few milliseconds, on a busy machine within some more. */
+const afterKeyMs = 100;
 
 export const openFolder = (): string => mkdtempSync(join(tmpdir(), 'thintrust-'));
 
@@ -143,6 +145,17 @@ export function openTerminal(title: string, command: string, width = 80, height 
     read,
     /** Waits until the screen shows this. */
     see: async (wanted: RegExp): Promise<string> => (await opening).shows(wanted, patienceMs),
+    /** Presses a key again and again, each time once the screen has come to rest, until it shows this. */
+    reach: async (key: string, wanted: RegExp): Promise<string> => {
+      const { press, shows } = await opening;
+      for (const end = performance.now() + patienceMs; ; ) {
+        const shown = await shows(/\S/, patienceMs);
+        if (wanted.test(shown)) return shown;
+        if (performance.now() > end) throw new Error(`${key} never led to ${wanted}; the screen shows:\n${shown}`);
+        await press(key);
+        await new Promise((wake) => setTimeout(wake, afterKeyMs));
+      }
+    },
     /** Names of keys as tmux has them (`Enter`, `C-q`), or text. */
     type: async (...keys: readonly string[]): Promise<void> => {
       const { press, type } = await opening;
