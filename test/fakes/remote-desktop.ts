@@ -28,7 +28,7 @@ export type Desk = {
   /** With NLA; the one user is `good`, the password `password`. */
   readonly shadow: () => Promise<Served & { readonly leaf: Uint8Array }>;
   /** What it says on its only page is `broker`. */
-  readonly nginx: (material: ServerMaterial) => Promise<Served>;
+  readonly nginx: (material: ServerMaterial, port?: number) => Promise<Served>;
   /** A session file whose client prints to `<name>.log`, and leads the process group of `<name>.pid`; gives its path. */
   readonly session: (name: string) => string;
   readonly probe: (purpose: Rules['purpose'], port: number, entries: readonly Uint8Array[]) => Promise<Probed>;
@@ -89,7 +89,7 @@ export async function withDesk(run: (desk: Desk) => Promise<void>): Promise<void
       describe: (name, file) => writeFileSync(join(folder, 'clients', `${name}.json`), JSON.stringify(file)),
       xrdp: (material, security = 'tls', port) => peer(startXrdp(folder, material, security, port)),
       shadow: () => peer(startShadow(folder, display)),
-      nginx: (material) => peer(startNginx(folder, material)),
+      nginx: (material, port) => peer(startNginx(folder, material, port)),
       session: (name) => writeSession(display, folder, name, {}),
       probe: (purpose, port, entries) => look(purpose, port, entries),
       launch: (port, fingerprints, changes = {}) => launchOn(display, folder, port, fingerprints, changes),
@@ -227,10 +227,10 @@ async function startShadow(folder: string, display: string): Promise<Served & { 
   return { port, leaf: Buffer.from(pem.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64'), ...peer };
 }
 
-async function startNginx(folder: string, material: ServerMaterial): Promise<Served> {
-  const port = await freePort();
+async function startNginx(folder: string, material: ServerMaterial, fixed?: number): Promise<Served> {
+  const port = fixed ?? (await freePort());
   const home = join(folder, `nginx-${port}`);
-  mkdirSync(home);
+  mkdirSync(home, { recursive: true });
   const path = (name: string): string => join(home, name);
   writeFileSync(path('key.pem'), material.key, { mode: 0o600 });
   writeFileSync(path('cert.pem'), material.cert);

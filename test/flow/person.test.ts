@@ -1,16 +1,18 @@
 /**
- * A person at the console connects to real remote desktops: asked once, not again, told what has changed, and held to what
- * the policy allows once the device is managed (T5–T9). Keys are typed, screens are read, FreeRDP runs.
+ * A person at the console connects to real remote desktops, and to a connection broker: asked once, not again, told what has
+ * changed, and held to what the policy allows once the device is managed (T5–T9). Keys are typed, screens are read, FreeRDP
+ * and curl run.
  */
-import { writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { toPem } from '../../protocol/certificate.ts';
 import { clients, type Desk, type Served, withDesk } from '../fakes/remote-desktop.ts';
 import { authorityOf, authorityPem, type ServerMaterial, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, test } from '../harness.ts';
 import { good, register } from './acts.ts';
-import { type Device, openSystem, type Screen, type System, statusOf, whenStatus } from './system.ts';
+import { type Device, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
 
-needs(['tmux', 'xrdp', 'xfreerdp', 'Xvfb']);
+needs(['tmux', 'xrdp', 'xfreerdp', 'Xvfb', 'nginx', 'curl']);
 
 type Stage = {
   readonly desk: Desk;
@@ -26,7 +28,7 @@ const onStage = (play: (stage: Stage) => Promise<void>): Promise<void> =>
   withDesk(async (desk) => {
     const system = openSystem(process.execPath, {
       DISPLAY: desk.display,
-      THINTRUST_CLIENTS: clients,
+      THINTRUST_CLIENTS: `${clients}:${join(desk.folder, 'clients')}`,
       THINTRUST_SESSION: join(desk.folder, 'no-session.json'),
     });
     const device = system.device('first');
@@ -46,9 +48,24 @@ const onStage = (play: (stage: Stage) => Promise<void>): Promise<void> =>
     }
   });
 
+/** In the main window, back to this part. */
+async function focus(screen: Screen, part: RegExp): Promise<void> {
+  for (let shown = await screen.see(/Connect to/); !part.test(shown); shown = await screen.see(/Connect to/)) {
+    const before = shown;
+    await screen.type('BTab');
+    await until('the focus has moved', screen.read, (now) => now !== before);
+  }
+}
+
+async function switchToBroker(screen: Screen): Promise<void> {
+  await focus(screen, /> Connect to/);
+  await screen.type('Right');
+  await screen.see(/> Connect to .*\[Connection broker\]/);
+}
+
 /** In the main window. What was typed before is still there, but for the password. */
 async function connect(screen: Screen, server: string): Promise<void> {
-  while (!/> Server {2,}/.test(await screen.see(/Connect to/))) await screen.type('BTab');
+  await focus(screen, /> Server {2,}/);
   for (const text of [server, 'visitor', 'secret']) {
     for (let letter = 0; letter < 24; letter++) await screen.type('BSpace');
     await screen.type(text, 'Tab');
@@ -75,6 +92,38 @@ async function hangUp({ device, screen }: Stage, desktop: Served): Promise<void>
   await whenStatus(device, 'the session has ended', ({ session }) => session?.at === 'ended');
   if ((await screen.see(/\[ Close \]|Connect to/)).includes('[ Close ]')) await screen.type('Enter');
   await screen.see(/Connect to/);
+}
+
+/** The client of a broker: curl. It ends by itself, having noted what it was given to trust, and what it was given to read. */
+function describeBroker({ desk }: Stage): void {
+  const at = (name: string): string => join(desk.folder, name);
+  const program = at('broker-client');
+  const script = `read -r secret
+cat "$3" >'${at('trusted.pem')}'
+{ echo "$secret"; printf 'user = "%s:%s"\\n' "$2" "$secret" | curl -sS --config - --cacert "$3" "https://$1/"; } >'${at('heard')}'`;
+  writeFileSync(program, `#!/bin/sh\n${script}\n`);
+  chmodSync(program, 0o755);
+  desk.describe('broker', {
+    format: 1,
+    purpose: 'broker',
+    programs: [program],
+    arguments: ['{server}', '{user}', '{bundle}'],
+    password: 'stdin',
+    exits: { 60: 'certificate' },
+  });
+}
+
+/** The client has come and gone: it trusted this certificate and no other, and was given the page with the name signed in. */
+async function fetched({ desk, device }: Stage, number: number, { leaf }: ServerMaterial): Promise<void> {
+  const { session } = await whenStatus(
+    device,
+    `session ${number} has ended`,
+    (status) => status.session?.number === number && status.session.at === 'ended',
+  );
+  assert.is(session?.fault, null);
+  assert.is(readFileSync(join(desk.folder, 'trusted.pem'), 'latin1'), toPem(leaf));
+  assert.is(readFileSync(join(desk.folder, 'heard'), 'latin1'), 'secret\nbroker visitor\n');
+  for (const note of ['trusted.pem', 'heard']) rmSync(join(desk.folder, note));
 }
 
 const byHand = async ({ device }: Stage): Promise<readonly string[]> =>
@@ -162,4 +211,55 @@ test('a managed device: what was accepted is gone, the policy’s root counts by
     await screen.see(/Not connected[\s\S]*has not allowed[\s\S]*Call +Service desk, phone \+7 000/);
     await screen.type('Enter');
     assert.is((await statusOf(device)).session?.number, 2);
+  }));
+
+test('the connection broker: asked once, trusted for nothing but itself, and by the policy’s very certificate', () =>
+  onStage(async (stage) => {
+    const { desk, system, device, screen } = stage;
+    const [before, after] = await pair();
+    const [desktop] = await pair();
+    describeBroker(stage);
+
+    // A desktop at the very address of the broker is accepted: that is for desktops.
+    const remote = await desk.xrdp(desktop);
+    const { port } = remote;
+    const server = `localhost:${port}`;
+    await accept(screen, server);
+    await runs(stage, 1);
+    await hangUp(stage, remote);
+
+    // Asked once, and not again.
+    const first = await desk.nginx(before, port);
+    await switchToBroker(screen);
+    await accept(screen, server);
+    await fetched(stage, 2, before);
+    assert.equal((await byHand(stage)).toSorted(), [desktop.fingerprint, before.fingerprint].toSorted());
+    await connect(screen, server);
+    await fetched(stage, 3, before);
+    await first.stop();
+
+    const assigned = join(system.folder, 'broker.pem');
+    writeFileSync(assigned, toPem(after.leaf));
+    await good(system.admin(['group', 'add', 'Office']));
+    await good(system.admin(['policy', 'add-certificate', 'Office', '--purpose', 'broker', assigned]));
+    await good(system.admin(['policy', 'set-contacts', 'Office', '--name', 'Service desk', '--phone', '+7 000']));
+    await good(system.admin(['device', 'move', device.name, '--group', 'Office']));
+    const managed = await whenStatus(device, 'managed', ({ device: own, mayAdd }) => own?.managed === true && !mayAdd);
+    assert.equal(
+      managed.certificates
+        .filter(({ purpose }) => purpose !== 'ksc')
+        .map(({ source, fingerprint }) => [source, fingerprint]),
+      [['policy', after.fingerprint]],
+    );
+
+    const second = await desk.nginx(after, port);
+    await connect(screen, server);
+    await fetched(stage, 4, after);
+    await second.stop();
+
+    // What was accepted by hand counts no more.
+    await desk.nginx(before, port);
+    await connect(screen, server);
+    await screen.see(/Not connected[\s\S]*although the saved one[\s\S]*Call +Service desk, phone \+7 000/);
+    assert.is((await statusOf(device)).session?.number, 4);
   }));
