@@ -11,7 +11,7 @@ import { outputOf, startLogServer } from '../fakes/log-servers.ts';
 import { freePort } from '../fakes/mosquitto.ts';
 import { authorityOf, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, test } from '../harness.ts';
-import { good, register } from './acts.ts';
+import { back, good, open, register } from './acts.ts';
 import { type Device, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
 
 needs(['tmux', 'rsyslogd']);
@@ -34,27 +34,6 @@ async function serveLog(system: System, device: Device) {
   const output = outputOf(join(system.folder, 'log'));
   const received = (): string => (existsSync(output) ? readFileSync(output, 'utf8') : '');
   return { ...server, place: `localhost:${port}`, fingerprint, received };
-}
-
-/** From the main window into one of the two lists, and in it to the line. */
-async function open(screen: Screen, list: 'Tools' | 'Settings', entry: string): Promise<void> {
-  await screen.see(/Connect to/);
-  for (let press = 0; press < 8 && !(await screen.read()).includes(`> [ ${list} ]`); press++) await screen.type('Tab');
-  await screen.see(new RegExp(`> \\[ ${list} \\]`));
-  await screen.type('Enter');
-  await screen.see(new RegExp(`^ ${list} `, 'm'));
-  const chosen = new RegExp(`> ${entry}`);
-  for (let press = 0; press < 8 && !chosen.test(await screen.read()); press++) {
-    await screen.type('Down');
-    await screen.see(/^ > \S/m);
-  }
-  await screen.see(chosen);
-  await screen.type('Enter');
-}
-async function back(screen: Screen): Promise<void> {
-  for (let press = 0; press < 4 && !(await screen.see(/\S/)).includes('Connect to'); press++)
-    await screen.type('Escape');
-  await screen.see(/Connect to/);
 }
 
 const byHand = async (device: Device): Promise<string[]> =>
