@@ -22,24 +22,16 @@ export async function register(system: System, device: Device): Promise<void> {
 /** From the main window into one of the two lists, and in it to the line. */
 export async function open(screen: Screen, list: 'Tools' | 'Settings', entry: string): Promise<void> {
   await screen.see(/Connect to/);
-  for (let press = 0; press < 8 && !(await screen.read()).includes(`> [ ${list} ]`); press++) await screen.type('Tab');
-  await screen.see(new RegExp(`> \\[ ${list} \\]`));
+  await screen.reach('Tab', new RegExp(`> \\[ ${list} \\]`));
   await screen.type('Enter');
   await screen.see(new RegExp(`^ ${list} `, 'm'));
-  const chosen = new RegExp(`> ${entry}`);
-  for (let press = 0; press < 8 && !chosen.test(await screen.read()); press++) {
-    await screen.type('Down');
-    await screen.see(/^ > \S/m);
-  }
-  await screen.see(chosen);
+  await screen.reach('Down', new RegExp(`> ${entry}`));
   await screen.type('Enter');
 }
 
 /** From anywhere to the main window. */
 export async function back(screen: Screen): Promise<void> {
-  for (let press = 0; press < 4 && !(await screen.see(/\S/)).includes('Connect to'); press++)
-    await screen.type('Escape');
-  await screen.see(/Connect to/);
+  await screen.reach('Escape', /Connect to/);
 }
 
 export async function clear(screen: Screen): Promise<void> {
