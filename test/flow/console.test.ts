@@ -28,8 +28,7 @@ test('first run: what the administrator told is typed, mistakes are explained, t
     assert.not.match(refused, /AAAA-AAAA-AAAA/, 'the password is not shown');
     assert.is((await statusOf(device)).at, 'unregistered');
     await screen.type('BTab', 'BTab');
-    const tab = async () => /> One-time password/.test(await screen.read());
-    for (let press = 0; press < 8 && !(await tab()); press++) await screen.type('Tab');
+    await screen.reach('Tab', /> One-time password/);
     await clear(screen);
     await clear(screen);
     await screen.type(`${invited['password']}`, 'Enter');

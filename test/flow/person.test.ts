@@ -10,7 +10,7 @@ import { clients, type Desk, type Served, withDesk } from '../fakes/remote-deskt
 import { authorityOf, authorityPem, type ServerMaterial, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, test } from '../harness.ts';
 import { good, register } from './acts.ts';
-import { type Device, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
+import { type Device, openSystem, type Screen, type System, statusOf, whenStatus } from './system.ts';
 
 needs(['tmux', 'xrdp', 'xfreerdp', 'Xvfb', 'nginx', 'curl']);
 
@@ -48,24 +48,17 @@ const onStage = (play: (stage: Stage) => Promise<void>): Promise<void> =>
     }
   });
 
-/** In the main window, back to this part. */
-async function focus(screen: Screen, part: RegExp): Promise<void> {
-  for (let shown = await screen.see(/Connect to/); !part.test(shown); shown = await screen.see(/Connect to/)) {
-    const before = shown;
-    await screen.type('BTab');
-    await until('the focus has moved', screen.read, (now) => now !== before);
-  }
-}
-
 async function switchToBroker(screen: Screen): Promise<void> {
-  await focus(screen, /> Connect to/);
+  await screen.see(/Connect to/);
+  await screen.reach('BTab', /> Connect to/);
   await screen.type('Right');
   await screen.see(/> Connect to .*\[Connection broker\]/);
 }
 
 /** In the main window. What was typed before is still there, but for the password. */
 async function connect(screen: Screen, server: string): Promise<void> {
-  await focus(screen, /> Server {2,}/);
+  await screen.see(/Connect to/);
+  await screen.reach('BTab', /> Server {2,}/);
   for (const text of [server, 'visitor', 'secret']) {
     for (let letter = 0; letter < 24; letter++) await screen.type('BSpace');
     await screen.type(text, 'Tab');
