@@ -43,6 +43,8 @@ type Changes = Partial<Launch> & {
 export type Running = {
   /** What the client prints, once it holds this; rejects where it ends without. */
   readonly prints: (wanted: RegExp) => Promise<string>;
+  /** Of the desk's folder: holds the process id once the client has been started. */
+  readonly pidFile: string;
   /** The client has been started. */
   readonly begun: Promise<void>;
   readonly ended: Promise<Fault | null>;
@@ -162,6 +164,7 @@ function launchOn(
     throw new Error(`the client has ended (${JSON.stringify(why)}) before ${wanted}:\n${printed()}`);
   };
   return {
+    pidFile: pid,
     begun,
     ended,
     prints: (wanted) => Promise.race([appears(folder, log, wanted), over(wanted)]),
