@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Happening, Probed, Rules } from '../../agent/core/shape.ts';
 import { type Launch, openLauncher } from '../../agent/edge/launcher.ts';
 import { probe } from '../../agent/edge/probe.ts';
@@ -70,7 +72,7 @@ export async function withDesk(run: (desk: Desk) => Promise<void>): Promise<void
   const folder = await mkdtemp(join(tmpdir(), 'thintrust-desk-'));
   const screen = spawn(
     findProgram('Xvfb') ?? 'Xvfb',
-    ['-displayfd', '3', '-screen', '0', '800x600x24', '-nolisten', 'tcp'],
+    ['-displayfd', '3', '-screen', '0', '800x600x24', '-nolisten', 'tcp', '-noreset'],
     {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     },
@@ -84,6 +86,7 @@ export async function withDesk(run: (desk: Desk) => Promise<void>): Promise<void
   try {
     const [number] = await once(screen.stdio[3] as NodeJS.ReadableStream, 'data');
     const display = `:${String(number).trim()}`;
+    while (!(await letsIn(`/tmp/.X11-unix/X${display.slice(1)}`))) await delay(20);
     mkdirSync(join(folder, 'clients'));
     await run({
       folder,
@@ -100,6 +103,19 @@ export async function withDesk(run: (desk: Desk) => Promise<void>): Promise<void
     for (const one of peers.reverse()) await one.stop();
     await rm(folder, { recursive: true });
   }
+}
+
+/** Whether an X server takes clients: it says its number some moments before. X11 connection setup, little-endian. */
+function letsIn(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => socket.write(Buffer.from('6c000b000000000000000000', 'hex')));
+    socket.once('data', (answer) => {
+      socket.destroy();
+      resolve(answer[0] === 1);
+    });
+    socket.once('error', () => resolve(false));
+    socket.once('end', () => resolve(false));
+  });
 }
 
 function look(purpose: Rules['purpose'], port: number, certificates: readonly Uint8Array[]): Promise<Probed> {
