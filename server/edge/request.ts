@@ -62,16 +62,16 @@ export function readRequest(csrDer: Uint8Array): Result<CertificateRequest> {
 function split(csrDer: Uint8Array): Parts | null {
   try {
     const { offset, result } = asn1js.fromBER(Buffer.from(csrDer), bounds);
-    if (offset !== csrDer.length || !(result instanceof asn1js.Sequence)) return null;
+    if (offset !== csrDer.length || !isSequence(result)) return null;
     // asn1js reads lengths that lie by a byte; what is DER comes out again as it went in.
     if (!Buffer.from(result.toBER()).equals(csrDer)) return null;
     const [info, algorithm, signature, ...rest] = result.valueBlock.value;
-    if (!(info instanceof asn1js.Sequence) || !(algorithm instanceof asn1js.Sequence) || rest.length > 0) return null;
+    if (!isSequence(info) || !isSequence(algorithm) || rest.length > 0) return null;
     if (!(signature instanceof asn1js.BitString) || signature.valueBlock.unusedBits !== 0) return null;
     const [version, subject, publicKey] = info.valueBlock.value;
     const [name] = algorithm.valueBlock.value;
     if (!(version instanceof asn1js.Integer) || !(name instanceof asn1js.ObjectIdentifier)) return null;
-    if (!(subject instanceof asn1js.Sequence) || !(publicKey instanceof asn1js.Sequence)) return null;
+    if (!isSequence(subject) || !isSequence(publicKey)) return null;
     return {
       info: info.valueBeforeDecodeView,
       publicKey: publicKey.valueBeforeDecodeView,
@@ -83,6 +83,10 @@ function split(csrDer: Uint8Array): Parts | null {
     return null;
   }
 }
+
+/** asn1js also takes a SEQUENCE whose tag does not say that it is constructed (X.690 §8.9.1), and writes it so again. */
+const isSequence = (value: unknown): value is asn1js.Sequence =>
+  value instanceof asn1js.Sequence && value.idBlock.isConstructed;
 
 function readKey(spki: Uint8Array): KeyObject | null {
   try {
@@ -111,7 +115,7 @@ function commonNameOf(name: asn1js.Sequence): string {
   for (const relative of name.valueBlock.value.toReversed()) {
     if (!(relative instanceof asn1js.Set)) continue;
     for (const pair of relative.valueBlock.value) {
-      if (!(pair instanceof asn1js.Sequence)) continue;
+      if (!isSequence(pair)) continue;
       const [type, value] = pair.valueBlock.value;
       if (type instanceof asn1js.ObjectIdentifier && type.valueBlock.toString() === commonName && value)
         return plainText(value);

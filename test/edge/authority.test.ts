@@ -128,6 +128,19 @@ table(
       code: 'csr-refused unreadable',
     },
     {
+      name: 'a sequence marked primitive',
+      make: async () => marked(await request(ec('P-256')), 0),
+      code: 'csr-refused unreadable',
+    },
+    {
+      name: 'an algorithm marked primitive',
+      make: async () => {
+        const csr = await request(ec('P-256'));
+        return marked(csr, Buffer.from(csr).indexOf(Buffer.of(0x30, 0x0a, 0x06, 0x08)));
+      },
+      code: 'csr-refused unreadable',
+    },
+    {
       name: 'a certificate',
       make: async () => (await makeAuthority('x', at)).certificateDer,
       code: 'csr-refused unreadable',
@@ -142,6 +155,13 @@ table(
   async (row) => assert.is(codeOf(readRequest(await row.make())), row.code),
 );
 
+/** The SEQUENCE at `place` without the bit that says that it is constructed (X.690 §8.9.1). */
+function marked(bytes: Uint8Array, place: number): Uint8Array {
+  const copy = Buffer.from(bytes);
+  assert.is(copy[place], 0x30);
+  copy.writeUInt8(0x10, place);
+  return copy;
+}
 function flipped(bytes: Uint8Array, place: number): Uint8Array {
   const copy = Buffer.from(bytes);
   const index = place < 0 ? copy.length + place : place;
