@@ -299,8 +299,27 @@ export const status = Type.Object(
           /** 16 digits in groups of four. */
           confirmationCode: text(19),
           presented: certificateView,
+          /** `device`: its own certificate has ended for good and a code lets it have a new one; `server`: it showed a new one. */
+          about: Type.Union([Type.Literal('server'), Type.Literal('device')]),
           lockedForMs: count,
           triesLeft: count,
+        },
+        closed,
+      ),
+    ),
+    /** The device's own certificate, which it shows to the server. */
+    identity: nullable(
+      Type.Object(
+        {
+          fingerprint: sha256,
+          notAfter: certificateTime,
+          at: Type.Union([
+            Type.Literal('valid'),
+            Type.Literal('renewing'),
+            Type.Literal('expired'),
+            /** The server's word: it is not renewed any more. */
+            Type.Literal('retired'),
+          ]),
         },
         closed,
       ),
@@ -341,6 +360,14 @@ export const agentState = Type.Object(
           address,
           bundle: registrationBundle,
           identity,
+          next: nullable(
+            Type.Union([
+              Type.Object({ at: Type.Literal('wanted') }, closed),
+              Type.Object({ at: Type.Literal('keyed'), key: keyRef }, closed),
+              Type.Object({ at: Type.Literal('issued'), identity }, closed),
+            ]),
+          ),
+          standing: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('readmitted')]),
           policyKeys: Type.Array(publicKey, { minItems: 1, maxItems: 8 }),
           hardware: text(200),
         },

@@ -76,6 +76,10 @@ export const policy = Type.Object(
     blocklist: Type.Array(sha256, { maxItems: 4096 }),
     /** Left out by servers that know none: then nothing is locked and nothing is set. */
     settings: Type.Optional(settings),
+    /** The renewal window of identities, in days before their end; null: the longest. Left out: `protocol/renewal`. */
+    identity: Type.Optional(
+      Type.Object({ renewBeforeDays: nullable(Type.Integer({ minimum: 1, maximum: 60 })) }, open),
+    ),
   },
   open,
 );
@@ -91,6 +95,8 @@ export const deviceDocument = Type.Object(
     /** The group policy must be at least this revision before the move to that group applies. */
     groupRev: count,
     secretGeneration: Type.Integer({ minimum: 1, maximum: 1000000 }),
+    /** When this device should renew its identity, so that a fleet does not do it at once. */
+    identity: Type.Optional(Type.Object({ renewAt: nullable(millis) }, open)),
   },
   open,
 );

@@ -7,6 +7,7 @@ import { agentNow, listed, logIsAsked, type Model } from './model.ts';
 
 /** A certificate that ends sooner than this is told of. */
 const expiresSoonMs = 30 * 86_400_000;
+const identityEndsSoonMs = 7 * 86_400_000;
 
 export function noticesOf(model: Model): readonly string[] {
   const status = model.status?.value;
@@ -15,16 +16,28 @@ export function noticesOf(model: Model): readonly string[] {
   const own = words.screens.notices;
   const floor = formatInstant(words, status.clock.floor, model.offsetMinutes);
   const shown = [
-    ...(status.replacement ? [own.replacement] : []),
+    ...(status.replacement ? [status.replacement.about === 'device' ? own.reenrolment : own.replacement] : []),
     ...(status.at === 'broken' ? [own.broken] : []),
     ...(status.clock.at === 'unknown' ? [fill(own.clock, { date: floor })] : []),
     ...(status.policy?.stale ? [own.stale] : []),
+    ...identityNotices(model, status, words),
     ...logNotices(status, words),
   ];
   // The agent's own faults of the same matter would only repeat these.
-  const told = ['clock-unknown', ...(status.policy?.stale ? ['policy-stale'] : [])];
+  const told = [
+    'clock-unknown',
+    ...(status.policy?.stale ? ['policy-stale'] : []),
+    ...(status.replacement?.about === 'device' ? ['identity-retired'] : []),
+  ];
   const others = status.faults.filter(({ code }) => !told.includes(code)).map((of) => sayFault(words, of));
   return [...new Set([...shown, ...others, ...certificateNotices(model, status, words)])];
+}
+
+/** Renewal takes place long before; what has ended is a fault of the agent. */
+function identityNotices(model: Model, { clock, identity }: Status, words: Words): readonly string[] {
+  const leftMs = identity ? identity.notAfter - agentNow(model) : 0;
+  if (clock.at === 'unknown' || leftMs <= 0 || leftMs > identityEndsSoonMs) return [];
+  return [fill(words.screens.notices.identity, { time: formatDuration(words, leftMs) })];
 }
 
 function logNotices(status: Status, words: Words): readonly string[] {

@@ -4,7 +4,7 @@ import type { Status } from '../protocol/local.ts';
 import { complain, note } from './decision.ts';
 import { logIsAsked, type Model, mainScreen, registrationScreen, topScreen } from './model.ts';
 import type { Screen } from './screen.ts';
-import { replacementWindows } from './screens/code.ts';
+import { noteOfCode, replacementWindows } from './screens/code.ts';
 import { questionScreen } from './screens/judged.ts';
 
 /** `before`: the status this model had until now. */
@@ -53,11 +53,17 @@ function offerReplacement(model: Model, value: Status): Model {
     if (!open) return offered;
     const done =
       value.link.at === 'connected' || model.stack.some((screen) => screen.at === 'code' && screen.pending !== null);
-    return note({ ...offered, stack: without(model.stack, replacementWindows) }, done ? 'replaced' : 'replacementOver');
+    return note(
+      { ...offered, stack: without(model.stack, replacementWindows) },
+      done ? noteOfCode(value) : 'replacementOver',
+    );
   }
-  const { confirmationCode } = value.replacement;
+  const { about, confirmationCode } = value.replacement;
   if (model.replacementOffered === confirmationCode) return model;
-  const offered = { ...focused(model, 'replacement'), replacementOffered: confirmationCode };
+  const offered = {
+    ...focused(model, about === 'device' ? 'reenrolment' : 'replacement'),
+    replacementOffered: confirmationCode,
+  };
   return open ? offered : { ...offered, stack: [...offered.stack, { at: 'replacement' }] };
 }
 
@@ -89,7 +95,7 @@ function offerSessionEnd(model: Model, { session }: Status, before: Status | nul
   return { ...model, stack: [...model.stack, refusal] };
 }
 
-function focused(model: Model, focus: 'replacement' | 'registration'): Model {
+function focused(model: Model, focus: 'replacement' | 'reenrolment' | 'registration'): Model {
   const [bottom = mainScreen, ...rest] = model.stack;
   return bottom.at === 'main' ? { ...model, stack: [{ ...bottom, focus }, ...rest] } : model;
 }

@@ -24,7 +24,7 @@ type Fields<Name extends string> = Readonly<Record<Name, Input>>;
 export type LockedOrder = { readonly do: 'connection'; readonly body: ConnectionRequest } | { readonly do: 'reset' };
 export type SessionPurpose = ConnectRequest['purpose'];
 export type ConnectField = 'server' | 'user' | 'password';
-export type MenuEntry = 'replacement' | 'registration' | 'notices' | 'tools' | 'settings';
+export type MenuEntry = 'replacement' | 'reenrolment' | 'registration' | 'notices' | 'tools' | 'settings';
 export type MainPart = 'purpose' | ConnectField | 'connect' | MenuEntry;
 /** `server` null: nothing was typed, the one from the settings stands there. */
 export type ConnectFields = { readonly server: Input | null; readonly user: Input; readonly password: Input };

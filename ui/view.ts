@@ -84,6 +84,7 @@ function noteStyle({ note }: Model): Style {
 const toneOf: Readonly<Record<NoteName, Style>> = {
   registered: 'good',
   replaced: 'good',
+  readmitted: 'good',
   replacementOver: 'normal',
   answerLost: 'error',
   sessionStarting: 'good',

@@ -110,6 +110,10 @@ export const en = {
     'key-mismatch': 'The certificate the server issued does not belong to the key of this device.',
     'identity-refused':
       'The Administration Server does not accept the certificate of this device. Ask the administrator.',
+    'identity-expired':
+      'The certificate of this device has expired. The device asks the Administration Server for a new one.',
+    'identity-retired':
+      'The certificate of this device ended too long ago to be renewed. A code of the administrator lets the device get a new one; or reset it and register it anew.',
     cloned:
       'This storage was registered in another device. It does not connect; ask the administrator to register this device.',
 

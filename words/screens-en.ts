@@ -11,6 +11,7 @@ export const screens = {
     imported: 'Certificates from a USB stick',
     registration: 'Registration',
     replacement: 'Certificate replacement required',
+    reenrolment: 'New device certificate required',
     code: 'Certificate replacement code',
     away: 'Device service',
     waiting: 'Connecting',
@@ -186,6 +187,7 @@ export const screens = {
   menu: {
     notices: 'Notifications ({count})',
     replacement: 'Certificate replacement required',
+    reenrolment: 'New device certificate required',
     registration: 'Registration',
     tools: 'Tools',
     settings: 'Settings',
@@ -271,12 +273,21 @@ export const screens = {
     managedNo: 'not managed',
     policy: 'Policy',
     certificates: 'Certificates',
+    identity: 'Own certificate',
+    identityAt: {
+      valid: 'valid to {date}',
+      renewing: 'being renewed, valid to {date}',
+      expired: 'expired on {date}, being renewed',
+      retired: 'expired on {date}, not renewed any more',
+    },
     floor: 'Not before',
     licence: 'Licence',
     licenceText: 'MIT, the thintrust authors',
   },
   notices: {
     replacement: 'The server’s certificate must be replaced; the main window leads to it.',
+    reenrolment: 'The certificate of this device has ended; the main window leads to a new one.',
+    identity: 'The certificate of this device expires in {time} and has not been renewed yet.',
     clock: 'The date and time of the device are not known; certificates are judged by {date}.',
     stale: 'The policy has not been renewed for more than 14 days; the device goes on with the last one.',
     broken: 'The device service has stopped working. Restart the device or call the administrator.',
@@ -357,6 +368,8 @@ export const screens = {
   },
   replacement: {
     lead: 'The Administration Server showed a new certificate. To accept it, tell the administrator this confirmation code:',
+    leadDevice:
+      'The certificate of this device ended too long ago to be renewed. To get a new one, tell the administrator this confirmation code:',
     code: 'Confirmation code',
     device: 'Device',
     contacts: 'Administrator',
@@ -385,6 +398,7 @@ export const screens = {
   notes: {
     registered: 'The device is registered.',
     replaced: 'The certificate is replaced. The device connects with the new one.',
+    readmitted: 'The code is right. The device gets its new certificate.',
     replacementOver: 'The certificate no longer needs to be replaced.',
     answerLost: 'The device service broke off. Look whether it was done; if not, try again.',
     sessionStarting: 'The session is starting.',

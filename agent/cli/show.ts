@@ -17,8 +17,8 @@ export type Moment = { readonly now: number; readonly offsetMinutes: number };
 export type Row = readonly string[];
 
 export function showStatus(words: Words, status: Status, moment: Moment): string {
-  const { main, replacement, menu } = words.screens;
-  const { device, server, policy, contacts, clock } = status;
+  const { main, replacement, menu, product } = words.screens;
+  const { device, identity, server, policy, contacts, clock } = status;
   const date = (at: number): string => formatInstant(words, at, moment.offsetMinutes);
   const rows: Row[] = [
     [main.device, device ? `${device.name}, ${groupOf(words, device)}` : main.unregistered],
@@ -26,6 +26,7 @@ export function showStatus(words: Words, status: Status, moment: Moment): string
     [main.connection, linkOf(words, status, moment)],
     [main.policy, policy ? `${policy.rev} (${date(policy.iat)})` : main.noPolicy],
     [main.certificates, String(status.certificates.length)],
+    ...(identity ? [[product.identity, fill(product.identityAt[identity.at], { date: date(identity.notAfter) })]] : []),
     [main.time, clock.at === 'known' ? date(clock.now) : main.timeUnknown],
     ...(contacts ? [[main.administrator, contactsOf(contacts)]] : []),
   ];
@@ -33,7 +34,7 @@ export function showStatus(words: Words, status: Status, moment: Moment): string
   const code = asked
     ? [
         '',
-        menu.replacement,
+        asked.about === 'device' ? menu.reenrolment : menu.replacement,
         ...table([
           [replacement.code, asked.confirmationCode],
           [replacement.certificate, asked.presented.owner],

@@ -9,6 +9,7 @@ import { greet, handOverEvents, onPublished, publishEvents, publishReport, trail
 import type { Durable } from './durable.ts';
 import { forwardTickMs } from './forward-line.ts';
 import { onForwardEnded, onForwarding, onLogCounted, settleForwarding } from './forwarding.ts';
+import { callExpired, endRenewal, isIdentityStep, withoutLostKey } from './identity.ts';
 import { nextTickMs } from './link.ts';
 import { record, recordAnswer } from './refusals.ts';
 import {
@@ -21,6 +22,20 @@ import {
   onKeyMade,
   onRegister,
 } from './registering.ts';
+import {
+  isIdentityCall,
+  later,
+  onNextKeyFailed,
+  onNextKeyMade,
+  onNextUnreadable,
+  onProven,
+  onRenewalFailed,
+  onRenewed,
+  proceed,
+  renewalTickMs,
+  retire,
+  withRenewal,
+} from './renewing.ts';
 import { onCode, onCounted, onCountFailed } from './replacing.ts';
 import { forget } from './resetting.ts';
 import { onSession } from './session.ts';
@@ -40,7 +55,9 @@ export function step(state: State, event: Event): Step {
   if (state.at !== 'running' && !heardAtRest(state, event)) return rest(state);
   // The loop decides what a commit leads to before anything else; whatever else comes has no meaning yet.
   if (state.pending && !aboutPending.has(event.type)) return rest(state);
-  const errands = then(decide(state, event), (next) => rest(withErrand(next, event.now)));
+  const errands = then(decide(state, event), (next) =>
+    rest(next.pending ? next : withRenewal(withErrand(next, event.now), event.now)),
+  );
   const handed = then(errands, (next) => (next.pending ? rest(next) : handOverEvents(next)));
   const leaving = event.type === 'stopping' || handed.state.pending !== null || handed.state.at !== 'running';
   const decided = leaving ? handed : then(handed, (next) => settleForwarding(next, event.now));
@@ -90,19 +107,26 @@ function decide(state: State, event: Event): Step {
     case 'asked':
       return onAsked(state, event);
     case 'key-made':
-      return onKeyMade(state, event);
+      return state.pendingOrder ? onKeyMade(state, event) : onNextKeyMade(state, event);
     case 'key-failed':
-      return stopIfBroken(onKeyFailed(state, event), event.fault);
+      return stopIfBroken(
+        state.pendingOrder ? onKeyFailed(state, event) : onNextKeyFailed(state, event.fault, event.now),
+        event.fault,
+      );
     case 'enrolled':
       return onEnrolled(state, event);
     case 'bundle-fetched':
       return onBundle(state, event);
     case 'bundle-confirmed':
       return onConfirmed(state, event);
+    case 'renewed':
+      return onRenewed(state, event);
+    case 'proven':
+      return onProven(state, event);
+    case 'next-unreadable':
+      return onNextUnreadable(state, event);
     case 'call-failed':
-      return then(recordAnswer(state, event.now, event.fault), (next) =>
-        event.call === 'checkin' ? onCheckinFailed(next, event.fault, event.now) : onCallFailed(next, event),
-      );
+      return then(recordAnswer(state, event.now, event.fault), (next) => onAnyCallFailed(next, event));
     case 'presented':
       return onPresented(state, event);
     case 'connected':
@@ -135,6 +159,16 @@ function decide(state: State, event: Event): Step {
   }
 }
 
+function onAnyCallFailed(state: State, event: Of<'call-failed'>): Step {
+  const { call: failed, fault: why, now } = event;
+  if (isIdentityCall(failed)) return onRenewalFailed(state, failed, why, now);
+  if (failed !== 'checkin') return onCallFailed(state, event);
+  const told = state.nonce === null ? null : why.code;
+  const lost = onCheckinFailed(state, why, now);
+  if (told === 'identity-retired') return then(lost, retire);
+  return told === 'expired' ? then(lost, (next) => rest(callExpired(next))) : lost;
+}
+
 /** The one order: counters, audit, exports, acknowledgement, answer, and then what comes next. */
 function onPersisted(state: State, event: Of<'persisted'>): Step {
   const { pending } = state;
@@ -145,7 +179,7 @@ function onPersisted(state: State, event: Of<'persisted'>): Step {
     ? { ...pending.counters, eventSeq, uptimeMs: Math.max(uptimeMs, pending.counters.uptimeMs) }
     : state.counters;
   const applied: State = {
-    ...withFault(state, 'disk', null),
+    ...withFault(endRenewal(state, durable), 'disk', null),
     pending: null,
     durable,
     held,
@@ -176,6 +210,8 @@ function follow(state: State, next: NonNullable<State['pending']>['next'], now: 
       return greet(state, now);
     case 'report':
       return publishReport(state, now);
+    case 'proceed':
+      return proceed(state, now);
     case 'forget':
       return forget(state, now);
     case 'nothing':
@@ -187,11 +223,16 @@ function follow(state: State, next: NonNullable<State['pending']>['next'], now: 
 function onPersistFailed(state: State, event: Of<'persist-failed'>): Step {
   const { pending } = state;
   if (!pending || pending.number !== event.number) return rest(state);
-  const told = withFault({ ...state, pending: null, registerRequest: null }, 'disk', event.fault);
+  const { fault: why, now } = event;
+  const lost = withoutLostKey(state, why);
+  const told = withFault({ ...later(lost, why, now), pending: null, registerRequest: null }, 'disk', why);
   const waiting = pending.answer?.request ?? state.registerRequest;
-  const effects = [warn('not made durable', event.fault), ...answer(waiting, { ok: false, fault: event.fault })];
-  const dropped = then({ state: told, effects }, (next) => drop(next, event.now, event.fault));
-  return stopIfBroken(dropped, event.fault);
+  const effects = [warn('not made durable', why), ...answer(waiting, { ok: false, fault: why })];
+  // A step towards the next identity has nothing on the way: what stands goes on (F17).
+  if (state.link.at === 'connected' && isIdentityStep(state, pending) && why.kind !== 'broken')
+    return { state: told, effects };
+  const dropped = then({ state: told, effects }, (next) => drop(next, now, why));
+  return lost === state ? stopIfBroken(dropped, why) : dropped;
 }
 
 /** Whatever is refused for good is on record. */
@@ -249,8 +290,9 @@ const storeChanged = (before: Durable, after: Durable): boolean =>
 function shown(state: State, now: Now): readonly Effect[] {
   const errandMs = state.errandAtMs === null ? longestSleepMs : Math.max(0, state.errandAtMs - now.uptimeMs);
   const linkMs = nextTickMs(state.link, now) ?? longestSleepMs;
+  const renewalMs = renewalTickMs(state, now) ?? longestSleepMs;
   const forwardMs = forwardTickMs(state.forwarding, now) ?? longestSleepMs;
-  const inMs = Math.min(longestSleepMs, linkMs, forwardMs, errandMs);
+  const inMs = Math.min(longestSleepMs, linkMs, renewalMs, forwardMs, errandMs);
   return [
     { do: 'show', status: statusOf(state, now) },
     { do: 'wake', inMs },

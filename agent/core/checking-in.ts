@@ -1,7 +1,7 @@
 /** Check-in over HTTPS: the same documents without MQTT, the server's signed time, and the proof of a new certificate. */
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import type { AuditEvent } from '../../protocol/schema.ts';
+import type { AuditEvent, CheckinAnswer } from '../../protocol/schema.ts';
 import { instant, minuteMs, secondMs } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
 import { takeSignedTime } from './clock.ts';
@@ -67,36 +67,59 @@ export function onCheckinFailed(state: State, why: Fault, now: Now): Step {
 export function onCheckedIn(state: State, event: Of<'checked-in'>): Step {
   const { now } = event;
   const { nonce } = state;
+  if (nonce === null) return rest(state);
+  const heard = hearAnswer(state, event, nonce);
+  if (!heard.ok) return then(heard.step, (next) => onCheckinFailed(next, heard.fault, now));
+  return then(heard.step, (next) => {
+    const link = next.link.at === 'calling' ? afterCheckin(next.link, now) : next.link;
+    const told: State = { ...next, nonce: null, link };
+    return settleAnswer(told, draftOf(told), heard.answer, event);
+  });
+}
+
+type Answered = Of<'checked-in'> | Of<'proven'>;
+export type Heard =
+  | { readonly ok: true; readonly step: Step; readonly answer: CheckinAnswer }
+  | { readonly ok: false; readonly step: Step; readonly fault: Fault };
+
+/**
+ * An answer from behind a certificate of a slot: its time is taken over our nonce, and what the spool need not keep is
+ * forgotten. Faults: those of `refusalOf`, and `server-answer`.
+ */
+export function hearAnswer(state: State, { bytes, fingerprint, now }: Answered, nonce: string): Heard {
   const audience = audienceOf(state.durable);
-  if (nonce === null || !audience) return rest(state);
-  const stranger = refusalOf(state, event.fingerprint, now);
-  if (stranger) return then(recordAnswer(state, now, stranger), (next) => onCheckinFailed(next, stranger, now));
-  const checked = read('checkinAnswer', event.bytes, maxAnswerBytes);
+  const stranger = audience ? refusalOf(state, fingerprint, now) : fault('not-registered');
+  if (!audience || stranger) {
+    const why = stranger ?? fault('not-registered');
+    return { ok: false, step: recordAnswer(state, now, why), fault: why };
+  }
+  const checked = read('checkinAnswer', bytes, maxAnswerBytes);
   if (!checked.ok) {
     const why = fault('server-answer', { cause: checked.fault.code });
-    return then(refuse(state, now, checked.fault, 'answer'), (next) => onCheckinFailed(next, why, now));
+    return { ok: false, step: refuse(state, now, checked.fault, 'answer'), fault: why };
   }
   const answer = checked.value;
   const time = openTime(answer.time, audience, nonce);
   const judged = time.ok ? rest(withFault(state, 'answer', null)) : refuse(state, now, time.fault, 'answer');
   const timed = time.ok ? takeSignedTime(state.counters, now, instant(time.value.time)) : judged.state;
   const told: State = {
-    ...withFault(withFault(judged.state, 'link', null), 'identity', null),
-    nonce: null,
+    ...withFault(judged.state, 'link', null),
     counters: timed.counters,
     anchor: timed.anchor,
     errandAtMs: null,
-    link: state.link.at === 'calling' ? afterCheckin(state.link, now) : state.link,
   };
   const heard: Step = { state: told, effects: judged.effects };
-  const forgotten = then(heard, (next) => forgetEvents(next, Math.min(answer.acknowledged, next.counters.eventSeq)));
-  return then(forgotten, (next) => {
-    let draft = draftOf(next);
-    if (answer.device) draft = take(draft, next, 'device', answer.device, now);
-    if (answer.policy) draft = take(draft, next, 'policy', answer.policy, now);
-    for (const command of answer.commands) draft = take(draft, next, 'command', command, now);
-    return settle(next, withProof(draft, event.fingerprint, next, now), null, now);
-  });
+  const step = then(heard, (next) => forgetEvents(next, Math.min(answer.acknowledged, next.counters.eventSeq)));
+  return { ok: true, step, answer };
+}
+
+/** The documents of an answer, on top of what is drafted already. */
+export function settleAnswer(state: State, before: Draft, answer: CheckinAnswer, { fingerprint, now }: Answered): Step {
+  let draft = before;
+  if (answer.device) draft = take(draft, state, 'device', answer.device, now);
+  if (answer.policy) draft = take(draft, state, 'policy', answer.policy, now);
+  for (const command of answer.commands) draft = take(draft, state, 'command', command, now);
+  return settle(state, withProof(draft, fingerprint, state, now), null, now);
 }
 
 /**

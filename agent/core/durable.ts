@@ -29,6 +29,15 @@ export type Order = {
 /** Key and certificate chain (base64 DER, leaf first). */
 export type Identity = { readonly key: KeyRef; readonly chain: readonly string[] };
 
+/**
+ * The identity that is to follow: asked for by the administrator, or with a key of its own, or issued and not proven yet. It
+ * is dropped at any place without loss: the one before counts until this one has made a contact.
+ */
+export type NextIdentity =
+  | { readonly at: 'wanted' }
+  | { readonly at: 'keyed'; readonly key: KeyRef }
+  | { readonly at: 'issued'; readonly identity: Identity };
+
 /** Resting places of registration; a power cut goes on from the last one. */
 export type Registration =
   | { readonly at: 'unregistered' }
@@ -42,9 +51,14 @@ export type Registration =
       readonly address: string;
       readonly bundle: RegistrationBundle;
       readonly identity: Identity;
+      readonly next: NextIdentity | null;
+      /** Retired by the server's word, never by a clock; readmitted by a code, until a new identity has been proven. */
+      readonly standing: 'active' | 'retired' | 'readmitted';
       readonly policyKeys: readonly PublicKey[];
       readonly hardware: string;
     };
+
+export type Registered = Extract<Registration, { readonly at: 'registered' }>;
 
 /** A pending request for an administrator's code. At most `maxRequests`, one per certificate. */
 export type CodeRequest = {

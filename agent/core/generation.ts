@@ -6,7 +6,7 @@ import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.
 import { type Instant, instant } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
 import { startLocked } from './codes.ts';
-import { type Counters, type Durable, emptyDurable, type KeyRef } from './durable.ts';
+import { type Counters, type Durable, emptyDurable, type KeyRef, type Registered } from './durable.ts';
 import type { DiskRead, NamedObject } from './shape.ts';
 
 export type Restored = {
@@ -53,8 +53,15 @@ export function fromObjects(objects: readonly NamedObject[]): Result<Durable> {
 export function keysOf(durable: Durable): readonly KeyRef[] {
   const { registration } = durable;
   if (registration.at === 'unregistered') return [];
-  return [registration.at === 'ordered' ? registration.key : registration.identity.key];
+  if (registration.at === 'ordered') return [registration.key];
+  const { key } = registration.identity;
+  const next = registration.at === 'registered' ? nextKeyOf(registration) : null;
+  return next ? [key, next] : [key];
 }
+
+/** The key of the identity that is to follow; null before there is one. */
+export const nextKeyOf = ({ next }: Registered): KeyRef | null =>
+  next === null || next.at === 'wanted' ? null : next.at === 'keyed' ? next.key : next.identity.key;
 
 /**
  * The newest generation that can be read, and the counters. After a fallback nothing a person accepted by hand counts,

@@ -117,6 +117,8 @@ export function onBundle(state: State, event: Of<'bundle-fetched'>): Step {
     address: registration.order.address,
     bundle,
     identity: registration.identity,
+    next: null,
+    standing: 'active',
     policyKeys: bundle.policyKeys,
     hardware: state.hardware,
   };

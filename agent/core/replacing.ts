@@ -10,6 +10,7 @@ import { afterCode } from './pin.ts';
 import { openMs } from './settings.ts';
 import type { Now } from './shape.ts';
 import {
+  type AuditDraft,
   answer,
   audit,
   clockOf,
@@ -78,15 +79,28 @@ export function onCountFailed(state: State, event: Of<'count-failed'>): Step {
   return counting ? then(told, (last) => drop(last, event.now, event.fault)) : told;
 }
 
+/** The answered certificate alone is trusted from now on. A retired device may enrol again, and keeps what it holds already. */
 function replace(state: State, certificate: string, counters: State['counters'], request: number, now: Now): Step {
   const { now: at } = clockOf(state, now);
   const fingerprint = fingerprintOf(fromBase64(certificate));
-  const pins = afterCode(certificate, at);
-  const requests = state.durable.requests.filter((each) => each.action !== 1);
+  const { registration, ...before } = state.durable;
+  const retired = registration.at === 'registered' && registration.standing === 'retired';
+  const held = retired && certificate === before.pins?.current.der;
+  const pins = held ? before.pins : afterCode(certificate, at);
+  const requests = before.requests.filter((each) => each.action !== 1);
+  const audit: readonly AuditDraft[] = [
+    ...(held ? [] : [{ event: 'server-certificate-replaced', facts: { fingerprint } }]),
+    ...(retired ? [{ event: 'code-accepted', facts: { operation: 'reenrolment' } }] : []),
+  ];
   return commit(state, {
-    durable: { ...state.durable, pins, requests },
+    durable: {
+      ...before,
+      pins,
+      requests,
+      registration: retired ? { ...registration, standing: 'readmitted', next: null } : registration,
+    },
     counters: { ...counters, uptimeMs: poweredOf(state, now) },
-    audit: [{ event: 'server-certificate-replaced', facts: { fingerprint } }],
+    audit,
     answer: { request, result: done },
     next: 'connect',
   });

@@ -45,6 +45,8 @@ export function forget(state: State, now: Now): Step {
       nonce: null,
       errandAtMs: null,
       newer: [],
+      renewal: { at: 'resting' },
+      calledExpired: null,
       faults: {
         ...(disk && { disk }),
         ...(counters && { counters }),

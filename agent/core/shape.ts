@@ -113,10 +113,19 @@ export type Happening =
   | { readonly type: 'enrolled'; readonly chain: readonly string[] }
   | { readonly type: 'bundle-fetched'; readonly bytes: Uint8Array }
   | { readonly type: 'bundle-confirmed' }
-  /** A registration step or a check-in did not work. */
+  /** A certificate for the next key, proven against it: by renewal, or by enrolling again. */
+  | { readonly type: 'renewed'; readonly chain: readonly string[] }
+  /** A check-in by the next identity was answered. */
+  | { readonly type: 'proven'; readonly fingerprint: string; readonly bytes: Uint8Array }
+  /** The key of the next identity cannot be read back. */
+  | { readonly type: 'next-unreadable'; readonly fault: Fault }
+  /** A registration step, a check-in or a step towards the next identity did not work. */
   | { readonly type: 'call-failed'; readonly call: Call; readonly fault: Fault }
-  /** The TLS handshake showed a certificate outside the accepted ones; not one byte was sent. Base64 DER of the leaf. */
-  | { readonly type: 'presented'; readonly der: string }
+  /**
+   * The TLS handshake showed a certificate outside the accepted ones; not one byte was sent. Base64 DER of the leaf. `call`
+   * where it was a step towards the next identity.
+   */
+  | { readonly type: 'presented'; readonly der: string; readonly call?: 'renew' | 'enrol-again' | 'prove' }
   /** MQTT is up: CONNACK and all SUBACKs are there. `fingerprint` is of the certificate the server proved. */
   | { readonly type: 'connected'; readonly connection: number; readonly fingerprint: string }
   | { readonly type: 'closed'; readonly connection: number; readonly fault: Fault }
@@ -152,7 +161,7 @@ export type Happening =
 
 export type Event = Happening & { readonly now: Now };
 
-export type Call = 'enrol' | 'fetch-bundle' | 'confirm-bundle' | 'checkin';
+export type Call = 'enrol' | 'fetch-bundle' | 'confirm-bundle' | 'checkin' | 'renew' | 'enrol-again' | 'prove';
 
 /** One certificate for consumers, below `<runtime>/trust/<purpose>/`. */
 export type Exported = {
@@ -184,8 +193,27 @@ export type Effect =
       /** SHA-256 of server certificates (or, before the bundle, a CA of the served chain) that may be talked to. */
       readonly accept: readonly string[];
     }
+  /** EST by the identity in use for the next key (RFC 7030 §4.2.2): `renewed`. `accept` are leaf certificates alone. */
   | {
-      readonly do: 'checkin';
+      readonly do: 'renew';
+      readonly address: string;
+      readonly accept: readonly string[];
+      readonly key: KeyRef;
+      readonly device: string;
+      readonly identity: Identity;
+    }
+  /** EST for a retired device that a code has readmitted, by its secret (hex) and without an identity: `renewed`. */
+  | {
+      readonly do: 'enrol-again';
+      readonly address: string;
+      readonly accept: readonly string[];
+      readonly key: KeyRef;
+      readonly device: string;
+      readonly secret: string;
+    }
+  /** `prove`: by the next identity, which this shows to work: `proven`. */
+  | {
+      readonly do: 'checkin' | 'prove';
       readonly address: string;
       readonly identity: Identity;
       readonly accept: readonly string[];

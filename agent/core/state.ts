@@ -7,6 +7,7 @@ import type { Audience, Held, OpenDevice } from './documents.ts';
 import { type Counters, type Durable, emptyDurable, type Order } from './durable.ts';
 import { type Forwarding, noForwarding } from './forward-line.ts';
 import { freshCounters, keysOf, toObjects } from './generation.ts';
+import type { Renewal } from './identity.ts';
 import { idle, type Link } from './link.ts';
 import { acceptedPins, judgeProved } from './pin.ts';
 import type { Trust } from './session.ts';
@@ -31,7 +32,7 @@ export type Faults = { readonly [area in Area]?: Fault };
 /** What a change of state is told the audit log. */
 export type AuditDraft = { readonly event: string; readonly facts: Facts };
 
-export type Next = 'nothing' | 'call' | 'connect' | 'greet' | 'report' | 'forget';
+export type Next = 'nothing' | 'call' | 'connect' | 'greet' | 'report' | 'proceed' | 'forget';
 
 /** A locked action that a right code has opened, once, in this run: no restart prolongs it. Powered-on time. */
 export type Opened = { readonly action: 2 | 3; readonly untilMs: number };
@@ -98,6 +99,9 @@ export type State = {
   };
   /** The request of the control API that waits for the outcome of a registration. */
   readonly registerRequest: number | null;
+  readonly renewal: Renewal;
+  /** SHA-256 of our own certificate where the server has called it expired, although our clock does not. */
+  readonly calledExpired: string | null;
   /** Of logs to the log server. */
   readonly forwarding: Forwarding;
   /** What the person typed, until its key exists. */
@@ -135,6 +139,8 @@ export const initial: State = {
   newer: [],
   events: { sent: [], acknowledged: 0, reading: null, forgettable: null },
   registerRequest: null,
+  renewal: { at: 'resting' },
+  calledExpired: null,
   forwarding: noForwarding,
   pendingOrder: null,
   views: [],

@@ -17,8 +17,9 @@ import {
   type Situation,
   signedAt,
 } from './documents.ts';
-import type { Counters, Durable } from './durable.ts';
+import type { Counters, Durable, Identity } from './durable.ts';
 import { toldOf } from './entries.ts';
+import { withNext } from './identity.ts';
 import { type Awaited, heard } from './link.ts';
 import { isManaged } from './membership.ts';
 import { afterPolicy, wouldStrand } from './pin.ts';
@@ -132,7 +133,10 @@ export function settle(state: State, draft: Draft, delivery: Delivery, now: Now)
     ? refuse(told, now, draft.fault)
     : rest(draft.changed ? withFault(told, 'document', null) : told);
   if (!draft.changed) return then(judged, (next) => settleUnchanged(next, state, draft, delivery, now));
-  const moves = groupOf(draft) !== groupOf(state) || draft.durable.connection !== state.durable.connection;
+  const moves =
+    groupOf(draft) !== groupOf(state) ||
+    draft.durable.connection !== state.durable.connection ||
+    identityOf(draft) !== identityOf(state);
   return then(judged, (next) =>
     commit(next, {
       durable: draft.durable,
@@ -176,6 +180,10 @@ export function refuse(state: State, now: Now, why: Fault, area: 'document' | 'a
     record(next, now, 'server', 'document-refused', why),
   );
 }
+
+/** What a connection is made with. */
+const identityOf = ({ durable: { registration } }: Pick<State, 'durable'>): Identity | null =>
+  registration.at === 'registered' ? registration.identity : null;
 
 /** Whose policy is subscribed to. */
 export const groupOf = ({ waiting, held, durable }: Pick<State, 'waiting' | 'held' | 'durable'>): string | null =>
@@ -270,8 +278,13 @@ function takeCommand(draft: Draft, state: State, audience: Audience, jws: string
   const counters = { ...draft.counters, commandSeq: seq };
   if (clock.now > fromNumericDate(expires))
     return { ...draft, counters, fault: fault('command-expired', { command: command.do }) };
-  if (command.do !== 'report') return { ...draft, counters, fault: fault('bad-argument', { command: command.do }) };
-  return { ...draft, counters, audit: [...draft.audit, { event: 'command', facts: { do: command.do } }] };
+  const told = { ...draft, counters, audit: [...draft.audit, { event: 'command', facts: { do: command.do } }] };
+  if (command.do === 'report') return told;
+  if (command.do !== 'renew') return { ...draft, counters, fault: fault('bad-argument', { command: command.do }) };
+  const { registration } = draft.durable;
+  // Durable, since it is acknowledged. What is on its way already is what the administrator wants.
+  if (registration.at !== 'registered' || registration.next !== null) return told;
+  return { ...told, durable: withNext(draft.durable, { at: 'wanted' }), changed: true };
 }
 
 function kindOf(state: State, topic: string): Kind | null {

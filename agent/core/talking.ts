@@ -1,17 +1,19 @@
 /** The connection to the server: when it is tried, what a strange certificate means, and what follows when it stands. */
-import { type Fault, fault } from '../../protocol/fault.ts';
+import { type Fault, fault, type Result } from '../../protocol/fault.ts';
 import { minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { pendCode } from './asking.ts';
 import { checkin, errand, onCheckinFailed } from './checking-in.ts';
 import { recordGoodTime } from './clock.ts';
 import { greet } from './delivering.ts';
+import { hasEnded } from './identity.ts';
 import { afterConnect, afterFailure, carrierOf, isDue, isSilent, soon } from './link.ts';
 import { addressesOf } from './membership.ts';
 import { judgePresented } from './pin.ts';
 import { proved } from './proving.ts';
 import { recordAnswer } from './refusals.ts';
 import { call, onCallFailed } from './registering.ts';
+import { askReadmission, attemptRenewal, isIdentityCall, later, nudged, tickRenewal } from './renewing.ts';
 import type { Effect, Now } from './shape.ts';
 import {
   acceptOf,
@@ -44,7 +46,8 @@ export function onTick(state: State, now: Now): Step {
     if (isDue(next.link, now)) return attempt(next, now);
     if (isSilent(next.link, now)) return drop(next, now, fault('documents-missing'));
     const wanted = next.link.at === 'connected' && next.errandAtMs !== null && now.uptimeMs >= next.errandAtMs;
-    return wanted ? errand(next, now) : rest(next);
+    if (wanted) return errand(next, now);
+    return then(tickRenewal(next, now), (last) => askReadmission(last, now));
   });
 }
 
@@ -71,6 +74,7 @@ const exportAgain = (state: State): Step =>
 function attempt(state: State, now: Now): Step {
   const { registration } = state.durable;
   if (registration.at !== 'registered' || !registration.confirmed) return call(state, now);
+  if (hasEnded(state, now)) return attemptRenewal(state, now);
   const tries = state.link.at === 'waiting' ? state.link.attempt : 0;
   if (carrierOf(tries) === 'checkin') return checkin(state, tries, now);
   const connection = state.connections + 1;
@@ -100,12 +104,25 @@ export function onPresented(state: State, event: Of<'presented'>): Step {
     return then(onCallFailed(state, failed), (next) => recordAnswer(next, now, failed.fault));
   }
   const judged = judgePresented(pins, der, clockOf(state, now), blocklistOf(state));
+  if (event.call) return onPresentedBeside(state, event, judged, now);
   if (judged.ok) return rest({ ...state, nonce: null, link: state.link.at === 'connected' ? state.link : soon(now) });
   const told = recordAnswer(state, now, judged.fault);
   if (state.link.at === 'connected') return then(told, (next) => onCheckinFailed(next, judged.fault, now));
   if (state.link.at !== 'connecting' && state.link.at !== 'calling') return rest(state);
   const lost = then(told, (next) => failed(next, now, judged.fault));
   return judged.fault.code === 'not-pinned' ? then(lost, (next) => askForCode(next, der, judged.fault, now)) : lost;
+}
+
+/**
+ * In a step towards the next identity. Where that was the link's try, a stranger leads to a code as in any other; beside a
+ * link, whose own tries will meet the same server, the step alone has failed.
+ */
+function onPresentedBeside(state: State, { der }: Of<'presented'>, judged: Result<unknown>, now: Now): Step {
+  const byLink = state.link.at === 'calling' && isIdentityCall(state.link.call);
+  const why = judged.ok ? fault('server-refused') : judged.fault;
+  const lost = then(recordAnswer(state, now, why), (next) => rest(later(next, why, now)));
+  const asks = byLink && why.code === 'not-pinned';
+  return asks ? then(lost, (next) => askForCode(next, der, why, now)) : lost;
 }
 
 export function onConnected(state: State, event: Of<'connected'>): Step {
@@ -120,7 +137,7 @@ export function onConnected(state: State, event: Of<'connected'>): Step {
   }
   const clock = clockOf(state, now);
   const up: State = {
-    ...withFault(withFault(state, 'link', null), 'identity', null),
+    ...nudged(withFault(state, 'link', null), now),
     link: afterConnect(state.link, connection, fingerprint, now),
     events: { ...state.events, sent: [], reading: null },
     counters: recordGoodTime(state.counters, clock),

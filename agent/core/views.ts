@@ -9,6 +9,7 @@ import { type Held, isStale, signedAt } from './documents.ts';
 import type { Durable, LocalEntry } from './durable.ts';
 
 import { logOf } from './forward-line.ts';
+import { identityView, leafOf } from './identity.ts';
 import { addressesOf, isManaged } from './membership.ts';
 
 import { heldPins } from './pin.ts';
@@ -70,6 +71,10 @@ function faultsOf(state: State, now: Now): Fault[] {
   const policy = state.held.policy?.policy;
   const standing = Object.values(state.faults);
   if (clock.at === 'unknown') standing.push(fault('clock-unknown', { floor: clock.floor }));
+  const { registration } = state.durable;
+  const identity = identityView(state, now);
+  if (identity?.at === 'expired') standing.push(fault('identity-expired'));
+  if (registration.at === 'registered' && registration.standing === 'retired') standing.push(fault('identity-retired'));
   if (policy && isStale(policy, clock)) standing.push(fault('policy-stale', { refreshBefore: policy.refreshBefore }));
   return standing.slice(0, maxFaults);
 }
@@ -79,7 +84,7 @@ export function reportOf(state: State, now: Now): Report | null {
   if (registration.at !== 'registered') return null;
   const clock = clockOf(state, now);
   const slots = new Map((pins ? heldPins(pins) : []).map((held) => [held.slot, held.certificate.fingerprint]));
-  const leaf = parseCertificate(fromBase64(registration.identity.chain[0] ?? ''));
+  const leaf = leafOf(registration.identity);
   const current = slots.get('current');
   return {
     format: 1,
@@ -93,7 +98,7 @@ export function reportOf(state: State, now: Now): Report | null {
     },
     certificates: state.views.map(({ fingerprint, purpose, source }) => ({ fingerprint, purpose, source })),
     pins: current ? { current, reserve: slots.get('reserve') ?? null, previous: slots.get('previous') ?? null } : null,
-    identity: leaf.ok ? { fingerprint: leaf.value.fingerprint, notAfter: leaf.value.notAfter } : null,
+    identity: leaf && { fingerprint: leaf.fingerprint, notAfter: leaf.notAfter },
     clock: { at: clock.at, floor: clock.floor },
     codes: { tries: state.counters.tries, lockedForMs: Math.ceil(lockedForMs(state.counters, poweredOf(state, now))) },
     faults: faultsOf(state, now),
@@ -127,6 +132,7 @@ export function statusOf(state: State, now: Now): Status {
     },
     clock,
     policy: policy && { rev: policy.rev, iat: signedAt(policy), stale: isStale(policy, clock) },
+    identity: identityView(state, now),
     replacement: replacementOf(state, now),
     contacts: policy?.contacts.value ?? bundle?.contacts ?? null,
     certificates: [...state.views],
@@ -147,6 +153,8 @@ function replacementOf(state: State, now: Now): Status['replacement'] {
   const request = live(state.durable.requests, powered).findLast((each) => each.action === 1);
   if (registration.at !== 'registered' || !request?.certificate) return null;
   const presented = parseCertificate(fromBase64(request.certificate));
+  const { pins } = state.durable;
+  const held = [pins?.current, pins?.reserve].some((pin) => pin?.der === request.certificate);
   if (!presented.ok) return null;
   const { deviceId, secret } = registration.bundle;
   return {
@@ -158,6 +166,7 @@ function replacementOf(state: State, now: Now): Status['replacement'] {
       slot: null,
       addedAt: instant(0),
     }),
+    about: registration.standing === 'retired' && held ? 'device' : 'server',
     lockedForMs: Math.ceil(lockedForMs(state.counters, powered)),
     triesLeft: triesLeft(state.counters),
   };

@@ -1,6 +1,6 @@
 /**
  * Enrolment over secure transport (EST, RFC 7030 §4.2): key, PKCS#10 request (RFC 2986), `simpleenroll` with a one-time
- * password, and the certs-only answer (RFC 5652, RFC 7030 §4.2.3), proven against the key before anyone uses it.
+ * password, `simplereenroll` by the certificate in use, and the certs-only answer (RFC 5652, RFC 7030 §4.2.3), proven against the key before anyone uses it.
  */
 import {
   createPrivateKey,
@@ -14,9 +14,11 @@ import forge, { type Asn1 } from 'node-forge/lib/asn1.js';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { derChildren, derTag, oidOf, readDer } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
 import type { Order } from '../core/durable.ts';
-import { exchange, faultOfAnswer, type HttpAnswer } from './https.ts';
+import { exchange, faultOfAnswer, type HttpAnswer, type HttpOrder, type HttpOutcome } from './https.ts';
 import type { Judging } from './registration.ts';
+import type { Credentials } from './tls.ts';
 
 const { SEQUENCE, SET, OID, UTF8, INTEGER, BITSTRING } = forge.Type;
 const commonName = '2.5.4.3';
@@ -84,6 +86,17 @@ export function chainOfKey(certificates: readonly Uint8Array[], pkcs8: Uint8Arra
   return good(chain.map((certificate) => toBase64(certificate.raw)));
 }
 
+/** Where certificates are asked for by a registered device: only the leaf certificates in `accept` are talked to. */
+type Own = { readonly address: string; readonly accept: readonly string[]; readonly device: string };
+export type RenewOrder = Own & { readonly credentials: Credentials };
+/** `secret` is the device secret, hex. */
+export type AgainOrder = Own & { readonly secret: string };
+/** The chain of the key, or what the server showed instead of a certificate in `accept`; nothing was sent to it. */
+export type Issued =
+  | { readonly at: 'issued'; readonly chain: readonly string[] }
+  | { readonly at: 'presented'; readonly der: string }
+  | { readonly at: 'failed'; readonly fault: Fault };
+
 /** One enrolment. Faults: those of `exchange`, `fingerprint-mismatch`, `invitation-refused`, `csr-refused`, and of the answer. */
 export async function enrol(
   order: Order,
@@ -91,39 +104,85 @@ export async function enrol(
   subject: string,
   judging: Judging,
 ): Promise<Result<readonly string[]>> {
-  const request = toBase64(makeRequest(pkcs8, subject));
-  const basic = toBase64(Buffer.from(`${order.invitation}:${order.password}`, 'utf8'));
-  const outcome = await exchange({
-    address: order.address,
-    credentials: null,
-    accept: [order.fingerprint],
-    authority: judging.at(),
+  const { address, fingerprint, invitation, password } = order;
+  const where = { address, accept: [fingerprint], authority: judging.at(), credentials: null };
+  const asked = await ask('simpleenroll', where, makeRequest(pkcs8, subject), basicOf(invitation, password));
+  if (asked.at === 'presented') return bad('fingerprint-mismatch', { address });
+  const issued = asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('invitation-refused')) : asked;
+  return issued.at === 'issued' ? good(issued.chain) : { ok: false, fault: withoutOurs(issued.fault) };
+}
+
+/**
+ * RFC 7030 §4.2.2: another certificate for the same device and a new key, by the certificate in use. Faults: those of
+ * `exchange`, `identity-refused`, `identity-retired`, `csr-refused`, and of the answer.
+ */
+export async function renew(order: RenewOrder, pkcs8: Uint8Array): Promise<Issued> {
+  const { accept, address, credentials, device } = order;
+  const asked = await ask(
+    'simplereenroll',
+    { address, accept, authority: null, credentials },
+    makeRequest(pkcs8, device),
+    null,
+  );
+  return asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('identity-refused')) : asked;
+}
+
+/**
+ * A retired device whose administrator has answered a code: it proves itself by its secret, over this very request
+ * (`protocol/reenrolment`). Faults: as for `enrol`.
+ */
+export async function enrolAgain(order: AgainOrder, pkcs8: Uint8Array): Promise<Issued> {
+  const { accept, address, device, secret } = order;
+  const csr = makeRequest(pkcs8, device);
+  const password = reenrolmentPassword(Buffer.from(secret, 'hex'), csr);
+  const where = { address, accept, authority: null, credentials: null };
+  const asked = await ask('simpleenroll', where, csr, basicOf(device, password));
+  if (asked.at === 'answered') return issuedFrom(asked.answer, pkcs8, fault('invitation-refused'));
+  return asked.at === 'failed' ? { at: 'failed', fault: withoutOurs(asked.fault) } : asked;
+}
+
+const basicOf = (user: string, password: string): string =>
+  `Basic ${toBase64(Buffer.from(`${user}:${password}`, 'utf8'))}`;
+
+function ask(
+  operation: 'simpleenroll' | 'simplereenroll',
+  where: Pick<HttpOrder, 'address' | 'accept' | 'authority' | 'credentials'>,
+  csr: Uint8Array,
+  authorization: string | null,
+): Promise<HttpOutcome> {
+  return exchange({
+    ...where,
     method: 'POST',
-    path: '/.well-known/est/simpleenroll',
+    path: `/.well-known/est/${operation}`,
     headers: {
-      Authorization: `Basic ${basic}`,
+      ...(authorization === null ? {} : { Authorization: authorization }),
       'Content-Type': 'application/pkcs10',
       'Content-Transfer-Encoding': 'base64',
     },
-    body: `${request.replace(/(.{64})(?=.)/g, '$1\r\n')}\r\n`,
+    body: `${toBase64(csr).replace(/(.{64})(?=.)/g, '$1\r\n')}\r\n`,
     maxBytes: maxAnswerBytes,
     timeoutMs: callTimeoutMs,
   });
-  if (outcome.at === 'presented') return bad('fingerprint-mismatch', { address: order.address });
-  if (outcome.at === 'failed')
-    return outcome.fault.code === 'identity-refused' ? bad('tls-failed') : { ok: false, fault: outcome.fault };
-  if (outcome.answer.status !== 200) return { ok: false, fault: refusalOf(outcome.answer) };
-  const certificates = readCertsOnly(outcome.answer.body);
-  return certificates.ok ? chainOfKey(certificates.value, pkcs8) : certificates;
 }
 
-function refusalOf(answer: HttpAnswer): Fault {
+function issuedFrom(answer: HttpAnswer, pkcs8: Uint8Array, denied: Fault): Exclude<Issued, { at: 'presented' }> {
+  if (answer.status !== 200) return { at: 'failed', fault: refusalOf(answer, denied) };
+  const certificates = readCertsOnly(answer.body);
+  const chain = certificates.ok ? chainOfKey(certificates.value, pkcs8) : certificates;
+  return chain.ok ? { at: 'issued', chain: chain.value } : { at: 'failed', fault: chain.fault };
+}
+
+/** `denied` where the server names nothing itself. */
+function refusalOf(answer: HttpAnswer, denied: Fault): Fault {
   const named = faultOfAnswer(answer);
   if (named.code !== 'server-answer') return named;
-  if (answer.status === 401 || answer.status === 403) return fault('invitation-refused');
+  if (answer.status === 401 || answer.status === 403) return denied;
   if (answer.status === 400) return fault('csr-refused');
   return named;
 }
+
+/** Who shows no certificate is not told that it is refused. */
+const withoutOurs = (why: Fault): Fault => (why.code === 'identity-refused' ? fault('tls-failed') : why);
 
 const readKey = (pkcs8: Uint8Array): KeyObject =>
   createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });

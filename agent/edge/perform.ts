@@ -88,7 +88,11 @@ export function openPerform(edges: Edges): Perform {
       case 'confirm-bundle':
         return begin(effect.do, () => callBy(effect, edges));
       case 'checkin':
-        return begin('checkin', () => checkInBy(effect, edges));
+      case 'prove':
+        return begin(effect.do, () => checkInBy(effect, edges));
+      case 'renew':
+      case 'enrol-again':
+        return begin(effect.do, () => followBy(effect, edges));
       case 'connect': {
         const credentials = await credentialsOf(effect.identity, storage);
         if (!credentials.ok) return [{ type: 'closed', connection: effect.connection, fault: credentials.fault }];
@@ -205,14 +209,39 @@ async function callBy(
 }
 
 async function checkInBy(
-  { accept, address, body, identity }: Extract<Effect, { do: 'checkin' }>,
+  { accept, address, body, do: call, identity }: Extract<Effect, { do: 'checkin' | 'prove' }>,
   { storage }: Edges,
 ): Promise<readonly Happening[]> {
   const credentials = await credentialsOf(identity, storage);
-  if (!credentials.ok) return [callFailed('checkin', credentials.fault)];
+  if (!credentials.ok)
+    return [call === 'prove' ? nextUnreadable(credentials.fault) : callFailed('checkin', credentials.fault)];
   const { checkIn } = await import('./checkin.ts');
   const outcome = await checkIn({ accept, address, body, credentials: credentials.value });
-  if (outcome.at === 'failed') return [callFailed('checkin', outcome.fault)];
-  if (outcome.at === 'presented') return [{ type: 'presented', der: outcome.der }];
-  return [{ type: 'checked-in', fingerprint: outcome.answer.fingerprint, bytes: outcome.answer.body }];
+  if (outcome.at === 'failed') return [callFailed(call, outcome.fault)];
+  if (outcome.at === 'presented') return [{ type: 'presented', der: outcome.der, ...(call === 'prove' && { call }) }];
+  const { body: bytes, fingerprint } = outcome.answer;
+  return [{ type: call === 'prove' ? 'proven' : 'checked-in', fingerprint, bytes }];
+}
+
+const nextUnreadable = (why: Fault): Happening => ({ type: 'next-unreadable', fault: why });
+
+async function followBy(
+  effect: Extract<Effect, { do: 'renew' | 'enrol-again' }>,
+  { storage }: Edges,
+): Promise<readonly Happening[]> {
+  const { do: call } = effect;
+  const pkcs8 = await storage.readKey(effect.key);
+  if (!pkcs8.ok) return [nextUnreadable(pkcs8.fault)];
+  const credentials = effect.do === 'renew' ? await credentialsOf(effect.identity, storage) : null;
+  if (credentials && !credentials.ok) return [callFailed(call, credentials.fault)];
+  const { enrolAgain, renew } = await import('./enrol.ts');
+  const { accept, address, device } = effect;
+  const outcome =
+    effect.do === 'renew' && credentials
+      ? await renew({ accept, address, credentials: credentials.value, device }, pkcs8.value)
+      : await enrolAgain({ accept, address, device, secret: effect.do === 'renew' ? '' : effect.secret }, pkcs8.value);
+  if (outcome.at === 'failed') return [callFailed(call, outcome.fault)];
+  return [
+    outcome.at === 'issued' ? { type: 'renewed', chain: outcome.chain } : { type: 'presented', der: outcome.der, call },
+  ];
 }

@@ -3,16 +3,17 @@
  * and answers the agent's network effects. What the real server does is proven by the flow tests.
  */
 import { createHash, randomUUID } from 'node:crypto';
+import type { Identity } from '../../agent/core/durable.ts';
 import type { Effect, Happening } from '../../agent/core/shape.ts';
-import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
+import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, makeReplacement, parseConfirmation } from '../../protocol/codes.ts';
-import { fault } from '../../protocol/fault.ts';
+import { type Fault, fault } from '../../protocol/fault.ts';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { AuditEvent, Policy, PolicySettings, RegistrationBundle, Report } from '../../protocol/schema.ts';
-import { type Instant, toNumericDate } from '../../protocol/time.ts';
+import { dayMs, type Instant, toNumericDate } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { makeSigningKey, type SigningKey, signDocument } from '../../server/edge/sign.ts';
-import { type Issued, issue } from './issue.ts';
+import { clientAuth, type Issued, issue } from './issue.ts';
 
 export type Group = {
   readonly id: string;
@@ -60,6 +61,8 @@ type Knowledge = ReturnType<typeof freshKnowledge>;
 
 function freshKnowledge() {
   const device = { id: '', name: 'thin-1', key: '', confirmed: false, chain: [] as string[] };
+  /** Identities issued after the first, by their key; `seen` once it has made a contact. */
+  const identities = new Map<string, { readonly chain: string[]; seen: boolean }>();
   const unassigned: Group = { id: randomUUID(), name: 'Unassigned', entries: [] };
   const office: Group = { id: randomUUID(), name: 'Office', entries: [] };
   const state = {
@@ -82,12 +85,25 @@ function freshKnowledge() {
     unacknowledged: new Map<number, string>(),
     tickets: 0,
     passwordTries: 0,
+    /** How long an identity lasts; null: until 2036. */
+    identityDays: null as number | null,
+    retired: false,
+    /** The administrator has answered a code of a retired device. */
+    readmits: false,
+    /** Of the policies and of the device document. */
+    renewBeforeDays: undefined as number | null | undefined,
+    renewAt: undefined as number | null | undefined,
+    commands: [] as string[],
+    commandSeq: 0,
   };
-  return { serverId: randomUUID(), device, unassigned, office, state };
+  return { serverId: randomUUID(), device, identities, unassigned, office, state };
 }
 
 export function openAdministration(now: () => Instant, knowledge: Knowledge = freshKnowledge()) {
-  const { serverId, device, unassigned, office, state } = knowledge;
+  const { serverId, device, identities, unassigned, office, state } = knowledge;
+
+  /** Contacts by an identity: SHA-256 of its leaf, and what for. Not part of what the server knows. */
+  const contacts: { readonly fingerprint: string; readonly by: string; readonly at: number }[] = [];
 
   const nextRevision = (audience: string): number => {
     const rev = Math.max((state.revisions.get(audience) ?? 0) + 1, now());
@@ -119,6 +135,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       contacts: { enforced: true, value: { name: 'Service desk', phone: '+7 000 000-00-00', email: '', note: '' } },
       blocklist: state.blocklist,
       ...(group.settings && { settings: group.settings }),
+      ...(state.renewBeforeDays !== undefined && { identity: { renewBeforeDays: state.renewBeforeDays } }),
       ...more,
     };
   };
@@ -134,6 +151,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       managed: state.group !== unassigned,
       groupRev: state.revisions.get(`${serverId}/group/${state.group.id}`) ?? 0,
       secretGeneration: 1,
+      ...(state.renewAt !== undefined && { identity: { renewAt: state.renewAt } }),
       ...more,
     };
   };
@@ -174,8 +192,34 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     const known = accept.includes(print(main)) || (orAuthority && accept.includes(print(authority)));
     return known ? print(main) : null;
   };
+  const newChain = (): string[] => {
+    const days = state.identityDays;
+    const iso = (at: number): string => new Date(at).toISOString();
+    // Whole seconds, as certificates have them.
+    const from = Math.floor(now() / 1000) * 1000;
+    const dates = days === null ? {} : { from: iso(from - 600_000), to: iso(from + days * dayMs) };
+    return [base64(issue({ cn: device.id, by: authority, eku: [clientAuth], ...dates })), base64(authority)];
+  };
+  /** A contact by an identity: refused where it has ended. Renewal is not one of these. */
+  const admit = (identity: Identity, by: string): Fault | null => {
+    const leaf = parseCertificate(fromBase64(identity.chain[0] ?? ''));
+    if (!leaf.ok) return fault('identity-refused');
+    if (leaf.value.notAfter < now()) return fault(by === 'mqtt' ? 'identity-refused' : 'expired');
+    if (state.retired) return fault(by === 'mqtt' ? 'identity-refused' : 'identity-retired');
+    const next = identities.get(identity.key.sha256);
+    if (next) next.seen = true;
+    contacts.push({ fingerprint: leaf.value.fingerprint, by, at: now() });
+    return null;
+  };
+  const issueNext = (key: string): string[] => {
+    const known = identities.get(key);
+    if (known && !known.seen) return known.chain;
+    const chain = newChain();
+    identities.set(key, { chain, seen: false });
+    return chain;
+  };
   const answerCall = (
-    call: 'enrol' | 'fetch-bundle' | 'confirm-bundle',
+    call: 'enrol' | 'fetch-bundle' | 'confirm-bundle' | 'renew' | 'enrol-again',
     fingerprint: string | null,
   ): Happening[] | null => {
     if (!state.reachable) return [{ type: 'call-failed', call, fault: fault('server-unreachable') }];
@@ -201,7 +245,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         if (!sameKey) {
           device.id = randomUUID();
           device.key = effect.key.sha256;
-          device.chain = [base64(issue({ cn: device.id, by: authority })), base64(authority)];
+          device.chain = newChain();
           retain(deviceLeafTopic(device.id, 'device'), sign('device', deviceDocument()));
         }
         return [{ type: 'enrolled', chain: device.chain }];
@@ -216,12 +260,34 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         device.confirmed = true;
         return [{ type: 'bundle-confirmed' }];
       }
+      case 'renew': {
+        if (!state.reachable) return answerCall('renew', null);
+        const fingerprint = presented(effect.accept);
+        if (!fingerprint) return [{ type: 'presented', der: base64(serverCertificates[state.main]), call: 'renew' }];
+        const leaf = parseCertificate(fromBase64(effect.identity.chain[0] ?? ''));
+        if (leaf.ok && now() > leaf.value.notAfter + 30 * dayMs) state.retired = true;
+        if (state.retired) return [{ type: 'call-failed', call: 'renew', fault: fault('identity-retired') }];
+        return [{ type: 'renewed', chain: issueNext(effect.key.sha256) }];
+      }
+      case 'enrol-again': {
+        if (!state.reachable) return answerCall('enrol-again', null);
+        const fingerprint = presented(effect.accept);
+        if (!fingerprint)
+          return [{ type: 'presented', der: base64(serverCertificates[state.main]), call: 'enrol-again' }];
+        const again = identities.get(effect.key.sha256);
+        if (!state.readmits && (!again || again.seen))
+          return [{ type: 'call-failed', call: 'enrol-again', fault: fault('invitation-refused') }];
+        Object.assign(state, { readmits: false, retired: false });
+        return [{ type: 'renewed', chain: issueNext(effect.key.sha256) }];
+      }
       case 'connect': {
         const { connection } = effect;
         if (!state.reachable || state.mqttBlocked)
           return [{ type: 'closed', connection, fault: fault('server-unreachable') }];
         const fingerprint = presented(effect.accept);
         if (!fingerprint) return [{ type: 'presented', der: base64(serverCertificates[state.main]) }];
+        const refused = admit(effect.identity, 'mqtt');
+        if (refused) return [{ type: 'closed', connection, fault: refused }];
         state.connection = connection;
         state.unacknowledged.clear();
         const allowed = effect.topics.filter(
@@ -243,10 +309,21 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         if (effect.topic.endsWith('/event')) keep(body);
         return [{ type: 'published', connection: effect.connection, token: effect.token }];
       }
+      case 'prove':
       case 'checkin': {
-        if (!state.reachable) return [{ type: 'call-failed', call: 'checkin', fault: fault('server-unreachable') }];
+        const { do: call } = effect;
+        if (!state.reachable) return [{ type: 'call-failed', call, fault: fault('server-unreachable') }];
         const fingerprint = presented(effect.accept);
-        if (!fingerprint) return [{ type: 'presented', der: base64(serverCertificates[state.main]) }];
+        if (!fingerprint)
+          return [
+            {
+              type: 'presented',
+              der: base64(serverCertificates[state.main]),
+              ...(call === 'prove' && { call }),
+            },
+          ];
+        const refused = admit(effect.identity, call);
+        if (refused) return [{ type: 'call-failed', call, fault: refused }];
         const body = JSON.parse(effect.body);
         state.report = body.report;
         for (const event of body.events) keep(event);
@@ -254,11 +331,12 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
           format: 1,
           policy: state.retained.get(policyTopic(state.group.id)) ?? null,
           device: state.retained.get(deviceLeafTopic(device.id, 'device')) ?? null,
-          commands: [],
+          commands: state.commands.splice(0),
           time: signTime(body.nonce),
           acknowledged: Math.max(0, ...state.events.keys()),
         };
-        return [{ type: 'checked-in', fingerprint, bytes: Buffer.from(JSON.stringify(answer)) }];
+        const type = call === 'prove' ? 'proven' : 'checked-in';
+        return [{ type, fingerprint, bytes: Buffer.from(JSON.stringify(answer)) }];
       }
       default:
         return null;
@@ -269,6 +347,8 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
 
   return {
     knowledge,
+    contacts,
+    identities,
     state,
     device,
     office,
@@ -285,10 +365,22 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       state.group = group;
       return retain(deviceLeafTopic(device.id, 'device'), sign('device', deviceDocument()));
     },
+    /** A signed command, as it lies on the topic. */
+    commandOf: (what: string): string =>
+      sign('command', {
+        aud: `${serverId}/device/${device.id}`,
+        rev: nextRevision(`${serverId}/device/${device.id}`),
+        ...dates(),
+        format: 1,
+        seq: ++state.commandSeq,
+        expires: toNumericDate(now()) + 86400,
+        command: { do: what },
+      }),
     /** What `thintrust-server code` answers. */
     answerCode: (shown: string): string => {
       const confirmation = parseConfirmation(shown);
       if (!confirmation.ok) throw new Error(`not a confirmation code: ${shown}`);
+      if (confirmation.value.action === 1 && state.retired) state.readmits = true;
       return makeReplacement({
         secret: deriveSecret(codeMasterKey, device.id, 1),
         deviceId: device.id,

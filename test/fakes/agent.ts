@@ -90,7 +90,7 @@ function performLocal(bench: Bench, effect: Effect): readonly Happening[] {
       bench.counters = Buffer.from(JSON.stringify(effect.counters));
       return [{ type: 'counted' }];
     case 'make-key':
-      return [{ type: 'key-made', key: { kind: 'file', sha256: keyDigest } }];
+      return [{ type: 'key-made', key: { kind: 'file', sha256: nextKeyDigest(bench) } }];
     case 'spool':
       bench.spool.set(effect.event.seq, effect.event);
       return [];
@@ -103,6 +103,13 @@ function performLocal(bench: Bench, effect: Effect): readonly Happening[] {
       return [];
   }
 }
+
+/** The first is `keyDigest`; one after the other they differ. */
+const nextKeyDigest = ({ effects }: Bench): string =>
+  effects
+    .filter((effect) => effect.do === 'make-key')
+    .length.toString(16)
+    .padStart(64, keyDigest);
 
 /** Power on, with what stands on the disk. */
 export function start(

@@ -1,9 +1,10 @@
-/** The parts of a status that say nothing: nothing blocked, no settings, no session, no log server. */
+/** The parts of a status that say nothing: nothing of the identity, nothing blocked, no settings, no session, no log server. */
 import type { Status } from '../../protocol/local.ts';
 
 const unset = { value: null, source: 'none', locked: false } as const;
 
 export const quiet = {
+  identity: null,
   blocked: [],
   mayAdd: true,
   settings: {

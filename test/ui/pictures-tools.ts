@@ -3,7 +3,7 @@ import { fault } from '../../protocol/fault.ts';
 import type { LogRecord, Severity, Status } from '../../protocol/local.ts';
 import type { Message } from '../../ui/model.ts';
 import { answer, arrive, done, type Picture, press, refused, tools, type } from './playing.ts';
-import { byHand, judged, leaf, manyCertificates, now, registered, troubled, unmanaged } from './statuses.ts';
+import { byHand, judged, leaf, manyCertificates, now, registered, retired, troubled, unmanaged } from './statuses.ts';
 
 const severities: readonly Severity[] = ['info', 'info', 'warn', 'error', 'info', 'fatal'];
 const texts = [
@@ -184,6 +184,18 @@ export const toolPictures: readonly Picture[] = [
     ],
   },
   { name: 'product', messages: [arrive(registered), ...tools(4)] },
+  { name: 'product-retired', messages: [arrive(retired), ...press('escape', 'down'), ...tools(4)] },
+  {
+    name: 'notices-identity',
+    messages: [
+      arrive({
+        ...registered,
+        certificates: [],
+        identity: registered.identity && { ...registered.identity, notAfter: now + 5 * 86_400_000 },
+      }),
+      ...tools(3),
+    ],
+  },
 ];
 
 function many(): Status {

@@ -13,6 +13,7 @@ import {
   registered,
   registering,
   replacing,
+  retired,
   troubled,
   unmanaged,
   unregistered,
@@ -30,6 +31,19 @@ const filled: readonly Message[] = [
 ];
 const atCode: readonly Message[] = [arrive(replacing), ...press('enter')];
 const sent: readonly Message[] = [...atCode, ...type('104273510029'), ...press('enter')];
+const readmitted: readonly Message[] = [
+  arrive(retired),
+  ...press('enter'),
+  ...type('104273510029'),
+  ...press('enter'),
+  arrive({
+    ...retired,
+    identity: retired.identity && { ...retired.identity, at: 'renewing' },
+    replacement: null,
+    faults: [],
+  }),
+  answer(1, done),
+];
 const longNames: Status = {
   ...replacing,
   device: replacing.device && { ...replacing.device, name: 'WAREHOUSE-SECOND-FLOOR-PACKING-TABLE-0042-SPARE' },
@@ -84,6 +98,9 @@ export const pictures: readonly Picture[] = [
   { name: 'replacement-no-contacts', messages: [arrive({ ...replacing, contacts: null })] },
   { name: 'replacement-long-names', messages: [arrive(longNames)] },
   { name: 'replacement-locked', messages: [arrive(locked)] },
+  { name: 'reenrolment', messages: [arrive(retired)] },
+  { name: 'main-reenrolment-later', messages: [arrive(retired), ...press('escape')] },
+  { name: 'reenrolment-done', messages: readmitted },
   { name: 'code', messages: atCode },
   { name: 'code-typing', messages: [...atCode, ...type('10427')] },
   { name: 'code-short', messages: [...atCode, ...type('10427'), ...press('enter')] },

@@ -145,6 +145,7 @@ export const registered: Status = {
   contacts,
   certificates: [...certificates],
   ...quiet,
+  identity: { fingerprint: 'a7'.repeat(32), notAfter: now + 212 * day, at: 'valid' },
   mayAdd: false,
   faults: [],
 };
@@ -163,6 +164,7 @@ export const unregistered: Status = {
   ...registered,
   at: 'unregistered',
   device: null,
+  identity: null,
   server: null,
   link: { at: 'idle', since: now - 60_000, retryInMs: null, fault: null },
   policy: null,
@@ -190,12 +192,33 @@ export const replacing: Status = {
     retryInMs: 47_000,
     fault: fault('not-pinned'),
   },
-  replacement: { confirmationCode: '1042 7351 0029 4463', presented, lockedForMs: 0, triesLeft: 5 },
+  replacement: { confirmationCode: '1042 7351 0029 4463', presented, about: 'server', lockedForMs: 0, triesLeft: 5 },
+};
+
+/** The certificate of the device has ended for good; a code lets it have a new one. */
+export const retired: Status = {
+  ...replacing,
+  link: { at: 'idle', since: now - 30_000, retryInMs: null, fault: null },
+  identity: { fingerprint: 'a7'.repeat(32), notAfter: now - 40 * day, at: 'retired' },
+  replacement: {
+    confirmationCode: '1042 7351 0029 4463',
+    presented: { ...presented, source: 'policy', slot: 'current' },
+    about: 'device',
+    lockedForMs: 0,
+    triesLeft: 5,
+  },
+  faults: [fault('identity-retired')],
 };
 
 export const locked: Status = {
   ...replacing,
-  replacement: { confirmationCode: '1042 7351 0029 4463', presented, lockedForMs: 14 * 60_000 + 30_000, triesLeft: 0 },
+  replacement: {
+    confirmationCode: '1042 7351 0029 4463',
+    presented,
+    about: 'server',
+    lockedForMs: 14 * 60_000 + 30_000,
+    triesLeft: 0,
+  },
 };
 
 /** Everything wrong at once, as a device that was off for long. */

@@ -3,6 +3,7 @@
  * second shows its confirmation code itself; the first has a window of its own for it.
  */
 import type { Fault } from '../../protocol/fault.ts';
+import type { Status } from '../../protocol/local.ts';
 import { fill, formatDuration, type Words } from '../../words/say.ts';
 import { type Body, button, contactLines, facts, paragraph } from '../body.ts';
 import { ask, become, complain, type Decision, note, pop, refuse, stay } from '../decision.ts';
@@ -55,8 +56,12 @@ function answered(model: Model, screen: CodeScreen | OperationScreen, answer: An
   }
   const asked = statusIn(model)?.replacement?.confirmationCode;
   const stack = model.stack.filter(({ at }) => !replacementWindows.includes(at));
-  return stay(note({ ...model, stack, replacementOffered: asked ?? null }, 'replaced'));
+  return stay(note({ ...model, stack, replacementOffered: asked ?? null }, noteOfCode(statusIn(model))));
 }
+
+/** What a right code has led to. */
+export const noteOfCode = (status: Status | null): 'replaced' | 'readmitted' =>
+  status?.identity?.at === 'renewing' ? 'readmitted' : 'replaced';
 
 /** A typing error keeps the digits, so that one can be mended; a wrong code clears them. */
 function wrong(model: Model, screen: CodeScreen | OperationScreen, fault: Fault): Model {

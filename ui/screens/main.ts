@@ -32,6 +32,7 @@ function mainKey(model: Model, screen: MainScreen, key: Key): Decision {
 function open(model: Model, entry: MenuEntry): Decision {
   switch (entry) {
     case 'replacement':
+    case 'reenrolment':
       return push(model, { at: 'replacement' });
     case 'registration':
       return openRegistration(model);
@@ -48,7 +49,7 @@ function open(model: Model, entry: MenuEntry): Decision {
 function menuOf(model: Model): readonly MenuEntry[] {
   const status = statusIn(model);
   const entries: MenuEntry[] = [];
-  if (status?.replacement) entries.push('replacement');
+  if (status?.replacement) entries.push(status.replacement.about === 'device' ? 'reenrolment' : 'replacement');
   if (status?.at === 'unregistered' || status?.at === 'registering') entries.push('registration');
   entries.push('tools', 'settings');
   if (noticesOf(model).length > 0) entries.push('notices');

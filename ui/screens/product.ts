@@ -1,5 +1,5 @@
 /** What this device is: for a person who is asked on the telephone. */
-import { formatInstant, type Words, wordsOf } from '../../words/say.ts';
+import { fill, formatInstant, type Words, wordsOf } from '../../words/say.ts';
 import { contactLines, type Fact, facts } from '../body.ts';
 import type { Line } from '../frame.ts';
 import { bodySize } from '../layout.ts';
@@ -23,7 +23,7 @@ function productLines(model: Model, words: Words, width: number): readonly Line[
   const { product: own, main } = words.screens;
   const status = statusIn(model);
   if (!status) return [];
-  const { device, server, policy, clock } = status;
+  const { device, identity, server, policy, clock } = status;
   const date = (at: number): string => formatInstant(words, at, model.offsetMinutes);
   const known: readonly Fact[] = device
     ? [
@@ -46,6 +46,9 @@ function productLines(model: Model, words: Words, width: number): readonly Line[
     ...servers,
     { label: own.policy, value: policy ? `${policy.rev}, ${date(policy.iat)}` : main.noPolicy },
     { label: own.certificates, value: String(status.certificates.length) },
+    ...(identity
+      ? [{ label: own.identity, value: fill(own.identityAt[identity.at], { date: date(identity.notAfter) }) }]
+      : []),
     { label: own.floor, value: date(clock.floor) },
   ];
   const labelWidth = Math.max(...[...rows, { label: main.administrator }].map(({ label }) => label.length)) + 2;

@@ -1,4 +1,7 @@
-/** The window that asks for a replacement of the server certificate, named as the product's guide names it. */
+/**
+ * The window that asks for a replacement of the server certificate, named as the product's guide names it; or, about the same
+ * certificate, for a new one of the device, whose own has ended for good.
+ */
 import type { Status } from '../../protocol/local.ts';
 import { fill, formatDuration, formatInstant, type Words } from '../../words/say.ts';
 import { type Body, button, contactLines, paragraph } from '../body.ts';
@@ -29,7 +32,8 @@ export const replacementWindow = (model: Model): Window => ({
 function replacementBody(model: Model, words: Words, size: Size): Body {
   const { replacement: own, titles, buttons, keys } = words.screens;
   const asked = model.status?.value.replacement;
-  const lead = paragraph(own.lead, size.width);
+  const ofDevice = asked?.about === 'device';
+  const lead = paragraph(ofDevice ? own.leadDevice : own.lead, size.width);
   const qr = asked ? halfBlocks(qrDots(asked.confirmationCode.replace(/\D/g, ''))) : [];
   const qrWidth = qr[0]?.length ?? 0;
   const room = size.height - lead.length - (size.height > smallBodyHeight ? 5 : 4);
@@ -37,7 +41,7 @@ function replacementBody(model: Model, words: Words, size: Size): Body {
   const lockedMs = lockedForMs(model);
   const wait = fill(own.locked, { time: formatDuration(words, lockedMs) });
   return {
-    title: titles.replacement,
+    title: ofDevice ? titles.reenrolment : titles.replacement,
     lines: [
       blank,
       ...lead,

@@ -1,0 +1,109 @@
+/** What holds of the device's own certificate now: whether it has ended, and whether another one is wanted. */
+import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import type { Fault } from '../../protocol/fault.ts';
+import type { Status } from '../../protocol/local.ts';
+import { isRenewalDue, renewBeforeDays } from '../../protocol/renewal.ts';
+import type { Identity, NextIdentity, Registered } from './durable.ts';
+import { nextKeyOf } from './generation.ts';
+import type { Now } from './shape.ts';
+import { clockOf, type State } from './state.ts';
+
+/** In memory: what is durable of it is `next` of the registration. */
+export type Renewal =
+  | { readonly at: 'resting' }
+  | { readonly at: 'waiting'; readonly untilMs: number; readonly attempt: number }
+  | { readonly at: 'making-key' | 'asking'; readonly attempt: number }
+  /** A check-in with the identity that is to follow; the server signs the time over this nonce. */
+  | { readonly at: 'proving'; readonly attempt: number; readonly nonce: string };
+
+const leaves = new WeakMap<Identity, Certificate | null>();
+
+/** The certificate itself, parsed once: every decision asks for it, and an identity never changes in place. */
+export function leafOf(identity: Identity): Certificate | null {
+  let leaf = leaves.get(identity);
+  if (leaf === undefined) {
+    const parsed = parseCertificate(fromBase64(identity.chain[0] ?? ''));
+    leaf = parsed.ok ? parsed.value : null;
+    leaves.set(identity, leaf);
+  }
+  return leaf;
+}
+
+/** Null until the server knows that the device is registered. */
+export const registeredOf = ({ durable: { registration } }: State): Registered | null =>
+  registration.at === 'registered' && registration.confirmed ? registration : null;
+
+/** With another identity that is to follow; the same state before there is a registration. */
+export function withNext(durable: State['durable'], next: NextIdentity | null): State['durable'] {
+  const { registration } = durable;
+  return registration.at === 'registered' ? { ...durable, registration: { ...registration, next } } : durable;
+}
+
+/** The server has called our identity expired: it knows the time better. */
+export function callExpired(state: State): State {
+  const own = registeredOf(state);
+  return own ? { ...state, calledExpired: leafOf(own.identity)?.fingerprint ?? null } : state;
+}
+
+/** What is over once another identity is in use, durably. */
+export function endRenewal(state: State, after: State['durable']): State {
+  const [one, other] = [state.durable.registration, after.registration];
+  const same = one.at === 'registered' && other.at === 'registered' && one.identity === other.identity;
+  return same ? state : { ...state, renewal: { at: 'resting' }, calledExpired: null };
+}
+
+/** A commit of nothing but the way to the next identity. */
+export function isIdentityStep(state: State, pending: NonNullable<State['pending']>): boolean {
+  const { registration } = pending.durable;
+  const own = registeredOf(state);
+  return own !== null && pending.delivery === null && registration.at === 'registered' && registration !== own;
+}
+
+/**
+ * A generation that the disk refuses for want of a key: that of the next identity may go, since nothing depends on it (F13).
+ * The same state where there is none.
+ */
+export function withoutLostKey(state: State, why: Fault): State {
+  const own = registeredOf(state);
+  if (why.code !== 'identity-unreadable' || !own || nextKeyOf(own) === null) return state;
+  return { ...state, durable: withNext(state.durable, null) };
+}
+
+export const inFlight = ({ renewal }: State): boolean => renewal.at !== 'resting' && renewal.at !== 'waiting';
+
+/** Nothing but renewal, or enrolling again, is answered for this identity. A clock that is unknown says nothing of its end. */
+export function hasEnded(state: State, now: Now): boolean {
+  const own = registeredOf(state);
+  if (!own) return false;
+  return own.standing !== 'active' || isExpired(state, own, now);
+}
+
+/** Whether a new identity is wanted now. No key and no request by an unknown clock (F4); none for a retired one. */
+export function isWanted(state: State, now: Now): boolean {
+  const own = registeredOf(state);
+  const clock = clockOf(state, now);
+  if (!own || own.standing === 'retired' || clock.at === 'unknown') return false;
+  if (own.standing === 'readmitted' || own.next !== null || isExpired(state, own, now)) return true;
+  const leaf = leafOf(own.identity);
+  const days = renewBeforeDays(state.held.policy?.policy.identity);
+  return leaf !== null && isRenewalDue(leaf, days, state.held.device?.device.identity, clock.now);
+}
+
+export function identityView(state: State, now: Now): Status['identity'] {
+  const { registration } = state.durable;
+  const leaf = registration.at === 'registered' ? leafOf(registration.identity) : null;
+  if (registration.at !== 'registered' || !leaf) return null;
+  const { fingerprint, notAfter } = leaf;
+  if (registration.standing === 'retired') return { fingerprint, notAfter, at: 'retired' };
+  if (registration.standing === 'readmitted') return { fingerprint, notAfter, at: 'renewing' };
+  if (isExpired(state, registration, now)) return { fingerprint, notAfter, at: 'expired' };
+  return { fingerprint, notAfter, at: registration.next !== null || inFlight(state) ? 'renewing' : 'valid' };
+}
+
+/** By our own clock, or by the server's word where that one is late. */
+function isExpired(state: State, { identity }: Registered, now: Now): boolean {
+  const clock = clockOf(state, now);
+  const leaf = leafOf(identity);
+  if (clock.at === 'unknown' || !leaf) return false;
+  return clock.now > leaf.notAfter || state.calledExpired === leaf.fingerprint;
+}

@@ -1,0 +1,240 @@
+/**
+ * The identity that follows: key → certificate → proof → in use. Every resting place is durable and every step repeats, so a
+ * cut costs a step. The identity in use stays in use until the next one has made a contact of its own (B8, F18), and a
+ * connection that stands is not ended for any of it before that (F17). After the end of the identity the link has nothing
+ * else to do: then its tries are these steps.
+ */
+import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { hourMs, minuteMs, secondMs } from '../../protocol/time.ts';
+import { pendCode } from './asking.ts';
+import { hearAnswer, settleAnswer } from './checking-in.ts';
+import { skewMs } from './clock.ts';
+import type { Registered } from './durable.ts';
+import { hasEnded, inFlight, isWanted, leafOf, type Renewal, registeredOf, withNext } from './identity.ts';
+import { afterFailure, idle } from './link.ts';
+import { addressesOf } from './membership.ts';
+import { record, recordAnswer } from './refusals.ts';
+import type { Call, Effect, Now } from './shape.ts';
+import { acceptOf, clockOf, commit, type Of, rest, type State, type Step, then, withFault } from './state.ts';
+import { draftOf } from './syncing.ts';
+import { reportOf } from './views.ts';
+
+export type IdentityCall = 'renew' | 'enrol-again' | 'prove';
+
+/** A policy may widen the window of a whole fleet at once. */
+const spreadMs = minuteMs;
+/** What the administrator has asked for is not kept waiting. */
+const askedSpreadMs = 5 * secondMs;
+const firstRetryMs = minuteMs;
+const longestRetryMs = 6 * hourMs;
+/** After a refusal: tries from an hour upwards. */
+const refusedAttempt = 6;
+const resting: Renewal = { at: 'resting' };
+
+export const isIdentityCall = (call: Call): call is IdentityCall =>
+  call === 'renew' || call === 'enrol-again' || call === 'prove';
+
+/** After every decision: decided from the time now, so neither a clock step nor an absence skips it (F3, F16, F17). */
+export function withRenewal(state: State, now: Now): State {
+  const { renewal } = state;
+  if (inFlight(state)) return state;
+  if (!isWanted(state, now)) return renewal.at === 'waiting' ? { ...state, renewal: resting } : state;
+  if (renewal.at === 'waiting') return state;
+  const within = registeredOf(state)?.next ? askedSpreadMs : spreadMs;
+  return { ...state, renewal: { at: 'waiting', untilMs: now.uptimeMs + now.random * within, attempt: 0 } };
+}
+
+/** Milliseconds until renewal wants a tick, or null. */
+export const renewalTickMs = ({ renewal }: State, now: Now): number | null =>
+  renewal.at === 'waiting' ? Math.max(0, renewal.untilMs - now.uptimeMs) : null;
+
+/** Beside the link. */
+export function tickRenewal(state: State, now: Now): Step {
+  const { link, renewal } = state;
+  if (renewal.at !== 'waiting' || now.uptimeMs < renewal.untilMs) return rest(state);
+  if (hasEnded(state, now) && link.at !== 'connected') return rest(state);
+  return proceed(state, now);
+}
+
+/** Instead of the link, whose try this is. A retired identity has nothing to try. */
+export function attemptRenewal(state: State, now: Now): Step {
+  if (registeredOf(state)?.standing === 'retired') return rest({ ...state, link: idle(now) });
+  const attempt = 'attempt' in state.link ? state.link.attempt : 0;
+  const link = { at: 'calling', since: now.wall, attempt, call: 'renew' } as const;
+  if (clockOf(state, now).at === 'known')
+    return inFlight(state) ? rest({ ...state, link }) : proceed({ ...state, link }, now);
+  const why = fault('clock-unknown');
+  return rest({ ...withFault(state, 'link', why), link: afterFailure(link, now, why) });
+}
+
+/** The server is reached: what waited for that waits no longer. */
+export function nudged(state: State, now: Now): State {
+  const { renewal } = state;
+  if (renewal.at !== 'waiting' || renewal.attempt === 0 || state.faults.identity?.kind === 'rejected') return state;
+  const untilMs = Math.min(renewal.untilMs, now.uptimeMs + now.random * spreadMs);
+  return { ...state, renewal: { at: 'waiting', untilMs, attempt: 0 } };
+}
+
+/** The next step towards the identity that follows. */
+export function proceed(state: State, now: Now): Step {
+  const own = registeredOf(state);
+  if (!own) return rest({ ...state, renewal: resting });
+  const attempt = attemptOf(state);
+  const { next, identity, bundle } = own;
+  if (next === null || next.at === 'wanted')
+    return { state: { ...state, renewal: { at: 'making-key', attempt } }, effects: [{ do: 'make-key' }] };
+  const address = (addressesOf(state.durable, state.held) ?? bundle.addresses).https;
+  const accept = acceptOf(state, now);
+  const asking = (renewal: Renewal, effect: Effect & { readonly do: IdentityCall }): Step => {
+    const { link } = state;
+    const byLink = link.at === 'calling' && isIdentityCall(link.call);
+    return {
+      state: { ...state, renewal, link: byLink ? { ...link, call: effect.do } : link },
+      effects: [effect],
+    };
+  };
+  if (next.at === 'keyed') {
+    const { deviceId: device, secret } = bundle;
+    const { key } = next;
+    return asking(
+      { at: 'asking', attempt },
+      own.standing === 'readmitted'
+        ? { do: 'enrol-again', address, accept, key, device, secret }
+        : { do: 'renew', address, accept, key, device, identity },
+    );
+  }
+  const { nonce } = now;
+  const body = JSON.stringify({ format: 1, nonce, report: reportOf(state, now), events: [] });
+  return asking({ at: 'proving', attempt, nonce }, { do: 'prove', address, accept, identity: next.identity, body });
+}
+
+export function onNextKeyMade(state: State, { key }: Of<'key-made'>): Step {
+  if (state.renewal.at !== 'making-key') return rest(state);
+  return commit(state, { durable: withNext(state.durable, { at: 'keyed', key }), next: 'proceed' });
+}
+
+export function onRenewed(state: State, { chain, now }: Of<'renewed'>): Step {
+  const own = registeredOf(state);
+  if (state.renewal.at !== 'asking' || own?.next?.at !== 'keyed') return rest(state);
+  const judged = judgeIssued(state, own, chain, now);
+  if (!judged.ok) return then(recordAnswer(state, now, judged.fault), (next) => refused(next, judged.fault, now));
+  const identity = { key: own.next.key, chain };
+  return commit(state, { durable: withNext(state.durable, { at: 'issued', identity }), next: 'proceed' });
+}
+
+/** The server has answered a check-in by the next identity: it takes the place of the one before, for good (F19). */
+export function onProven(state: State, event: Of<'proven'>): Step {
+  const { renewal } = state;
+  const { now } = event;
+  const own = registeredOf(state);
+  if (renewal.at !== 'proving' || own?.next?.at !== 'issued') return rest(state);
+  const heard = hearAnswer(state, event, renewal.nonce);
+  if (!heard.ok) return then(heard.step, (next) => onRenewalFailed(next, 'prove', heard.fault, now));
+  const { identity } = own.next;
+  const how = own.standing === 'readmitted' ? 'reenrolment' : 'renewal';
+  const facts = { fingerprint: leafOf(identity)?.fingerprint ?? '', how };
+  const registration: Registered = { ...own, identity, next: null, standing: 'active' };
+  return then(heard.step, (next) => {
+    const draft = draftOf(next);
+    return settleAnswer(
+      withFault(next, 'identity', null),
+      {
+        ...draft,
+        durable: { ...draft.durable, registration },
+        audit: [{ event: 'identity-renewed', facts }],
+        changed: true,
+      },
+      heard.answer,
+      event,
+    );
+  });
+}
+
+/** What may pass is tried again by backoff; what is refused takes the next identity with it, and never the one in use. */
+export function onRenewalFailed(state: State, call: IdentityCall, why: Fault, now: Now): Step {
+  const ours = call === 'prove' ? state.renewal.at === 'proving' : state.renewal.at === 'asking';
+  if (!ours) return rest(state);
+  if (why.code === 'identity-retired') return retire(state);
+  const disproved = call === 'prove' && why.code === 'identity-refused';
+  return why.kind === 'rejected' || disproved ? refused(state, why, now) : rest(later(state, why, now));
+}
+
+export const onNextKeyFailed = (state: State, why: Fault, now: Now): Step => rest(later(state, why, now));
+
+/** The next key cannot be read back: it is on record, another one is made later, and the identity in use goes on (F13). */
+export function onNextUnreadable(state: State, event: Of<'next-unreadable'>): Step {
+  if (!inFlight(state)) return rest(state);
+  const { fault: why, now } = event;
+  return then(record(state, now, 'server', 'state-refused', why), (next) =>
+    commit(later(next, why, now), { durable: withNext(next.durable, null) }),
+  );
+}
+
+/** The server's word, from behind a certificate of a slot; no clock of ours says it. */
+export function retire(state: State): Step {
+  const own = registeredOf(state);
+  if (!own || own.standing === 'retired') return rest(state);
+  const facts = { fingerprint: leafOf(own.identity)?.fingerprint ?? '' };
+  const registration: Registered = { ...own, next: null, standing: 'retired' };
+  return commit(
+    { ...withFault(withFault(state, 'identity', null), 'link', null), renewal: resting },
+    { durable: { ...state.durable, registration }, audit: [{ event: 'identity-retired', facts }], next: 'connect' },
+  );
+}
+
+/**
+ * A retired device asks for a code over the server certificate it holds: the right one lets it enrol again. It is asked for
+ * anew when the one before has run out.
+ */
+export function askReadmission(state: State, now: Now): Step {
+  const { pins } = state.durable;
+  const clock = clockOf(state, now);
+  if (registeredOf(state)?.standing !== 'retired' || !pins || clock.at === 'unknown') return rest(state);
+  const { current, reserve } = pins;
+  const certificate = (reserve && clock.now >= reserve.activateAt ? reserve : current).der;
+  const change = { audit: [{ event: 'code-requested', facts: { operation: 'reenrolment' } }] };
+  return pendCode(state, { action: 1, certificate }, () => change, now).step ?? rest(state);
+}
+
+/** Whatever was under way is tried again later. By the link where it was the link's try. */
+export function later(state: State, why: Fault, now: Now): State {
+  if (!inFlight(state)) return state;
+  const rejected = why.kind === 'rejected';
+  const attempt = Math.max(attemptOf(state) + 1, rejected ? refusedAttempt : 0);
+  const untilMs = now.uptimeMs + now.random * Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(attempt, 20));
+  const told: State = { ...withFault(state, 'identity', why), renewal: { at: 'waiting', untilMs, attempt } };
+  const { link } = state;
+  if (link.at !== 'calling' || !isIdentityCall(link.call)) return told;
+  const waiting = afterFailure(link, now, why);
+  const slow = rejected && waiting.at === 'waiting' ? { ...waiting, untilMs } : waiting;
+  return { ...withFault(told, 'link', why), link: slow };
+}
+
+/** A device that a code had readmitted needs another one. */
+function refused(state: State, why: Fault, now: Now): Step {
+  const own = registeredOf(state);
+  if (!own) return rest(state);
+  const standing = own.standing === 'readmitted' ? 'retired' : own.standing;
+  return commit(later(state, why, now), {
+    durable: { ...state.durable, registration: { ...own, next: null, standing } },
+  });
+}
+
+/**
+ * Whether what the server has issued can follow: it names this device, and is valid now. That it belongs to the key is judged
+ * where the key is (F14). Faults: `certificate-unreadable`, `wrong-audience`, `already-exists` (the identity in use),
+ * `not-yet-valid`, `expired`.
+ */
+function judgeIssued(state: State, own: Registered, chain: readonly string[], now: Now): Result<null> {
+  const leaf = parseCertificate(fromBase64(chain[0] ?? ''));
+  if (!leaf.ok) return leaf;
+  const { fingerprint, notAfter, notBefore, owner } = leaf.value;
+  if (owner !== own.bundle.deviceId) return bad('wrong-audience', { what: 'identity' });
+  if (fingerprint === leafOf(own.identity)?.fingerprint) return bad('already-exists', { what: 'identity' });
+  const clock = clockOf(state, now);
+  if (clock.now + skewMs < notBefore) return bad('not-yet-valid', { owner });
+  return clock.now > notAfter ? bad('expired', { owner }) : good(null);
+}
+
+const attemptOf = ({ renewal }: State): number => (renewal.at === 'resting' ? 0 : renewal.attempt);
