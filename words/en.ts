@@ -111,7 +111,7 @@ export const en = {
     'identity-refused':
       'The Administration Server does not accept the certificate of this device. Ask the administrator.',
     'identity-expired':
-      'The certificate of this device has expired. The device asks the Administration Server for a new one.',
+      'The certificate of this device has expired. The device asks the Administration Server for a new one[; days left to get it: {daysLeft}].',
     'identity-retired':
       'The certificate of this device ended too long ago to be renewed. A code of the administrator lets the device get a new one; or reset it and register it anew.',
     cloned:

@@ -1,8 +1,9 @@
 /** What holds of the device's own certificate now: whether it has ended, and whether another one is wanted. */
 import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
-import type { Fault } from '../../protocol/fault.ts';
+import { type Fault, fault } from '../../protocol/fault.ts';
 import type { Status } from '../../protocol/local.ts';
-import { isRenewalDue, renewBeforeDays } from '../../protocol/renewal.ts';
+import { graceEnd, isRenewalDue, renewBeforeDays } from '../../protocol/renewal.ts';
+import { dayMs, instant } from '../../protocol/time.ts';
 import type { Identity, NextIdentity, Registered } from './durable.ts';
 import { nextKeyOf } from './generation.ts';
 import type { Now } from './shape.ts';
@@ -98,6 +99,15 @@ export function identityView(state: State, now: Now): Status['identity'] {
   if (registration.standing === 'readmitted') return { fingerprint, notAfter, at: 'renewing' };
   if (isExpired(state, registration, now)) return { fingerprint, notAfter, at: 'expired' };
   return { fingerprint, notAfter, at: registration.next !== null || inFlight(state) ? 'renewing' : 'valid' };
+}
+
+/** What stands as long as the identity in use has ended. Faults: `identity-retired`, `identity-expired`. */
+export function endedFault(state: State, now: Now): Fault | null {
+  const view = identityView(state, now);
+  if (view?.at === 'retired') return fault('identity-retired');
+  if (view?.at !== 'expired') return null;
+  const leftMs = graceEnd(instant(view.notAfter)) - clockOf(state, now).now;
+  return fault('identity-expired', leftMs > 0 ? { daysLeft: Math.ceil(leftMs / dayMs) } : {});
 }
 
 /** By our own clock, or by the server's word where that one is late. */

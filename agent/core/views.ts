@@ -9,7 +9,7 @@ import { type Held, isStale, signedAt } from './documents.ts';
 import type { Durable, LocalEntry } from './durable.ts';
 
 import { logOf } from './forward-line.ts';
-import { identityView, leafOf } from './identity.ts';
+import { endedFault, identityView, leafOf } from './identity.ts';
 import { addressesOf, isManaged } from './membership.ts';
 
 import { heldPins } from './pin.ts';
@@ -71,10 +71,8 @@ function faultsOf(state: State, now: Now): Fault[] {
   const policy = state.held.policy?.policy;
   const standing = Object.values(state.faults);
   if (clock.at === 'unknown') standing.push(fault('clock-unknown', { floor: clock.floor }));
-  const { registration } = state.durable;
-  const identity = identityView(state, now);
-  if (identity?.at === 'expired') standing.push(fault('identity-expired'));
-  if (registration.at === 'registered' && registration.standing === 'retired') standing.push(fault('identity-retired'));
+  const ended = endedFault(state, now);
+  if (ended) standing.push(ended);
   if (policy && isStale(policy, clock)) standing.push(fault('policy-stale', { refreshBefore: policy.refreshBefore }));
   return standing.slice(0, maxFaults);
 }

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { type State, step } from '../../agent/core/agent.ts';
 import type { Effect, Event } from '../../agent/core/shape.ts';
+import { clockOf } from '../../agent/core/state.ts';
 import { reportOf } from '../../agent/core/views.ts';
 import { check } from '../../protocol/validate.ts';
 import { nowOf } from '../fakes/agent.ts';
@@ -30,9 +31,26 @@ function assertStep(before: State, event: Event, after: State, effects: readonly
     if (!right) assert.ok(counters.tries >= before.counters.tries, 'tries fell without a right code');
     const isReset = event.type === 'persisted' && before.pending?.next === 'forget';
     if (isConfirmed(before)) assert.ok(isConfirmed(after) || isReset, 'a registered device was lost');
+    assertIdentity(before, event, after);
   }
   assert.ok(effects.filter((effect) => effect.do === 'persist').length <= 1, 'two generations at a time');
   for (const effect of effects) assertEffect(before, event, after, effect);
+}
+
+/** A working identity is given up for one that has been proven, for a reset, and for nothing else. */
+function assertIdentity(before: State, event: Event, after: State): void {
+  const [one, other] = [before.durable.registration, after.durable.registration];
+  if (one.at !== 'registered' || other.at !== 'registered' || !one.confirmed) return;
+  if (one.identity !== other.identity) {
+    assert.is(event.type, 'persisted', 'another identity, and not durably');
+    assert.ok(one.next?.at === 'issued' && one.next.identity === other.identity, 'an identity that was not the next');
+  }
+  if (one.standing !== other.standing) assert.is(event.type, 'persisted', 'standing changed, and not durably');
+  const committed = after.pending === before.pending ? null : after.pending?.durable.registration;
+  if (committed?.at !== 'registered') return;
+  if (committed.identity !== other.identity) assert.is(event.type, 'proven', 'an identity that nobody has proven');
+  if (committed.standing === 'retired' && other.standing === 'active')
+    assert.ok(event.type === 'call-failed' && event.fault.code === 'identity-retired', 'retired by a clock');
 }
 
 function assertEffect(before: State, event: Event, after: State, effect: Effect): void {
@@ -44,8 +62,13 @@ function assertEffect(before: State, event: Event, after: State, effect: Effect)
     assert.ok(connections.includes(effect.connection), `${effect.do} for another connection`);
   }
   if (effect.do === 'connect') assert.ok(effect.accept.length <= 3 && after.link.at === 'connecting');
+  const { registration } = after.durable;
+  if (registration.at === 'registered' && registration.standing === 'retired')
+    assert.not.match(effect.do, /^(connect|checkin|renew|enrol-again|prove|make-key)$/, 'a retired device tries');
+  if (/^(make-key|renew|enrol-again)$/.test(effect.do))
+    assert.is(clockOf(after, event.now).at, 'known', 'a key or a request by an unknown clock (F4)');
   if (before.at === 'broken') assert.ok(/^(show|wake|answer|notify)$/.test(effect.do), `${effect.do} while broken`);
-  if (event.type === 'stopping') assert.not.match(effect.do, /^(connect|checkin|enrol)$/);
+  if (event.type === 'stopping') assert.not.match(effect.do, /^(connect|checkin|enrol|renew|enrol-again|prove)$/);
 }
 
 const revisionOf = (held: State['held'], kind: 'policy' | 'device') =>

@@ -164,8 +164,9 @@ export const orderOf = (bench: Bench) => ({
 });
 
 /** A device that is registered, connected, and has its policy. */
-export function openRegistered(): Bench {
+export function openRegistered(prepare: (bench: Bench) => void = () => {}): Bench {
   const bench = openBench();
+  prepare(bench);
   start(bench);
   bench.server.publishPolicies();
   askNow(bench, { do: 'register', order: orderOf(bench) });

@@ -21,6 +21,7 @@ import {
   send,
   start,
 } from './agent.ts';
+import { identityIncidents, identitySituations } from './identity-situations.ts';
 import { remoteIncidents, remoteSituations } from './remote-situations.ts';
 
 export type Situation = { readonly name: string; readonly make: () => Bench };
@@ -83,7 +84,7 @@ export const situations: readonly Situation[] = [
   { name: 'ordered, enrolling', make: stuckAt('enrol') },
   { name: 'enrolled, fetching the bundle', make: stuckAt('fetch-bundle') },
   { name: 'registered, not confirmed', make: stuckAt('confirm-bundle') },
-  { name: 'connected', make: openRegistered },
+  { name: 'connected', make: () => openRegistered() },
   { name: 'connected, with a reserve', make: withReserve(dayMs) },
   { name: 'connected, with a reserve that is active', make: withReserve(-minuteMs) },
   { name: 'waiting', make: awayAt('none', 0) },
@@ -101,6 +102,7 @@ export const situations: readonly Situation[] = [
   { name: 'a reset on its way', make: hung('persist', (bench) => askNow(bench, { do: 'reset' })) },
   { name: 'reset', make: resetOne },
   ...remoteSituations,
+  ...identitySituations,
   { name: 'cloned', make: () => restarted(openRegistered(), 'machine-2') },
   { name: 'identity unreadable', make: unreadable },
 ];
@@ -363,6 +365,7 @@ export const incidents: readonly Incident[] = [
     }),
   },
   ...remoteIncidents,
+  ...identityIncidents,
   { name: 'stopping', make: () => ({ type: 'stopping' }) },
 ];
 

@@ -184,7 +184,10 @@ export const toolPictures: readonly Picture[] = [
     ],
   },
   { name: 'product', messages: [arrive(registered), ...tools(4)] },
-  { name: 'product-retired', messages: [arrive(retired), ...press('escape', 'down'), ...tools(4)] },
+  {
+    name: 'product-retired',
+    messages: [arrive(retired), ...press('escape', 'down', 'enter', 'down', 'down', 'down', 'down', 'enter')],
+  },
   {
     name: 'notices-identity',
     messages: [
