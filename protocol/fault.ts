@@ -92,6 +92,7 @@ export const faultKinds = {
   'identity-unreadable': 'broken',
   'key-mismatch': 'rejected',
   'identity-refused': 'unavailable',
+  'identity-retired': 'rejected',
   cloned: 'broken',
   // codes
   'code-typo': 'rejected',

@@ -76,6 +76,10 @@ export const policy = Type.Object(
     blocklist: Type.Array(sha256, { maxItems: 4096 }),
     /** Left out by servers that know none: then nothing is locked and nothing is set. */
     settings: Type.Optional(settings),
+    /** When identities are renewed: days before their end, null for the longest window; left out: 30 days. */
+    identity: Type.Optional(
+      Type.Object({ renewBeforeDays: nullable(Type.Integer({ minimum: 1, maximum: 60 })) }, open),
+    ),
   },
   open,
 );
@@ -91,6 +95,8 @@ export const deviceDocument = Type.Object(
     /** The group policy must be at least this revision before the move to that group applies. */
     groupRev: count,
     secretGeneration: Type.Integer({ minimum: 1, maximum: 1000000 }),
+    /** This device's slot for the renewal of its identity; without one it takes the start of its window. */
+    identity: Type.Optional(Type.Object({ renewAt: nullable(millis) }, open)),
   },
   open,
 );

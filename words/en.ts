@@ -110,6 +110,8 @@ export const en = {
     'key-mismatch': 'The certificate the server issued does not belong to the key of this device.',
     'identity-refused':
       'The Administration Server does not accept the certificate of this device. Ask the administrator.',
+    'identity-retired':
+      'The certificate of this device ended too long ago to be renewed. Ask the administrator for a code or for a new invitation.',
     cloned:
       'This storage was registered in another device. It does not connect; ask the administrator to register this device.',
 
