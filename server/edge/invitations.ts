@@ -62,7 +62,7 @@ export async function invite(
       used_at: null,
       created_at: now,
     };
-    const replaced = wanted.name === undefined ? 0n : await endEarlier(trx, wanted.name, now);
+    const replaced = wanted.name === undefined ? 0n : await endEarlier(trx, wanted.name);
     await trx.insertInto('invitations').values(row).execute();
     const facts = { group: group.value.name, ...(replaced > 0n ? { replaced: Number(replaced) } : {}) };
     await audit(server, trx, { actor, action: 'invited', subject: id, facts });
@@ -77,13 +77,14 @@ export async function invite(
   });
 }
 
-async function endEarlier(trx: Database, name: string, now: number): Promise<bigint> {
+/** For good, whatever the clock does and whoever tries at this moment. */
+async function endEarlier(trx: Database, name: string): Promise<bigint> {
   const { numUpdatedRows } = await trx
     .updateTable('invitations')
-    .set({ expires_at: now, tries_left: 0 })
+    .set({ expires_at: 0, tries_left: 0 })
     .where('name', '=', name)
     .where('used_at', 'is', null)
-    .where('expires_at', '>', now)
+    .where('expires_at', '>', 0)
     .executeTakeFirstOrThrow();
   return numUpdatedRows;
 }

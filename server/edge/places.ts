@@ -185,8 +185,9 @@ export async function moveDevice(
     return good({ id, group: target.value.id, standing: standingOf(found.value) });
   });
   if (!moved.ok) return moved;
-  if (moved.value.standing === 'active') await server.carriers.current?.refresh([moved.value]);
-  return good({ id: moved.value.id });
+  const { standing, ...place } = moved.value;
+  if (standing === 'active') await server.carriers.current?.refresh([place]);
+  return good({ id: place.id });
 }
 
 /** Its identities are revoked, its topics cleared, its connection ended. Faults: `not-found`, `bad-argument`. */

@@ -67,7 +67,7 @@ export async function renew(server: Server, proof: RenewalProof, csrDer: Uint8Ar
     const known = withKey(lives, publicKeyDer);
     if (known) return known.contactAt === null ? good(chainOf(known)) : bad('csr-refused', { reason: 'key in use' });
     const now = server.clock();
-    if (lives.filter(({ issuedAt }) => now - issuedAt < dayMs).length > maxIssuedADay) return bad('busy');
+    if (lives.filter(({ issuedAt }) => now - issuedAt < dayMs).length >= maxIssuedADay) return bad('busy');
     const own = lives.find(({ fingerprint }) => fingerprint === proof.fingerprint);
     await keepIdentity(server, trx, { device, issued, renews: proof.fingerprint });
     const when = verdict.late ? 'after the end' : (await isEarly(server, trx, device, own)) ? 'early' : 'in the window';
