@@ -6,6 +6,7 @@ import { benchDecide } from './decide.ts';
 import { benchExport } from './exports.ts';
 import { benchLog } from './log.ts';
 import type { Row } from './row.ts';
+import { benchSlots } from './slots.ts';
 import { benchUi } from './ui.ts';
 
 const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   export: benchExport,
   connect: benchConnect,
   log: benchLog,
+  slots: benchSlots,
   console: benchUi,
 };
 

@@ -44,8 +44,9 @@ async function readCommands(): Promise<readonly Command[]> {
   const { localCommands } = await import('./cli/local.ts');
   const { codeCommands } = await import('./cli/code.ts');
   const { fleetCommands } = await import('./cli/remote.ts');
+  const { identityCommands } = await import('./cli/identity.ts');
   const { policyCommands } = await import('./cli/policy.ts');
-  return [...localCommands, ...codeCommands, ...fleetCommands, ...policyCommands];
+  return [...localCommands, ...codeCommands, ...fleetCommands, ...identityCommands, ...policyCommands];
 }
 
 function report(outcome: Outcome, json: boolean, state: string): number {

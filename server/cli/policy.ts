@@ -6,13 +6,13 @@ import { type Entry, isEnforced, type Settings } from '../core/policy.ts';
 import { readBounded } from '../edge/files.ts';
 import type { PolicyView } from '../edge/policies.ts';
 import { call, segment } from './client.ts';
-import { type Command, misused, type Outcome, textOption, type Words } from './command.ts';
+import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { date, lines, table } from './print.ts';
 import { doneText, fileName, show } from './remote.ts';
 
 const { labels, values } = words;
 const purposes = ['rdp', 'broker', 'log'];
-const blocks = ['certificates', 'contacts', 'connection', 'reset', 'dateTime'] as const;
+const blocks = ['certificates', 'contacts', 'identity', 'connection', 'reset', 'dateTime'] as const;
 const settings = ['logServer', 'rdp', 'broker'] as const;
 /** What the server takes, with room to spare; the server says so too. */
 const maxFileBytes = 8 * 1024 * 1024;
@@ -72,6 +72,12 @@ export const policyCommands: readonly Command[] = [
     options: { enforced: { type: 'boolean', text: 'enforced' }, clear: { type: 'boolean', text: 'clear' } },
     run: setSetting,
   },
+  {
+    name: 'policy set-identity',
+    positionals: ['GROUP'],
+    options: { 'renew-before': { type: 'string', text: 'renew-before', required: true } },
+    run: setIdentity,
+  },
   { name: 'policy lock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, true) },
   { name: 'policy unlock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, false) },
 ];
@@ -118,6 +124,19 @@ async function setSetting(given: Words): Promise<Outcome> {
   return show(call(given.state, 'PUT', `${pathOf(given)}/settings`, body), doneText);
 }
 
+async function setIdentity(given: Words): Promise<Outcome> {
+  const typed = textOption(given, 'renew-before') ?? '';
+  const days = numberOption(given, 'renew-before', 1, 60);
+  if (days.ok !== true && typed !== 'blank' && typed !== 'default') return misused(words.renewBefore);
+  const body = typed === 'default' ? null : { renewBeforeDays: days.ok === true ? days.value : null };
+  return show(call(given.state, 'PUT', `${pathOf(given)}/identity`, body), doneText);
+}
+
+const renewBeforeText = ({ identity }: Settings): string =>
+  identity.value === null
+    ? values.renewDefault
+    : fill(values.renewDays, { days: identity.value.renewBeforeDays ?? values.renewBlank });
+
 function policyText({ group, own, effective, rev, signedAt }: PolicyView): string {
   const contacts = effective.contacts.value;
   const head = lines([
@@ -127,6 +146,7 @@ function policyText({ group, own, effective, rev, signedAt }: PolicyView): strin
     [labels.contacts, contacts ? Object.values(contacts).filter(Boolean).join(', ') : values.none],
     [labels.locked, [...blocks, ...settings].filter((name) => isEnforced(effective, name)).join(', ') || values.none],
     ...settings.map((name) => [name, effective.device[name].value ?? values.none] as const),
+    [labels.renewBefore, renewBeforeText(effective)],
     [labels.blocked, effective.blocklist.join(', ') || values.none],
   ]);
   return `${head}\n${entriesText(own, effective.certificates.entries)}`;

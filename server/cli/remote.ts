@@ -202,8 +202,11 @@ function invitationText(made: Invited): string {
   return `${fill(words.invitation.lead, { expires: date(made.expiresAt) })}\n\n${rows}`;
 }
 
-const stateOf = ({ waiting, confirmed }: DeviceRow): string =>
-  waiting ? values.waiting : confirmed ? values.registered : values.registering;
+function stateOf({ waiting, confirmed, standing }: DeviceRow): string {
+  if (standing === 'retired' || standing === 'inactive') return values[standing];
+  if (waiting) return values.waiting;
+  return confirmed ? values.registered : values.registering;
+}
 
 const devicesText = (rows: readonly DeviceRow[]): string =>
   table(

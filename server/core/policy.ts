@@ -6,6 +6,7 @@
  *   its file name). Below a group that locks the block (`enforced`), entries of its child groups do not count.
  * - contacts: those of the group itself, else of its nearest parent that has some. A group that locks the block with
  *   contacts in it wins over everything below.
+ * - identity (when it is renewed): as contacts.
  * - device settings: a lock of any group on the path holds. A value that a group locks wins over everything below, else the
  *   one nearest to the group itself counts.
  * - blocklist: always the union. What a parent blocked, a child cannot unblock.
@@ -27,13 +28,17 @@ export type Entry = {
 export type Settings = {
   readonly certificates: { readonly enforced: boolean; readonly entries: readonly Entry[] };
   readonly contacts: { readonly enforced: boolean; readonly value: Contacts | null };
+  readonly identity: IdentityBlock;
   readonly blocklist: readonly string[];
   /** Of the person at the device: what is locked, and what is set. */
   readonly device: PolicySettings;
 };
+/** Days before the end, or null for the longest window. */
+export type IdentitySetting = { readonly renewBeforeDays: number | null };
+export type IdentityBlock = { readonly enforced: boolean; readonly value: IdentitySetting | null };
 export type ServerSetting = 'logServer' | 'rdp' | 'broker';
 export type Group = { readonly id: string; readonly name: string; readonly parent: string | null };
-export type Block = 'certificates' | 'contacts' | keyof PolicySettings;
+export type Block = 'certificates' | 'contacts' | 'identity' | keyof PolicySettings;
 export type PolicyBody = Omit<Policy, 'aud' | 'rev' | 'iat' | 'refreshBefore' | 'critical'>;
 export type Composition = {
   readonly group: { readonly id: string; readonly name: string };
@@ -53,6 +58,7 @@ const unset = { enforced: false, value: null };
 export const emptySettings: Settings = {
   certificates: { enforced: false, entries: [] },
   contacts: { enforced: false, value: null },
+  identity: { enforced: false, value: null },
   blocklist: [],
   device: { connection: unlocked, reset: unlocked, dateTime: unlocked, logServer: unset, rdp: unset, broker: unset },
 };
@@ -79,7 +85,9 @@ export const lockedBy = (path: readonly (Group & { readonly settings: Settings }
   path.slice(0, -1).find(({ settings }) => isEnforced(settings, block)) ?? null;
 
 export const isEnforced = (settings: Settings, block: Block): boolean =>
-  block === 'certificates' || block === 'contacts' ? settings[block].enforced : settings.device[block].enforced;
+  block === 'certificates' || block === 'contacts' || block === 'identity'
+    ? settings[block].enforced
+    : settings.device[block].enforced;
 
 /** `path` runs from the root to the group itself. */
 export function flatten(path: readonly Settings[]): Settings {
@@ -90,17 +98,23 @@ export function flatten(path: readonly Settings[]): Settings {
     const name = `${entry.purpose} ${entry.fingerprint}`;
     if (!entries.has(name)) entries.set(name, entry);
   }
-  const locked = path.find(({ contacts }) => contacts.enforced && contacts.value !== null);
-  const nearest = path.findLast(({ contacts }) => contacts.value !== null);
   return {
     certificates: { enforced: lock >= 0, entries: [...entries.values()] },
-    contacts: {
-      enforced: path.some(({ contacts }) => contacts.enforced),
-      value: (locked ?? nearest)?.contacts.value ?? null,
-    },
+    contacts: flattenBlock(path.map(({ contacts }) => contacts)),
+    identity: flattenBlock(path.map(({ identity }) => identity)),
     blocklist: [...new Set(path.flatMap(({ blocklist }) => blocklist))],
     device: flattenDevice(path.map(({ device }) => device)),
   };
+}
+
+/** The topmost lock with a value, else the value nearest to the group. */
+export function flattenBlock<T>(path: readonly { readonly enforced: boolean; readonly value: T | null }[]): {
+  readonly enforced: boolean;
+  readonly value: T | null;
+} {
+  const locked = path.find(({ enforced, value }) => enforced && value !== null);
+  const nearest = path.findLast(({ value }) => value !== null);
+  return { enforced: path.some(({ enforced }) => enforced), value: (locked ?? nearest)?.value ?? null };
 }
 
 function flattenDevice(path: readonly PolicySettings[]): PolicySettings {
@@ -131,6 +145,7 @@ export const composePolicy = ({ group, settings, server, addresses }: Compositio
   contacts: settings.contacts,
   blocklist: [...settings.blocklist],
   settings: settings.device,
+  ...(settings.identity.value ? { identity: { renewBeforeDays: settings.identity.value.renewBeforeDays } } : {}),
 });
 
 /**

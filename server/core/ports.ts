@@ -13,16 +13,31 @@ export type ClientProof = {
   readonly commonName: string;
 };
 
+/** The same for renewal, where the dates are the fleet's to judge. */
+export type RenewalProof = ClientProof & { readonly notBefore: Instant; readonly notAfter: Instant };
+
 export type Enrolment = { readonly invitation: string; readonly password: string; readonly csrDer: Uint8Array };
 
 /** What the device-facing carriers ask of the fleet. Every change is one transaction with its audit row. */
 export type Fleet = {
   /** DER certificates for EST `cacerts` (RFC 7030 §4.1). */
   readonly authorities: () => Promise<readonly Uint8Array[]>;
-  /** DER: leaf, then its chain. Same key and same invitation give the same certificate until the bundle is confirmed. */
+  /**
+   * DER: leaf, then its chain. Same key and same invitation give the same certificate until the bundle is confirmed. A
+   * retired device enrols again by its id and secret, while an answered code lets it.
+   */
   readonly enrol: (request: Enrolment) => Promise<Result<readonly Uint8Array[]>>;
   /** Which device a client certificate belongs to; `identity-refused` for removed, revoked or unknown ones. */
   readonly deviceOf: (proof: ClientProof) => Promise<Result<string>>;
+  /**
+   * Which device may renew with a certificate, whose end may be over. Faults: `identity-refused`; `identity-retired` beyond
+   * 30 days after the end, from then on for good.
+   */
+  readonly mayRenew: (proof: RenewalProof) => Promise<Result<string>>;
+  /** DER: leaf, then its chain. The same key gets the same certificate until it was used. Faults: as above, `csr-refused`, `busy`. */
+  readonly renew: (proof: RenewalProof, csrDer: Uint8Array) => Promise<Result<readonly Uint8Array[]>>;
+  /** DER: the certificate revocation list of device identities. */
+  readonly revocations: () => Promise<Uint8Array>;
   readonly bundle: (device: string) => Promise<Result<RegistrationBundle>>;
   readonly confirm: (device: string) => Promise<Result<null>>;
   readonly checkin: (device: string, request: CheckinRequest) => Promise<Result<CheckinAnswer>>;

@@ -2,11 +2,14 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
+import { maxValidityDays } from '../core/identity.ts';
 import type { Action } from '../core/permission.ts';
 import { setAdopting } from './backup.ts';
 import { answerCode } from './codes.ts';
 import type { Actor, Server } from './context.ts';
+import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
+import { readValidityDays, setValidityDays } from './issuance.ts';
 import { setNaming } from './naming.ts';
 import { listAudit, showStatus } from './overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
@@ -15,6 +18,7 @@ import {
   removeCertificate,
   setBlocked,
   setContacts,
+  setIdentity,
   setLock,
   setSetting,
   showPolicy,
@@ -45,11 +49,13 @@ const purpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Li
 const block = Type.Union([
   Type.Literal('certificates'),
   Type.Literal('contacts'),
+  Type.Literal('identity'),
   Type.Literal('connection'),
   Type.Literal('reset'),
   Type.Literal('dateTime'),
 ]);
 const serverSetting = Type.Union([Type.Literal('logServer'), Type.Literal('rdp'), Type.Literal('broker')]);
+const days = (most: number) => Type.Integer({ minimum: 1, maximum: most });
 /** Part of a device name. */
 const field = Type.String({ pattern: '^[\\p{L}\\p{N}]{1,10}$' });
 const defaultAuditRows = 50;
@@ -91,6 +97,25 @@ export const adminRoutes: readonly AdminRoute[] = [
     action: 'edit-devices',
     run: (server, call) => removeDevice(server, call.actor, of(call, 'device')),
   },
+  reading('/identities', async (server) => good(await listIdentities(server))),
+  {
+    method: 'POST',
+    url: '/devices/:device/identity/renew',
+    action: 'edit-devices',
+    run: (server, call) => renewIdentity(server, call.actor, of(call, 'device')),
+  },
+  {
+    method: 'DELETE',
+    url: '/devices/:device/identity',
+    action: 'edit-devices',
+    run: (server, call) => deleteIdentity(server, call.actor, of(call, 'device')),
+  },
+  reading('/identity-rules', async ({ db }) => good({ validityDays: await readValidityDays(db) })),
+  withBody(
+    { method: 'PUT', url: '/identity-rules', action: 'edit-server' },
+    Type.Object({ validityDays: days(maxValidityDays) }, closed),
+    (server, { validityDays }, { actor }) => setValidityDays(server, actor, validityDays),
+  ),
   reading('/groups', async (server) => good(await listGroups(server))),
   withBody(
     { method: 'POST', url: '/groups', action: 'edit-groups' },
@@ -152,6 +177,11 @@ export const adminRoutes: readonly AdminRoute[] = [
       closed,
     ),
     (server, body, call) => setSetting(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/identity', action: 'edit-policies' },
+    Type.Union([Type.Object({ renewBeforeDays: Type.Union([days(60), Type.Null()]) }, closed), Type.Null()]),
+    (server, body, call) => setIdentity(server, call.actor, of(call, 'group'), body),
   ),
   withBody(
     { method: 'PUT', url: '/groups/:group/naming', action: 'edit-groups' },

@@ -13,6 +13,7 @@ import { locatorOf } from '../../protocol/codes.ts';
 import { openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import type { DeviceDocument, Policy, Report } from '../../protocol/schema.ts';
+import type { Instant } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
 import { composePolicy, emptySettings } from '../core/policy.ts';
 import type { ClientProof } from '../core/ports.ts';
@@ -43,7 +44,11 @@ export async function takeNewer(
 }
 
 /** The device id when it may come in, else null. `proof` was verified against our client authority by the handshake. */
-export async function adopt(server: Server, trx: Database, proof: ClientProof): Promise<string | null> {
+export async function adopt(
+  server: Server,
+  trx: Database,
+  proof: ClientProof & { readonly notAfter?: Instant },
+): Promise<string | null> {
   const device = proof.commonName;
   const identity = await readIdentity(trx);
   if (!identity.adopting || identity.recovered === null || !uuid.test(device)) return null;
@@ -76,7 +81,8 @@ export async function adopt(server: Server, trx: Database, proof: ClientProof): 
       fingerprint: proof.fingerprint,
       device_id: device,
       chain: '[]',
-      not_after: 0,
+      // The handshake of a connection does not tell; the first report does.
+      not_after: proof.notAfter ?? 0,
       issued_at: now,
       revoked_at: null,
     })
@@ -195,6 +201,7 @@ async function makeGroupAgain(server: Server, trx: Database, policy: Policy): Pr
       kind: 'ordinary',
       certificates_enforced: policy.certificates.enforced ? 1 : 0,
       contacts_enforced: policy.contacts.enforced ? 1 : 0,
+      identity: policy.identity ? JSON.stringify({ renewBeforeDays: policy.identity.renewBeforeDays }) : null,
       settings: policy.settings ? JSON.stringify(policy.settings) : null,
       contacts: policy.contacts.value ? JSON.stringify(policy.contacts.value) : null,
       created_at: now,

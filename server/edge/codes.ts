@@ -1,9 +1,9 @@
 /** Answering a person at a device who reads out a confirmation code. */
 import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
-import { type Confirmation, deriveSecret, formatCode, parseConfirmation } from '../../protocol/codes.ts';
+import { actions, type Confirmation, deriveSecret, formatCode, parseConfirmation } from '../../protocol/codes.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { CertificateView } from '../../protocol/local.ts';
-import { instant } from '../../protocol/time.ts';
+import { dayMs, instant } from '../../protocol/time.ts';
 import {
   actionName,
   candidatesFor,
@@ -28,6 +28,8 @@ export type CodeAnswer = {
   readonly replacementCode: string;
 };
 export type CodeQuestion = { readonly code: string } & Picked;
+
+const reenrolmentMs = dayMs;
 
 /**
  * The answer is on record before it is given, and so is a refusal. Faults: `code-typo`; `code-not-ours` (an interception?);
@@ -63,6 +65,13 @@ function answerParsed(
     if (!chosen.ok) return chosen;
     const { device, certificate } = chosen.value;
     const action = actionName(parsed.action);
+    // A device whose identity ran out may enrol again, once.
+    if (parsed.action === actions.replaceCertificate)
+      await trx
+        .updateTable('devices')
+        .set({ reenrol_until: server.clock() + reenrolmentMs })
+        .where('id', '=', device.id)
+        .execute();
     const facts = { device: device.name, code: action, certificate: certificate?.fingerprint ?? 'none' };
     await audit(server, trx, { actor, action: 'code-answered', subject: device.id, facts });
     return good({

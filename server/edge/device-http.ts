@@ -5,21 +5,23 @@
  */
 import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
-import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
+import { openEngine } from '../../native/engine.ts';
 import { type Fault, type FaultCode, fault, good, type Result } from '../../protocol/fault.ts';
 import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
 import { read } from '../../protocol/validate.ts';
-import type { Clock, Fleet, ListenerTls, Log } from '../core/ports.ts';
-import { certsOnly } from './authority.ts';
+import type { Clock, Fleet, ListenerTls, Log, RenewalProof } from '../core/ports.ts';
+import { bodyOf, originOf, type Route } from './device-route.ts';
+import { estRoutes } from './est.ts';
 import {
   type Bounds,
   boundConnections,
+  certificatesIn,
   contextOptions,
   defaultBounds,
   handshakeTimeoutMs,
   proofOf,
+  renewalProofOf,
 } from './listener.ts';
-import { maxRequestBytes } from './request.ts';
 
 export type DeviceHttp = {
   readonly port: number;
@@ -39,20 +41,14 @@ export type DeviceHttpOptions = {
   readonly bounds?: Bounds;
 };
 
+/** A stranger showed no certificate of ours. */
+type Caller = Result<string> & { readonly stranger: boolean };
 /** Refuses what the fleet does not hear of, and has it recorded. */
 type Deny = (reply: FastifyReply, refusal: Fault) => Promise<FastifyReply>;
-type Route = {
-  readonly method: 'GET' | 'POST';
-  readonly url: string;
-  readonly bodyLimit?: number;
-  readonly withIdentity: boolean;
-  readonly answer: (request: FastifyRequest, reply: FastifyReply, device: string) => Promise<Result<unknown>>;
-};
 
 const maxHeaderBytes = 8 * 1024;
 const maxEventsPerCheckin = 256;
 const maxCheckinBytes = maxReportBytes + maxEventsPerCheckin * maxEventBytes;
-const maxEnrolBytes = maxRequestBytes * 2;
 const maxSmallBytes = 1024;
 const headersTimeoutMs = 10_000;
 const requestTimeoutMs = 60_000;
@@ -63,6 +59,7 @@ const checkEveryMs = 5_000;
 const statuses: Partial<Readonly<Record<FaultCode, number>>> = {
   'invitation-refused': 401,
   'identity-refused': 403,
+  'identity-retired': 403,
   'not-registered': 403,
   'not-found': 404,
   'method-not-allowed': 405,
@@ -76,6 +73,9 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
   const { fleet, host, port, clock, log } = options;
   const routes = routesOf(fleet);
   const devices = new WeakMap<FastifyRequest, string>();
+  const proofs = new WeakMap<FastifyRequest, RenewalProof>();
+  const { verifyPath } = openEngine();
+  let authorities = certificatesIn(options.tls.clientAuthorities);
   const deny: Deny = async (reply, refusal) => {
     const { request } = reply;
     const device = devices.get(request) ?? null;
@@ -83,24 +83,33 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
       await fleet.refused(device, ...originOf(request, refusal));
     return sendFault(reply, refusal, log);
   };
+  const current = async (socket: TLSSocket): Promise<Caller> => {
+    const proof = proofOf(socket, clock());
+    return proof.ok ? { ...(await fleet.deviceOf(proof.value)), stranger: false } : { ...proof, stranger: true };
+  };
+  const renewable = async (socket: TLSSocket, request: FastifyRequest): Promise<Caller> => {
+    const proof = renewalProofOf(socket, authorities, verifyPath);
+    if (!proof.ok) return { ...proof, stranger: true };
+    proofs.set(request, proof.value);
+    return { ...(await fleet.mayRenew(proof.value)), stranger: false };
+  };
   const app = makeApp(options, deny);
   const connections = boundConnections(app.server, options.bounds ?? defaultBounds, log);
 
-  for (const { method, url, bodyLimit = maxSmallBytes, withIdentity, answer } of routes)
+  for (const { method, url, bodyLimit = maxSmallBytes, identity, answer } of routes)
     app.route({
       method,
       url,
       bodyLimit,
       onRequest: async (request, reply) => {
-        if (!withIdentity) return;
-        const proof = proofOf(request.raw.socket as TLSSocket, clock());
-        if (!proof.ok) return deny(reply.status(401), proof.fault);
-        const device = await fleet.deviceOf(proof.value);
-        if (!device.ok) return deny(reply, device.fault);
+        if (identity === 'none') return;
+        const socket = request.raw.socket as TLSSocket;
+        const device = await (identity === 'current' ? current(socket) : renewable(socket, request));
+        if (!device.ok) return deny(device.stranger ? reply.status(401) : reply, device.fault);
         devices.set(request, device.value);
       },
       handler: async (request, reply) => {
-        const answered = await answer(request, reply, devices.get(request) ?? '');
+        const answered = await answer(request, reply, devices.get(request) ?? '', proofs.get(request) ?? null);
         if (!answered.ok) return sendFault(reply, answered.fault, log);
         return answered.value === null ? reply.status(204).send() : reply.send(answered.value);
       },
@@ -116,7 +125,10 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
   const bound = app.server.address();
   return {
     port: typeof bound === 'object' && bound ? bound.port : port,
-    setTls: async (next) => app.server.setSecureContext(contextOptions(next)),
+    setTls: async (next) => {
+      authorities = certificatesIn(next.clientAuthorities);
+      app.server.setSecureContext(contextOptions(next));
+    },
     close: async () => {
       const closed = app.close();
       connections.end();
@@ -127,36 +139,33 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
 
 function routesOf(fleet: Fleet): readonly Route[] {
   return [
+    ...estRoutes(fleet),
     {
       method: 'GET',
-      url: '/.well-known/est/cacerts',
-      withIdentity: false,
-      answer: async (_request, reply) => good(layCertificates(reply, await fleet.authorities())),
-    },
-    {
-      method: 'POST',
-      url: '/.well-known/est/simpleenroll',
-      bodyLimit: maxEnrolBytes,
-      withIdentity: false,
-      answer: (request, reply) => enrol(fleet, request, reply),
+      url: '/v1/crl',
+      identity: 'none',
+      answer: async (_request, reply) => {
+        reply.type('application/pkix-crl');
+        return good(Buffer.from(await fleet.revocations()));
+      },
     },
     {
       method: 'GET',
       url: '/v1/bundle',
-      withIdentity: true,
+      identity: 'current',
       answer: (_request, _reply, device) => fleet.bundle(device),
     },
     {
       method: 'POST',
       url: '/v1/bundle/confirm',
-      withIdentity: true,
+      identity: 'current',
       answer: (_request, _reply, device) => fleet.confirm(device),
     },
     {
       method: 'POST',
       url: '/v1/checkin',
       bodyLimit: maxCheckinBytes,
-      withIdentity: true,
+      identity: 'current',
       answer: async (request, _reply, device) => {
         const checkin = read('checkinRequest', bodyOf(request), maxCheckinBytes);
         if (checkin.ok) return fleet.checkin(device, checkin.value);
@@ -166,54 +175,6 @@ function routesOf(fleet: Fleet): readonly Route[] {
     },
   ];
 }
-
-/** RFC 7030 §4.2.1. Faults: `invitation-refused`, `bad-argument`, `bad-shape`, and those of the fleet. */
-async function enrol(fleet: Fleet, request: FastifyRequest, reply: FastifyReply): Promise<Result<unknown>> {
-  const refuse = async (why: Fault): Promise<Result<never>> => {
-    await fleet.refused(null, ...originOf(request, why));
-    return { ok: false, fault: why };
-  };
-  const credentials = basicOf(request.headers.authorization);
-  if (!credentials) return refuse(fault('invitation-refused'));
-  if (!/^application\/pkcs10\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
-    return refuse(fault('bad-argument', { what: 'Content-Type' }));
-  const csrDer = fromWrappedBase64(bodyOf(request));
-  if (!csrDer) return refuse(fault('bad-shape', { what: 'base64' }));
-  const issued = await fleet.enrol({ ...credentials, csrDer });
-  return issued.ok ? good(layCertificates(reply, issued.value)) : issued;
-}
-
-/** RFC 7030 §4.1.3; base64 in lines of 76 (RFC 2045 §6.8), which every known client reads. */
-function layCertificates(reply: FastifyReply, chainDer: readonly Uint8Array[]): string {
-  reply.header('Content-Type', 'application/pkcs7-mime; smime-type=certs-only');
-  reply.header('Content-Transfer-Encoding', 'base64');
-  return toBase64(certsOnly(chainDer)).replace(/.{1,76}/g, '$&\r\n');
-}
-
-/** RFC 7617, UTF-8; the user name ends at the first colon. */
-export function basicOf(header: string | undefined): { readonly invitation: string; readonly password: string } | null {
-  const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? '')?.[1] ?? '';
-  const pair = /^([^:]{1,64}):(.{1,128})$/su.exec(Buffer.from(encoded, 'base64').toString());
-  return pair?.[1] && pair[2] ? { invitation: pair[1], password: pair[2] } : null;
-}
-
-/** On one line, or wrapped by LF or CRLF, whatever `Content-Transfer-Encoding` says (RFC 8951 §3.1). */
-export function fromWrappedBase64(body: Uint8Array): Uint8Array | null {
-  const text = Buffer.from(body)
-    .toString('latin1')
-    .replace(/[\r\n\t ]/g, '');
-  return text.length % 4 === 0 && /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? fromBase64(text) : null;
-}
-
-function bodyOf({ body }: FastifyRequest): Uint8Array {
-  return body instanceof Uint8Array ? body : new Uint8Array();
-}
-
-/** What was asked, and the refusal with where it came from: for the record, not for the answer. */
-const originOf = ({ method, url, ip }: FastifyRequest, { code, facts }: Fault): readonly [string, Fault] => [
-  `${method} ${url.split('?', 1)[0]?.slice(0, 100)}`,
-  fault(code, { ...facts, from: ip }),
-];
 
 function makeApp({ fleet, log, tls }: DeviceHttpOptions, deny: Deny) {
   const app = fastify({

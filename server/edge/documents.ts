@@ -5,6 +5,7 @@ import type { DocumentType } from '../../protocol/jws.ts';
 import type { DeviceDocument } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import { currentOf, renewBeforeDays } from '../core/identity.ts';
 import {
   checkPolicy,
   composePolicy,
@@ -12,12 +13,16 @@ import {
   emptySettings,
   familyOf,
   flatten,
+  flattenBlock,
   type Group,
+  type IdentitySetting,
   pathTo,
   type Settings,
 } from '../core/policy.ts';
 import { datesAt, nextRevision, raisedRevision } from '../core/revision.ts';
+import { slotOf } from '../core/slot.ts';
 import { addressesOf, type Identity, readIdentity, type Server } from './context.ts';
+import { readLives } from './lives.ts';
 import { readPins } from './pins.ts';
 import { signDocument } from './sign.ts';
 import type { Database, Tables } from './tables.ts';
@@ -31,24 +36,31 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
   const entries = await trx.selectFrom('policy_certificates').selectAll().orderBy('added_at').execute();
   const blocked = await trx.selectFrom('blocked_certificates').selectAll().orderBy('added_at').execute();
   return new Map(
-    groups.map(({ id, name, parent, certificates_enforced, contacts_enforced, contacts, settings, naming }) => [
-      id,
-      {
+    groups.map((group) => {
+      const { id, name, parent, contacts, settings, naming } = group;
+      return [
         id,
-        name,
-        parent,
-        naming: naming === null ? null : JSON.parse(naming),
-        settings: {
-          certificates: {
-            enforced: certificates_enforced === 1,
-            entries: entries.filter((entry) => entry.group_id === id).map(entryOf),
+        {
+          id,
+          name,
+          parent,
+          naming: naming === null ? null : JSON.parse(naming),
+          settings: {
+            certificates: {
+              enforced: group.certificates_enforced === 1,
+              entries: entries.filter((entry) => entry.group_id === id).map(entryOf),
+            },
+            contacts: {
+              enforced: group.contacts_enforced === 1,
+              value: contacts === null ? null : JSON.parse(contacts),
+            },
+            identity: identityBlock(group),
+            blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
+            device: settings === null ? emptySettings.device : JSON.parse(settings),
           },
-          contacts: { enforced: contacts_enforced === 1, value: contacts === null ? null : JSON.parse(contacts) },
-          blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
-          device: settings === null ? emptySettings.device : JSON.parse(settings),
         },
-      },
-    ]),
+      ];
+    }),
   );
 }
 
@@ -98,9 +110,51 @@ export async function signDevice(server: Server, trx: Database, device: string):
     managed: row.kind === 'ordinary',
     groupRev: policy.rev,
     secretGeneration: row.secret_generation,
+    identity: { renewAt: await renewAt(server, trx, { device, group: row.group_id }) },
   };
   const aud = deviceAudience(serverId, device);
   await store(server, trx, { type: 'device', aud, topic: deviceLeafTopic(device, 'device'), body });
+}
+
+/** When a group has its devices renew: days before the end. */
+export async function readRenewBeforeDays(trx: Database, group: string): Promise<number> {
+  const rows = await trx
+    .selectFrom('groups')
+    .select(['id', 'name', 'parent', 'identity', 'identity_enforced'])
+    .execute();
+  const groups = new Map(rows.map((row) => [row.id, { ...row, block: identityBlock(row) }]));
+  const path = pathTo(groups, group).flatMap(({ id }) => groups.get(id)?.block ?? []);
+  return renewBeforeDays(flattenBlock(path).value);
+}
+
+/** The slot of a device for the identity it uses; null where its end is over or not known. */
+async function renewAt(
+  { clock }: Server,
+  trx: Database,
+  { device, group }: { readonly device: string; readonly group: string },
+): Promise<number | null> {
+  const current = currentOf(await readLives(trx, device));
+  return current && slotOf(device, current, await readRenewBeforeDays(trx, group), clock());
+}
+
+const identityBlock = ({ identity, identity_enforced }: Pick<Tables['groups'], 'identity'> & BlockFlag) => ({
+  enforced: identity_enforced === 1,
+  value: identity === null ? null : (JSON.parse(identity) as IdentitySetting),
+});
+
+type BlockFlag = { readonly identity_enforced: number | null };
+
+/** Those of groups whose window changed; devices that cannot connect get none. */
+export async function signDevicesOf(server: Server, trx: Database, groups: readonly string[]): Promise<void> {
+  const rows = await trx
+    .selectFrom('devices')
+    .select('id')
+    .where('group_id', 'in', groups)
+    .where('removed_at', 'is', null)
+    .where('deactivated_at', 'is', null)
+    .where('adopted_at', 'is', null)
+    .execute();
+  for (const { id } of rows) await signDevice(server, trx, id);
 }
 
 /** The counter after a verified document of ours showed a higher revision. True when it rose. */

@@ -3,14 +3,14 @@
  * same key gets the same certificate until the device confirmed its bundle, so a power cut on either side strands nobody.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
+import { fromBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, locatorOf } from '../../protocol/codes.ts';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
 import { checkKey, checkOpen } from '../core/invitation.ts';
 import { flatten, pathTo } from '../core/policy.ts';
 import type { Enrolment } from '../core/ports.ts';
-import { type Identity as DeviceIdentity, issueDevice } from './authority.ts';
+import type { Identity as DeviceIdentity } from './authority.ts';
 import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice } from './documents.ts';
@@ -18,10 +18,9 @@ import { checkPassword, type HeldInvitation, maxName, readInvitation } from './i
 import { nameByRule } from './naming.ts';
 import { readPins } from './pins.ts';
 import { recordRefusal } from './refusals.ts';
+import { issueTo, keepIdentity } from './renewal.ts';
 import { readRequest } from './request.ts';
 import type { Database } from './tables.ts';
-
-const identityDays = 365;
 
 /** Leaf and chain. Faults: `invitation-refused` (why is in the audit only), `csr-refused` and others of `readRequest`. */
 export async function enrol(server: Server, typed: Enrolment): Promise<Result<readonly Uint8Array[]>> {
@@ -36,7 +35,7 @@ export async function enrol(server: Server, typed: Enrolment): Promise<Result<re
   const deviceId = proven.value.deviceId ?? randomUUID();
   const { publicKeyDer } = csr.value;
   const now = server.clock();
-  const issued = await issueDevice(server.keys.clientAuthority, { publicKeyDer, deviceId, days: identityDays, now });
+  const issued = await issueTo(server, deviceId, publicKeyDer);
   const kept = await transact(server.db, async (trx) => {
     const invitation = await readInvitation(trx, request.invitation);
     const open = checkOpen(invitation, now);
@@ -156,19 +155,7 @@ async function addDevice(server: Server, trx: Database, arrival: Arrival): Promi
       removed_at: null,
     })
     .execute();
-  await trx
-    .insertInto('identities')
-    .values({
-      issuer: issued.issuer,
-      serial: issued.serial,
-      fingerprint: issued.fingerprint,
-      device_id: deviceId,
-      chain: JSON.stringify(issued.chainDer.map(toBase64)),
-      not_after: issued.notAfter,
-      issued_at: now,
-      revoked_at: null,
-    })
-    .execute();
+  await keepIdentity(server, trx, { device: deviceId, issued, renews: null });
   await trx
     .updateTable('invitations')
     .set({ bound_to: key, device_id: deviceId })

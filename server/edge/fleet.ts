@@ -7,7 +7,9 @@ import type { Server } from './context.ts';
 import { transact } from './database.ts';
 import { bundle, confirm, enrol } from './enrolment.ts';
 import { readServerCertificates } from './pins.ts';
+import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
 import { checkin, noteRefused, receive } from './reports.ts';
+import { publishedRevocations } from './revocation.ts';
 
 /** `publish` is called when a request may have queued documents. */
 export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
@@ -18,8 +20,11 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
   };
   return {
     authorities: async () => authorities(server),
-    enrol: (request) => andPublish(enrol(server, request)),
+    enrol: (request) => andPublish((isDeviceId(request.invitation) ? reenrol : enrol)(server, request)),
     deviceOf: (proof) => deviceOf(server, proof),
+    mayRenew: (proof) => mayRenew(server, proof),
+    renew: (proof, csrDer) => andPublish(renew(server, proof, csrDer)),
+    revocations: () => publishedRevocations(server),
     bundle: (device) => bundle(server, device),
     confirm: (device) => confirm(server, device),
     checkin: (device, request) => andPublish(checkin(server, device, request)),
@@ -41,14 +46,17 @@ async function deviceOf(server: Server, proof: ClientProof): Promise<Result<stri
   const row = await db
     .selectFrom('identities')
     .innerJoin('devices', 'devices.id', 'identities.device_id')
-    .select(['device_id', 'revoked_at', 'removed_at'])
+    .select(['device_id', 'revoked_at', 'removed_at', 'first_contact_at'])
     .where('issuer', '=', proof.issuer)
     .where('serial', '=', proof.serial)
     .executeTakeFirst();
-  if (row) return row.revoked_at === null && row.removed_at === null ? good(row.device_id) : bad('identity-refused');
+  if (row && (row.revoked_at !== null || row.removed_at !== null)) return bad('identity-refused');
+  if (row && row.first_contact_at !== null) return good(row.device_id);
   return transact(db, async (trx) => {
-    const adopted = await adopt(server, trx, proof);
-    return adopted ? good(adopted) : bad('identity-refused');
+    const device = row ? row.device_id : await adopt(server, trx, proof);
+    if (device === null) return bad('identity-refused');
+    await noteContact(server, trx, device, proof.fingerprint);
+    return good(device);
   });
 }
 
@@ -63,10 +71,19 @@ async function groupOf({ db }: Server, device: string): Promise<string | null> {
     .select(['group_id', 'adopted_at', 'applied_group'])
     .where('id', '=', device)
     .where('removed_at', 'is', null)
+    .where('retired_at', 'is', null)
+    .where('deactivated_at', 'is', null)
     .executeTakeFirst();
   if (!row) return null;
   return row.adopted_at === null ? row.group_id : (row.applied_group ?? row.group_id);
 }
 
+/** Those that have a place on the broker. */
 export const allDevices = async ({ db }: Server): Promise<readonly { readonly id: string; readonly group: string }[]> =>
-  db.selectFrom('devices').select(['id', 'group_id as group']).where('removed_at', 'is', null).execute();
+  db
+    .selectFrom('devices')
+    .select(['id', 'group_id as group'])
+    .where('removed_at', 'is', null)
+    .where('retired_at', 'is', null)
+    .where('deactivated_at', 'is', null)
+    .execute();

@@ -29,7 +29,10 @@ const idLetters = 8;
 /** 60 bits. */
 const passwordLetters = 12;
 
-/** Faults: `not-found` for the group, `bad-argument` for a name that is too long. */
+/**
+ * For a name, earlier invitations that were not used die: a password that was lost on its way opens nothing once there is
+ * another. Faults: `not-found` for the group, `bad-argument` for a name that is too long.
+ */
 export async function invite(
   server: Server,
   actor: Actor,
@@ -59,8 +62,10 @@ export async function invite(
       used_at: null,
       created_at: now,
     };
+    const replaced = wanted.name === undefined ? 0n : await endEarlier(trx, wanted.name);
     await trx.insertInto('invitations').values(row).execute();
-    await audit(server, trx, { actor, action: 'invited', subject: id, facts: { group: group.value.name } });
+    const facts = { group: group.value.name, ...(replaced > 0n ? { replaced: Number(replaced) } : {}) };
+    await audit(server, trx, { actor, action: 'invited', subject: id, facts });
     const main = (await readServerCertificates(trx)).find(({ role }) => role === 'main');
     return good({
       address: addressesOf(identity).https,
@@ -70,6 +75,18 @@ export async function invite(
       expiresAt: row.expires_at,
     });
   });
+}
+
+/** For good, whatever the clock does and whoever tries at this moment. */
+async function endEarlier(trx: Database, name: string): Promise<bigint> {
+  const { numUpdatedRows } = await trx
+    .updateTable('invitations')
+    .set({ expires_at: 0, tries_left: 0 })
+    .where('name', '=', name)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', 0)
+    .executeTakeFirstOrThrow();
+  return numUpdatedRows;
 }
 
 export async function readInvitation(trx: Database, id: string): Promise<HeldInvitation | null> {

@@ -5,11 +5,13 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { connect, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import type { Engine } from '../../native/engine.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
+import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import type { Instant } from '../../protocol/time.ts';
+import { type Instant, secondMs } from '../../protocol/time.ts';
 import type { Endpoint } from '../core/mosquitto.ts';
-import type { ClientProof, ListenerTls, Log } from '../core/ports.ts';
+import type { ClientProof, ListenerTls, Log, RenewalProof } from '../core/ports.ts';
 
 export type Bounds = {
   /** Connections at a time; more are closed at once. */
@@ -85,6 +87,43 @@ export function proofOf(socket: TLSSocket, now: Instant): Result<ClientProof> {
   if (refusal === 'CERT_HAS_EXPIRED' || (refusal === '' && notAfter < now)) return bad('expired', { notAfter });
   if (refusal !== '') return bad('identity-refused', { reason: refusal.slice(0, 100) });
   return good({ issuer, serial, fingerprint, commonName: owner });
+}
+
+/**
+ * For renewal alone: the certificate is judged by the path engine at a moment of its own life, so that the dates, which the
+ * fleet judges, hide nothing. OpenSSL names only the last thing that it found wrong, and looks at the end of a certificate
+ * last: what a handshake calls expired may be of anybody and for anything. Fault: `identity-refused`.
+ */
+export function renewalProofOf(
+  socket: TLSSocket,
+  authorities: readonly Uint8Array[],
+  verifyPath: Engine['verifyPath'],
+): Result<RenewalProof> {
+  const peer = socket.getPeerX509Certificate();
+  if (!peer) return bad('identity-refused', { reason: 'no certificate' });
+  const read = parseCertificate(peer.raw);
+  if (!read.ok) return bad('identity-refused', { reason: read.fault.code });
+  const { issuer, serial, fingerprint, notBefore, notAfter, owner } = read.value;
+  const judged = verifyPath({
+    leaf: peer.raw,
+    intermediates: [],
+    anchors: authorities,
+    crls: [],
+    atSeconds: Math.floor((notBefore + notAfter) / 2 / secondMs),
+    purpose: 'client',
+    host: null,
+    ip: null,
+    policy: null,
+  });
+  if (!judged.trusted) return bad('identity-refused', { reason: judged.fault.code });
+  return good({ issuer, serial, fingerprint, commonName: owner, notBefore, notAfter });
+}
+
+/** DER of the certificates in a PEM text of ours. */
+export function certificatesIn(pem: string): readonly Uint8Array[] {
+  const read = readCertificateFile(Buffer.from(pem));
+  if (!read.ok) throw new Error('our own authorities cannot be read');
+  return read.value.map(({ der }) => der);
 }
 
 /**

@@ -55,6 +55,26 @@ const second: readonly string[] = [
   'create unique index devices_by_number on devices (number)',
 ];
 
+/**
+ * When an identity was first used, asked to be renewed, and which it follows; devices whose identity ran out (`retired_at`) or
+ * was deleted (`deactivated_at`); commands; when groups renew. Identities of confirmed devices have been used.
+ */
+const third: readonly string[] = [
+  'alter table devices add column retired_at bigint',
+  'alter table devices add column deactivated_at bigint',
+  'alter table devices add column reenrol_until bigint',
+  'alter table identities add column first_contact_at bigint',
+  'alter table identities add column renew_asked_at bigint',
+  'alter table identities add column renews text',
+  `update identities set first_contact_at = issued_at
+    where device_id in (select id from devices where confirmed_at is not null)`,
+  'alter table groups add column identity text',
+  'alter table groups add column identity_enforced integer',
+  `create table commands (
+    device_id text not null references devices (id), seq bigint not null, what text not null, jws text not null,
+    expires_at bigint not null, made_at bigint not null, published_at bigint, primary key (device_id, seq))`,
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -75,6 +95,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-device-settings': {
     up: async (db: Untyped) => {
       for (const statement of second) await run(db, statement);
+    },
+  },
+  '0003-identity-life': {
+    up: async (db: Untyped) => {
+      for (const statement of third) await run(db, statement);
     },
   },
 };

@@ -1,12 +1,11 @@
 /** An outside mosquitto as the broker of this server: its files, and the service that drives it. */
 import { join } from 'node:path';
 import { toPem } from '../../protocol/certificate.ts';
-import { type Instant, instant } from '../../protocol/time.ts';
 import type { ListenerTls } from '../core/ports.ts';
-import { makeCrl } from './authority.ts';
 import { type MosquittoFiles, mosquittoBroker } from './broker-mosquitto.ts';
 import { readIdentity, type Server } from './context.ts';
 import { queueEverything } from './publishing.ts';
+import { makeRevocationList } from './revocation.ts';
 import type { StartBroker } from './service.ts';
 import type { Database } from './tables.ts';
 
@@ -28,7 +27,7 @@ export async function mosquittoFilesOf(server: Server, tls: ListenerTls, directo
     devices: { host: identity.host, port: identity.mqttPort },
     service: { host: '127.0.0.1', port: await readServicePort(server.db) },
     authority: server.keys.serverAuthority,
-    crl: () => revocationList(server),
+    crl: async () => toPem(await makeRevocationList(server, crlDays), 'X509 CRL'),
     alone: { pidFile: join(directory, 'mosquitto.pid'), storeDirectory: join(directory, 'store') },
   };
 }
@@ -64,15 +63,4 @@ export const startMosquitto =
 async function readServicePort(db: Database): Promise<number> {
   const row = await db.selectFrom('settings').select('value').where('name', '=', setting).executeTakeFirstOrThrow();
   return (JSON.parse(row.value) as Kept).servicePort;
-}
-
-async function revocationList({ db, keys, clock }: Server): Promise<string> {
-  const rows = await db
-    .selectFrom('identities')
-    .select(['serial', 'revoked_at'])
-    .where('revoked_at', 'is not', null)
-    .execute();
-  const now: Instant = clock();
-  const revoked = rows.map(({ serial, revoked_at }) => ({ serial, at: instant(revoked_at ?? now) }));
-  return toPem(await makeCrl(keys.clientAuthority, { revoked, number: now, now, days: crlDays }), 'X509 CRL');
 }

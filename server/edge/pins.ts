@@ -52,13 +52,15 @@ export async function readListenerTls({ db, keys }: Pick<Server, 'db' | 'keys'>)
   });
 }
 
-/** Devices as the safe-to-switch gate sees them. */
+/** Devices as the safe-to-switch gate sees them; those that cannot connect hold up nobody. */
 export async function readDeviceViews(trx: Database): Promise<readonly DeviceView[]> {
   const rows = await trx
     .selectFrom('devices')
     .leftJoin('reports', 'reports.device_id', 'devices.id')
     .select(['devices.id', 'devices.name', 'devices.last_seen', 'reports.pin_current', 'reports.pin_reserve'])
     .where('devices.removed_at', 'is', null)
+    .where('devices.retired_at', 'is', null)
+    .where('devices.deactivated_at', 'is', null)
     .orderBy('devices.name')
     .execute();
   return rows.map((row) => ({

@@ -1,12 +1,13 @@
 /** Groups, and devices in them: what an administrator changes about who belongs where. */
 import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { deviceLeafTopic } from '../../protocol/topics.ts';
+import type { Standing } from '../core/identity.ts';
 import { pathTo } from '../core/policy.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
-import { queue, readGroups, signDevice, signFamily, withdraw } from './documents.ts';
-import { rewriteKit } from './kit.ts';
+import { readGroups, signDevice, signFamily } from './documents.ts';
+import { endIdentities, shutOut } from './identities.ts';
+import { standingOf } from './lives.ts';
 import { findDevice, findGroup } from './lookup.ts';
 import { nameByRule } from './naming.ts';
 import type { GroupKind } from './tables.ts';
@@ -31,6 +32,8 @@ export type DeviceRow = {
   readonly lastSeen: number | null;
   readonly confirmed: boolean;
   readonly waiting: boolean;
+  /** `inactive`: its identity was deleted. */
+  readonly standing: Standing;
 };
 export type DeviceDetails = DeviceRow & {
   readonly hardwareId: string;
@@ -126,6 +129,7 @@ export async function listDevices({ db }: Server): Promise<readonly DeviceRow[]>
     lastSeen: row.last_seen,
     confirmed: row.confirmed_at !== null,
     waiting: row.adopted_at !== null,
+    standing: standingOf(row),
   }));
 }
 
@@ -165,6 +169,7 @@ export async function moveDevice(
   const moved = await transact(server.db, async (trx) => {
     const found = await findDevice(trx, device);
     if (!found.ok) return found;
+    if (standingOf(found.value) === 'inactive') return bad('not-allowed', { what: `${found.value.name}: inactive` });
     const target = await findGroup(trx, group);
     if (!target.ok) return target;
     if (target.value.kind === 'recovered') return bad('not-allowed', { what: target.value.name });
@@ -177,11 +182,12 @@ export async function moveDevice(
     await nameByRule(server, trx, actor, id);
     await signDevice(server, trx, id);
     await audit(server, trx, { actor, action: 'device-moved', subject: id, facts: { name, group: target.value.name } });
-    return good({ id, group: target.value.id });
+    return good({ id, group: target.value.id, standing: standingOf(found.value) });
   });
   if (!moved.ok) return moved;
-  await server.carriers.current?.refresh([moved.value]);
-  return good({ id: moved.value.id });
+  const { standing, ...place } = moved.value;
+  if (standing === 'active') await server.carriers.current?.refresh([place]);
+  return good({ id: place.id });
 }
 
 /** Its identities are revoked, its topics cleared, its connection ended. Faults: `not-found`, `bad-argument`. */
@@ -194,26 +200,12 @@ export async function removeDevice(
     const found = await findDevice(trx, device);
     if (!found.ok) return found;
     const { id, name } = found.value;
-    const now = server.clock();
-    await trx.updateTable('devices').set({ removed_at: now, presence: 'offline' }).where('id', '=', id).execute();
-    await trx.updateTable('identities').set({ revoked_at: now }).where('device_id', '=', id).execute();
-    await trx
-      .updateTable('invitations')
-      .set({ used_at: now })
-      .where('device_id', '=', id)
-      .where('used_at', 'is', null)
-      .execute();
-    await trx.deleteFrom('reports').where('device_id', '=', id).execute();
-    await withdraw(server, trx, deviceLeafTopic(id, 'device'));
-    for (const leaf of ['report', 'presence'] as const) await queue(server, trx, deviceLeafTopic(id, leaf), null);
+    await trx.updateTable('devices').set({ removed_at: server.clock() }).where('id', '=', id).execute();
+    await endIdentities(server, trx, id);
     await audit(server, trx, { actor, action: 'device-removed', subject: id, facts: { name } });
     return good({ id });
   });
-  if (!removed.ok) return removed;
-  await server.carriers.current?.refresh([{ id: removed.value.id, group: null }]);
-  await server.carriers.current?.disconnect(removed.value.id);
-  // So that a server rebuilt from the kit does not take it in again.
-  await rewriteKit(server);
+  if (removed.ok) await shutOut(server, removed.value.id);
   return removed;
 }
 

@@ -7,7 +7,9 @@ import type { ClientPurpose, Contacts, PolicySettings } from '../../protocol/sch
 import {
   type Block,
   emptySettings,
+  familyOf,
   flatten,
+  type IdentitySetting,
   lockedBy,
   pathTo,
   type ServerSetting,
@@ -15,7 +17,7 @@ import {
 } from '../core/policy.ts';
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
-import { readDocument, readGroups, signFamily } from './documents.ts';
+import { readDocument, readGroups, signDevicesOf, signFamily } from './documents.ts';
 import { findGroup } from './lookup.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -192,10 +194,30 @@ export const setSetting = (
     return good(null);
   });
 
+/**
+ * When devices of the group renew their identities, in days before the end; null days are the longest window. Null takes
+ * the group's own setting away. The slots of all its devices follow. Faults: `not-found`, `not-allowed`.
+ */
+export const setIdentity = (
+  server: Server,
+  actor: Actor,
+  group: string,
+  setting: IdentitySetting | null,
+): Promise<Result<null>> =>
+  editPolicy(server, group, 'identity', async (trx, target) => {
+    const identity = setting === null ? null : JSON.stringify(setting);
+    await trx.updateTable('groups').set({ identity }).where('id', '=', target.id).execute();
+    const days = setting === null ? 'default' : (setting.renewBeforeDays ?? 'blank');
+    const facts = { group: target.name, renewBefore: days };
+    await audit(server, trx, { actor, action: 'identity-set', subject: target.id, facts });
+    return good(null);
+  });
+
 function lockOf(target: Tables['groups'], block: LockableBlock, enforced: boolean): Partial<Tables['groups']> {
   const flag = enforced ? 1 : 0;
   if (block === 'certificates') return { certificates_enforced: flag };
   if (block === 'contacts') return { contacts_enforced: flag };
+  if (block === 'identity') return { identity_enforced: flag };
   return { settings: JSON.stringify({ ...deviceSettings(target), [block]: { enforced } }) };
 }
 
@@ -224,7 +246,9 @@ function editPolicy<T>(
     const changed = await change(trx, target.value);
     if (!changed.ok) return changed;
     const signed = await signFamily(server, trx, id);
-    return signed.ok ? changed : signed;
+    if (!signed.ok) return signed;
+    if (block === 'identity') await signDevicesOf(server, trx, familyOf(groups, id));
+    return changed;
   });
 }
 

@@ -1,6 +1,8 @@
 /** The outbox: what the broker has not been given yet, always the latest of each topic. */
 import type { Facts } from '../../protocol/fault.ts';
 import { minuteMs } from '../../protocol/time.ts';
+import { parseTopic } from '../../protocol/topics.ts';
+import { hasUnpublished, publishCommands, queueAllCommands } from './commands.ts';
 import type { Server } from './context.ts';
 import { queue } from './documents.ts';
 import type { Database } from './tables.ts';
@@ -35,6 +37,7 @@ export function makePublisher(server: Server): () => Promise<void> {
 export async function queueEverything(server: Server, trx: Database): Promise<void> {
   for (const { topic, aud } of await trx.selectFrom('documents').select(['topic', 'aud']).execute())
     await queue(server, trx, topic, aud);
+  await queueAllCommands(server, trx);
 }
 
 /** A document that a report shows not to have arrived. */
@@ -55,14 +58,19 @@ async function drain(server: Server): Promise<void> {
     .orderBy('outbox.queued_at')
     .execute();
   for (const { topic, aud, jws, rev } of waiting) {
+    const parsed = parseTopic(topic);
+    const commanded = parsed?.leaf === 'command' ? parsed.id : null;
     try {
-      await carriers.publish(topic, jws ?? '', true);
+      if (commanded === null) await carriers.publish(topic, jws ?? '', true);
+      else await publishCommands(server, commanded, (command) => carriers.publish(topic, command, false));
     } catch (error) {
       const facts: Facts = { topic, reason: error instanceof Error ? error.message : 'unknown' };
       server.log('warn', 'could not publish, will try again', facts);
       return;
     }
-    await server.db.transaction().execute((trx) => settle(server, trx, { topic, aud, rev }));
+    await server.db.transaction().execute(async (trx) => {
+      if (commanded === null || !(await hasUnpublished(trx, commanded))) await settle(server, trx, { topic, aud, rev });
+    });
   }
 }
 

@@ -8,11 +8,13 @@ import { read } from '../../protocol/validate.ts';
 import type { Upward } from '../core/access.ts';
 import { datesAt, nextRevision } from '../core/revision.ts';
 import { questionsFor, takeNewer } from './adoption.ts';
+import { commandsFor, settleCommands } from './commands.ts';
 import { readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readDocument } from './documents.ts';
 import { queueLagging } from './publishing.ts';
 import { recordRefusal } from './refusals.ts';
+import { noteContact } from './renewal.ts';
 import { signDocument } from './sign.ts';
 import type { Database } from './tables.ts';
 
@@ -104,13 +106,35 @@ async function keepReport(server: Server, trx: Database, device: string, report:
     .onConflict((conflict) => conflict.column('device_id').doUpdateSet(kept))
     .execute();
   await trx.updateTable('devices').set({ last_seen: now }).where('id', '=', device).execute();
+  if (report.identity) await noteIdentity(server, trx, device, report.identity);
   await takeNewer(server, trx, device, newer);
+  await settleCommands(server, trx, device, report.applied.command);
   const { serverId } = await readIdentity(trx);
   const group = groupAudience(serverId, row.group_id);
   const applied = report.applied.group === row.group_id ? report.applied.policy : 0;
   await queueLagging(server, trx, group, applied);
   await queueLagging(server, trx, deviceAudience(serverId, device), report.applied.device);
   return good(null);
+}
+
+/**
+ * Behind an outside broker nobody but the device says with which identity it came; and how long one holds that was taken in
+ * after a recovery.
+ */
+async function noteIdentity(
+  server: Server,
+  trx: Database,
+  device: string,
+  { fingerprint, notAfter }: NonNullable<Report['identity']>,
+): Promise<void> {
+  await trx
+    .updateTable('identities')
+    .set({ not_after: notAfter })
+    .where('device_id', '=', device)
+    .where('fingerprint', '=', fingerprint)
+    .where('not_after', '=', 0)
+    .execute();
+  await noteContact(server, trx, device, fingerprint);
 }
 
 /** A device that waits for adoption is asked over MQTT too, once the broker lets it read the group it names. */
@@ -157,7 +181,7 @@ async function answer(
     format: 1,
     policy: questions.policy ?? (policy && !holdsPolicy ? policy.jws : null),
     device: questions.device ?? (place && applied.device !== place.rev ? place.jws : null),
-    commands: [],
+    commands: await commandsFor(server, db, device),
     time: timeStatement(server, aud, nonce),
     acknowledged: last?.seq ?? 0,
   });

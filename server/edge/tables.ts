@@ -4,6 +4,7 @@ import type { DocumentType } from '../../protocol/jws.ts';
 import type { ClientPurpose } from '../../protocol/schema.ts';
 import type { Role } from '../core/role.ts';
 
+export type CommandName = 'renew';
 export type GroupKind = 'ordinary' | 'unassigned' | 'recovered';
 
 export type Tables = {
@@ -33,6 +34,9 @@ export type Tables = {
     settings: string | null;
     /** JSON array of the fields of device names, or null for no rule. */
     naming: string | null;
+    /** `IdentitySetting` as JSON; null where the group says nothing of it. */
+    identity: string | null;
+    identity_enforced: number | null;
     created_at: number;
   };
   policy_certificates: {
@@ -58,6 +62,12 @@ export type Tables = {
     confirmed_at: number | null;
     /** Set while a device of a rebuilt server waits for an administrator: nothing that moves it is published. */
     adopted_at: number | null;
+    /** Its identity ended too long ago; only an answered code or a new registration brings it back. */
+    retired_at: number | null;
+    /** Its identity was deleted: it cannot synchronize and must register anew. */
+    deactivated_at: number | null;
+    /** Until when a retired device may enrol again, once; set by an answered code. */
+    reenrol_until: number | null;
     created_at: number;
     removed_at: number | null;
   };
@@ -70,6 +80,12 @@ export type Tables = {
     not_after: number;
     issued_at: number;
     revoked_at: number | null;
+    /** Its first authenticated contact; until then the same key gets it again. */
+    first_contact_at: number | null;
+    /** When an administrator asked for its renewal. */
+    renew_asked_at: number | null;
+    /** Fingerprint of the identity it follows; null for the one of the registration. */
+    renews: string | null;
   };
   invitations: {
     id: string;
@@ -94,6 +110,16 @@ export type Tables = {
     signed_at: number;
     published_at: number | null;
   };
+  /** Signed commands that a report has not covered yet. */
+  commands: {
+    device_id: string;
+    seq: number;
+    what: CommandName;
+    jws: string;
+    expires_at: number;
+    made_at: number;
+    published_at: number | null;
+  };
   /** The highest revision ever seen of an audience; outlives the document. */
   revisions: { aud: string; rev: number };
   reports: {
@@ -116,7 +142,7 @@ export type Tables = {
     /** Number of an event that a device reported. */
     device_seq: number | null;
   };
-  /** What the broker has not been given yet. A null audience clears the topic. */
+  /** What the broker has not been given yet. A null audience clears the topic; of commands every unpublished one is meant. */
   outbox: { topic: string; aud: string | null; queued_at: number };
 };
 

@@ -19,7 +19,7 @@ import { localCommands } from '../../server/cli/local.ts';
 import { policyCommands } from '../../server/cli/policy.ts';
 import { fleetCommands } from '../../server/cli/remote.ts';
 import { accessList, mosquittoConfiguration } from '../../server/core/mosquitto.ts';
-import { basicOf, fromWrappedBase64 } from '../../server/edge/device-http.ts';
+import { basicOf, fromWrappedBase64 } from '../../server/edge/est.ts';
 import { openKit } from '../../server/edge/kit.ts';
 import { makeMasterKey, open, openWithPassphrase, seal as sealSecret } from '../../server/edge/seal.ts';
 import { eventReader } from '../../ui/edge/events.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { CheckinAnswer, RegistrationBundle } from '../../protocol/schema.ts';
-import type { Enrolment, Fleet } from '../../server/core/ports.ts';
+import type { Enrolment, Fleet, RenewalProof } from '../../server/core/ports.ts';
 import type { Revoked } from '../../server/edge/authority.ts';
 import { now, type TestDevice } from './identities.ts';
 
@@ -18,11 +18,15 @@ export type FakeFleet = Fleet & {
   readonly received: Received[];
   readonly confirmed: string[];
   readonly enrolments: Enrolment[];
+  readonly renewals: RenewalProof[];
   readonly refusals: string[];
   /** What `receive` answers; good until told otherwise. */
   readonly answers: {
     receive: Result<null>;
     enrol: Result<readonly Uint8Array[]>;
+    /** Null lets everybody renew. */
+    mayRenew: Result<string> | null;
+    renew: Result<readonly Uint8Array[]>;
     checkin: (() => Promise<never>) | null;
   };
   /** Resolves when something that fits has been received. */
@@ -36,13 +40,21 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
   const waiting = new Set<(arrived: Received) => void>();
   const confirmed: string[] = [];
   const enrolments: Enrolment[] = [];
+  const renewals: RenewalProof[] = [];
   const refusals: string[] = [];
   let groupOf: Fleet['groupOf'] = async (device) => devices.get(device)?.group ?? null;
-  const answers: FakeFleet['answers'] = { receive: good(null), enrol: bad('invitation-refused'), checkin: null };
+  const answers: FakeFleet['answers'] = {
+    receive: good(null),
+    enrol: bad('invitation-refused'),
+    mayRenew: null,
+    renew: bad('csr-refused'),
+    checkin: null,
+  };
   return {
     received,
     confirmed,
     enrolments,
+    renewals,
     refusals,
     answers,
     add: (device, group) => {
@@ -75,6 +87,12 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
       const id = bySerial.get(`${proof.issuer} ${proof.serial}`);
       return id && devices.has(id) ? good(id) : bad('identity-refused');
     },
+    mayRenew: async (proof) => {
+      renewals.push(proof);
+      return answers.mayRenew ?? good(proof.commonName);
+    },
+    renew: async () => answers.renew,
+    revocations: async () => Uint8Array.of(0x30, 0),
     bundle: async (device) => good(bundleOf(device)),
     confirm: async (device) => {
       confirmed.push(device);

@@ -1,0 +1,39 @@
+/** Identities as they lie in the database. */
+import { instant } from '../../protocol/time.ts';
+import type { Life, Standing } from '../core/identity.ts';
+import type { Database, Tables } from './tables.ts';
+
+export type Kept = Life & { readonly serial: string; readonly chain: readonly string[] };
+
+/** Of one device, oldest first. */
+export async function readLives(trx: Database, device: string): Promise<readonly Kept[]> {
+  const rows = await trx
+    .selectFrom('identities')
+    .selectAll()
+    .where('device_id', '=', device)
+    .orderBy('issued_at')
+    .execute();
+  return rows.map(lifeOf);
+}
+
+export const lifeOf = (row: Tables['identities']): Kept => ({
+  fingerprint: row.fingerprint,
+  serial: row.serial,
+  chain: JSON.parse(row.chain) as string[],
+  issuedAt: instant(row.issued_at),
+  notAfter: instant(row.not_after),
+  contactAt: instantOrNull(row.first_contact_at),
+  revokedAt: instantOrNull(row.revoked_at),
+  renewAskedAt: instantOrNull(row.renew_asked_at),
+  renews: row.renews,
+});
+
+export const standingOf = (
+  device: Pick<Tables['devices'], 'removed_at' | 'retired_at' | 'deactivated_at'>,
+): Standing => {
+  if (device.removed_at !== null) return 'removed';
+  if (device.deactivated_at !== null) return 'inactive';
+  return device.retired_at === null ? 'active' : 'retired';
+};
+
+const instantOrNull = (value: number | null) => (value === null ? null : instant(value));

@@ -1,0 +1,240 @@
+/**
+ * New identities for devices that have one: renewal (RFC 7030 §4.2.2), also up to 30 days after the end, and the enrolment
+ * of a retired device that an answered code lets in again. The old identity stays valid to its own end, since the device
+ * proves the new one before it drops the old; the same key gets the same certificate until then.
+ */
+import { timingSafeEqual, X509Certificate } from 'node:crypto';
+import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
+import { deriveSecret } from '../../protocol/codes.ts';
+import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
+import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
+import { dayMs } from '../../protocol/time.ts';
+import { currentOf, judgeRenewal, type Renewal } from '../core/identity.ts';
+import type { Enrolment, RenewalProof } from '../core/ports.ts';
+import { windowStart } from '../core/slot.ts';
+import { adopt } from './adoption.ts';
+import { type Identity as DeviceIdentity, issueDevice } from './authority.ts';
+import { audit, type Server } from './context.ts';
+import { transact } from './database.ts';
+import { readRenewBeforeDays, signDevice } from './documents.ts';
+import { shutOut } from './identities.ts';
+import { readValidityDays } from './issuance.ts';
+import { type Kept, readLives, standingOf } from './lives.ts';
+import { recordRefusal } from './refusals.ts';
+import { readRequest } from './request.ts';
+import type { Database, Tables } from './tables.ts';
+
+type Chain = readonly Uint8Array[];
+type Judged = { readonly device: string; readonly verdict: Renewal };
+
+/** A device that forgets each of its new keys is held to this many identities a day. */
+const maxIssuedADay = 10;
+const deviceId = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** Whether a Basic user is a device that enrols again; invitations are spelled otherwise. */
+export const isDeviceId = (user: string): boolean => deviceId.test(user);
+
+/** Judges before a body is read, and retires the device whose time is over. Faults: `identity-refused`, `identity-retired`. */
+export async function mayRenew(server: Server, proof: RenewalProof): Promise<Result<string>> {
+  const judged = await transact(server.db, async (trx) => {
+    const found = await judge(server, trx, proof);
+    if (found.ok && found.value.verdict.at === 'retire') await retire(server, trx, found.value.device, proof);
+    return found;
+  });
+  if (!judged.ok) return judged;
+  const { device, verdict } = judged.value;
+  if (verdict.at === 'renew') return good(device);
+  if (verdict.at === 'refused') return bad(verdict.code, { reason: verdict.reason });
+  await shutOut(server, device);
+  return bad('identity-retired', { notAfter: proof.notAfter });
+}
+
+/** Faults: those of `mayRenew`; `csr-refused` (and others of `readRequest`) with the reason; `busy` after ten in a day. */
+export async function renew(server: Server, proof: RenewalProof, csrDer: Uint8Array): Promise<Result<Chain>> {
+  const device = proof.commonName;
+  const csr = readRequest(csrDer);
+  if (!csr.ok) return refuse(server, device, csr.fault);
+  const { publicKeyDer, subject } = csr.value;
+  const issued = await issueTo(server, device, publicKeyDer);
+  const kept = await transact(server.db, async (trx): Promise<Result<Chain>> => {
+    const found = await judge(server, trx, proof);
+    if (!found.ok) return found;
+    const { verdict } = found.value;
+    if (verdict.at !== 'renew') return bad('identity-refused', { reason: 'not any more' });
+    if (subject !== device || found.value.device !== device) return bad('csr-refused', { reason: 'subject' });
+    await noteContact(server, trx, device, proof.fingerprint);
+    const lives = await readLives(trx, device);
+    const known = withKey(lives, publicKeyDer);
+    if (known) return known.contactAt === null ? good(chainOf(known)) : bad('csr-refused', { reason: 'key in use' });
+    const now = server.clock();
+    if (lives.filter(({ issuedAt }) => now - issuedAt < dayMs).length >= maxIssuedADay) return bad('busy');
+    const own = lives.find(({ fingerprint }) => fingerprint === proof.fingerprint);
+    await keepIdentity(server, trx, { device, issued, renews: proof.fingerprint });
+    const when = verdict.late ? 'after the end' : (await isEarly(server, trx, device, own)) ? 'early' : 'in the window';
+    const facts = { fingerprint: issued.fingerprint, renews: proof.fingerprint, when };
+    await audit(server, trx, { actor: device, action: 'identity-issued', subject: device, facts });
+    return good(issued.chainDer);
+  });
+  return kept.ok ? kept : refuse(server, device, kept.fault);
+}
+
+/**
+ * Of a retired device, once for each answered code, within 24 hours of it. Fault: `invitation-refused` (why is in the audit
+ * only), `csr-refused` and others of `readRequest`.
+ */
+export async function reenrol(server: Server, { invitation, password, csrDer }: Enrolment): Promise<Result<Chain>> {
+  const device = invitation;
+  const record = (why: Fault) =>
+    recordRefusal(server, { actor: 'server', action: 'enrolment-refused', subject: device }, why);
+  const csr = readRequest(csrDer);
+  if (!csr.ok) {
+    await record(csr.fault);
+    return csr;
+  }
+  const { publicKeyDer } = csr.value;
+  const issued = await issueTo(server, device, publicKeyDer);
+  const kept = await transact(server.db, async (trx): Promise<Result<Chain>> => {
+    const refused = (reason: string) => bad('invitation-refused', { reason });
+    const row = await trx.selectFrom('devices').selectAll().where('id', '=', device).executeTakeFirst();
+    if (!row) return refused('unknown');
+    if (!isSecretOf(server, row, password, csrDer)) return refused('wrong password');
+    const standing = standingOf(row);
+    if (standing === 'removed' || standing === 'inactive') return refused(standing);
+    const lives = await readLives(trx, device);
+    const known = withKey(lives, publicKeyDer);
+    if (known && known.revokedAt === null && known.contactAt === null) return good(chainOf(known));
+    if (known) return refused('key in use');
+    if (standing !== 'retired') return refused('not retired');
+    const now = server.clock();
+    if (row.reenrol_until === null || row.reenrol_until <= now) return refused('no answered code');
+    const renews = currentOf(lives)?.fingerprint ?? '';
+    await keepIdentity(server, trx, { device, issued, renews });
+    await trx.updateTable('devices').set({ retired_at: null, reenrol_until: null }).where('id', '=', device).execute();
+    await signDevice(server, trx, device);
+    const facts = { fingerprint: issued.fingerprint, renews };
+    await audit(server, trx, { actor: device, action: 'enrolled-again', subject: device, facts });
+    return good(issued.chainDer);
+  });
+  if (!kept.ok) {
+    await record(kept.fault);
+    return bad('invitation-refused');
+  }
+  const group = await server.db.selectFrom('devices').select('group_id').where('id', '=', device).executeTakeFirst();
+  if (group) await server.carriers.current?.refresh([{ id: device, group: group.group_id }]);
+  return kept;
+}
+
+/**
+ * The first authenticated contact of an identity: from now on it is the device's current one, and the slot follows it. Contact
+ * of one that was used before changes nothing.
+ */
+export async function noteContact(server: Server, trx: Database, device: string, fingerprint: string): Promise<void> {
+  const lives = await readLives(trx, device);
+  const own = lives.find((life) => life.fingerprint === fingerprint);
+  if (!own || own.contactAt !== null || own.revokedAt !== null) return;
+  await trx
+    .updateTable('identities')
+    .set({ first_contact_at: server.clock() })
+    .where('device_id', '=', device)
+    .where('fingerprint', '=', fingerprint)
+    .execute();
+  if (own.renews === null) return;
+  const facts = { fingerprint, renews: own.renews };
+  await audit(server, trx, { actor: device, action: 'identity-renewed', subject: device, facts });
+  const row = await trx.selectFrom('devices').select('adopted_at').where('id', '=', device).executeTakeFirst();
+  if (row?.adopted_at === null) await signDevice(server, trx, device);
+}
+
+export async function issueTo(server: Server, device: string, publicKeyDer: Uint8Array): Promise<DeviceIdentity> {
+  const days = await readValidityDays(server.db);
+  return issueDevice(server.keys.clientAuthority, { publicKeyDer, deviceId: device, days, now: server.clock() });
+}
+
+export async function keepIdentity(
+  { clock }: Server,
+  trx: Database,
+  kept: { readonly device: string; readonly issued: DeviceIdentity; readonly renews: string | null },
+): Promise<void> {
+  const { device, issued, renews } = kept;
+  const { issuer, serial, fingerprint, notAfter } = issued;
+  const chain = JSON.stringify(issued.chainDer.map(toBase64));
+  const row = {
+    issuer,
+    serial,
+    fingerprint,
+    device_id: device,
+    chain,
+    not_after: notAfter,
+    issued_at: clock(),
+    renews,
+  };
+  await trx.insertInto('identities').values(row).execute();
+}
+
+async function judge(server: Server, trx: Database, proof: RenewalProof): Promise<Result<Judged>> {
+  const { issuer, serial } = proof;
+  const row = await trx
+    .selectFrom('identities')
+    .select('device_id')
+    .where('issuer', '=', issuer)
+    .where('serial', '=', serial)
+    .executeTakeFirst();
+  const device = row ? row.device_id : await adopt(server, trx, proof);
+  if (device === null) return bad('identity-refused', { reason: 'unknown' });
+  const standing = await trx
+    .selectFrom('devices')
+    .select(['removed_at', 'retired_at', 'deactivated_at'])
+    .where('id', '=', device)
+    .executeTakeFirstOrThrow();
+  const verdict = judgeRenewal(proof, standingOf(standing), await readLives(trx, device), server.clock());
+  return good({ device, verdict });
+}
+
+/** What it was given and never used dies with it. */
+async function retire(server: Server, trx: Database, device: string, { fingerprint, notAfter }: RenewalProof) {
+  const now = server.clock();
+  await trx.updateTable('devices').set({ retired_at: now, presence: 'offline' }).where('id', '=', device).execute();
+  await trx
+    .updateTable('identities')
+    .set({ revoked_at: now })
+    .where('device_id', '=', device)
+    .where('first_contact_at', 'is', null)
+    .where('revoked_at', 'is', null)
+    .where('fingerprint', '!=', fingerprint)
+    .execute();
+  await trx.deleteFrom('commands').where('device_id', '=', device).execute();
+  const facts = { fingerprint, ended: new Date(notAfter).toISOString() };
+  await audit(server, trx, { actor: 'server', action: 'device-retired', subject: device, facts });
+}
+
+async function refuse(server: Server, device: string, why: Fault): Promise<Result<never>> {
+  await recordRefusal(server, { actor: device, action: 'message-refused', subject: 'renewal' }, why);
+  return { ok: false, fault: why };
+}
+
+async function isEarly({ clock }: Server, trx: Database, device: string, own: Kept | undefined): Promise<boolean> {
+  const { group_id } = await trx
+    .selectFrom('devices')
+    .select('group_id')
+    .where('id', '=', device)
+    .executeTakeFirstOrThrow();
+  return own !== undefined && clock() < windowStart(own, await readRenewBeforeDays(trx, group_id));
+}
+
+/** The generation before still counts, since the device may not have confirmed the new one. */
+function isSecretOf({ keys }: Server, row: Tables['devices'], password: string, csrDer: Uint8Array): boolean {
+  const generations = [row.secret_generation, row.secret_generation - 1].filter((each) => each > 0);
+  return generations.some((generation) => {
+    const right = Buffer.from(reenrolmentPassword(deriveSecret(keys.codeMaster, row.id, generation), csrDer));
+    const given = Buffer.from(password);
+    return right.length === given.length && timingSafeEqual(right, given);
+  });
+}
+
+const withKey = (lives: readonly Kept[], publicKeyDer: Uint8Array): Kept | undefined =>
+  lives.find(({ chain: [leaf] }) => leaf !== undefined && keyOf(leaf).equals(publicKeyDer));
+
+const keyOf = (leaf: string): Buffer =>
+  new X509Certificate(fromBase64(leaf)).publicKey.export({ format: 'der', type: 'spki' });
+
+const chainOf = ({ chain }: Kept): Chain => chain.map(fromBase64);
