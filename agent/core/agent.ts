@@ -27,6 +27,7 @@ import { onSession } from './session.ts';
 import type { Effect, Event, Now } from './shape.ts';
 import { onStarted, warn } from './starting.ts';
 import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';
+import { onRotations, onRotationsFailed } from './strangers.ts';
 import { onMessage } from './syncing.ts';
 import { drop, endUnaccepted, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
 import { onProbed, onTrustAsk } from './trusting.ts';
@@ -101,10 +102,16 @@ function decide(state: State, event: Event): Step {
       return onConfirmed(state, event);
     case 'call-failed':
       return then(recordAnswer(state, event.now, event.fault), (next) =>
-        event.call === 'checkin' ? onCheckinFailed(next, event.fault, event.now) : onCallFailed(next, event),
+        event.call === 'fetch-rotations'
+          ? onRotationsFailed(next, event.now)
+          : event.call === 'checkin'
+            ? onCheckinFailed(next, event.fault, event.now)
+            : onCallFailed(next, event),
       );
     case 'presented':
       return onPresented(state, event);
+    case 'rotations-fetched':
+      return onRotations(state, event);
     case 'connected':
       return onConnected(state, event);
     case 'closed':

@@ -117,6 +117,8 @@ export type Happening =
   | { readonly type: 'call-failed'; readonly call: Call; readonly fault: Fault }
   /** The TLS handshake showed a certificate outside the accepted ones; not one byte was sent. Base64 DER of the leaf. */
   | { readonly type: 'presented'; readonly der: string }
+  /** Rotation statements as anybody may have sent them (`rotations`), unjudged. */
+  | { readonly type: 'rotations-fetched'; readonly bytes: Uint8Array }
   /** MQTT is up: CONNACK and all SUBACKs are there. `fingerprint` is of the certificate the server proved. */
   | { readonly type: 'connected'; readonly connection: number; readonly fingerprint: string }
   | { readonly type: 'closed'; readonly connection: number; readonly fault: Fault }
@@ -152,7 +154,7 @@ export type Happening =
 
 export type Event = Happening & { readonly now: Now };
 
-export type Call = 'enrol' | 'fetch-bundle' | 'confirm-bundle' | 'checkin';
+export type Call = 'enrol' | 'fetch-bundle' | 'confirm-bundle' | 'checkin' | 'fetch-rotations';
 
 /** One certificate for consumers, below `<runtime>/trust/<purpose>/`. */
 export type Exported = {
@@ -191,6 +193,11 @@ export type Effect =
       readonly accept: readonly string[];
       readonly body: string;
     }
+  /**
+   * Asks the address, whoever answers, for the statements that lead on from this certificate: `rotations-fetched`. Without our
+   * identity, and once.
+   */
+  | { readonly do: 'fetch-rotations'; readonly address: string; readonly from: string }
   /** Opens TLS, compares the proved certificate with `accept` before the first MQTT byte, connects, subscribes. */
   | {
       readonly do: 'connect';

@@ -2,11 +2,11 @@
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
-import { pendCode } from './asking.ts';
 import { checkin, errand, onCheckinFailed } from './checking-in.ts';
 import { recordGoodTime } from './clock.ts';
 import { greet } from './delivering.ts';
-import { afterConnect, afterFailure, carrierOf, isDue, isSilent, soon } from './link.ts';
+import { afterConnect, carrierOf, isDue, isSilent, soon } from './link.ts';
+import { failed } from './losing.ts';
 import { addressesOf } from './membership.ts';
 import { judgePresented } from './pin.ts';
 import { proved } from './proving.ts';
@@ -28,6 +28,7 @@ import {
   then,
   withFault,
 } from './state.ts';
+import { onStranger } from './strangers.ts';
 import { groupOf } from './syncing.ts';
 import { exportsOf } from './views.ts';
 
@@ -103,9 +104,11 @@ export function onPresented(state: State, event: Of<'presented'>): Step {
   if (judged.ok) return rest({ ...state, nonce: null, link: state.link.at === 'connected' ? state.link : soon(now) });
   const told = recordAnswer(state, now, judged.fault);
   if (state.link.at === 'connected') return then(told, (next) => onCheckinFailed(next, judged.fault, now));
-  if (state.link.at !== 'connecting' && state.link.at !== 'calling') return rest(state);
-  const lost = then(told, (next) => failed(next, now, judged.fault));
-  return judged.fault.code === 'not-pinned' ? then(lost, (next) => askForCode(next, der, judged.fault, now)) : lost;
+  const { link } = state;
+  if (link.at !== 'connecting' && (link.at !== 'calling' || link.call === 'fetch-rotations')) return rest(state);
+  return then(told, (next) =>
+    judged.fault.code === 'not-pinned' ? onStranger(next, der, judged.fault, now) : failed(next, now, judged.fault),
+  );
 }
 
 export function onConnected(state: State, event: Of<'connected'>): Step {
@@ -167,15 +170,4 @@ export function reconnect(state: State, now: Now): Step {
   const open = link.at === 'connected' || link.at === 'connecting';
   const effects: Effect[] = open ? [{ do: 'disconnect', connection: link.connection }] : [];
   return { state: { ...state, link: soon(now), nonce: null, errandAtMs: null }, effects };
-}
-
-function failed(state: State, now: Now, why: Fault): Step {
-  const events = { ...state.events, sent: [], reading: null };
-  const link = afterFailure(state.link, now, why);
-  return rest({ ...withFault(state, 'link', why), link, nonce: null, errandAtMs: null, events });
-}
-
-function askForCode(state: State, der: string, why: Fault, now: Now): Step {
-  const change = { audit: [{ event: 'replacement-required', facts: why.facts }] };
-  return pendCode(state, { action: 1, certificate: der }, () => change, now).step ?? rest(state);
 }
