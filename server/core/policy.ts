@@ -8,6 +8,7 @@
  *   contacts in it wins over everything below.
  * - device settings: a lock of any group on the path holds. A value that a group locks wins over everything below, else the
  *   one nearest to the group itself counts.
+ * - rotation (whether devices may follow missed changes of the server's certificate): as contacts; nowhere said means no.
  * - blocklist: always the union. What a parent blocked, a child cannot unblock.
  * - `enforced` of a block in the flat policy: locked by any group on the path; the device then takes no local settings.
  */
@@ -30,10 +31,12 @@ export type Settings = {
   readonly blocklist: readonly string[];
   /** Of the person at the device: what is locked, and what is set. */
   readonly device: PolicySettings;
+  /** Null: as the group above says. */
+  readonly rotation: { readonly enforced: boolean; readonly allowed: boolean | null };
 };
 export type ServerSetting = 'logServer' | 'rdp' | 'broker';
 export type Group = { readonly id: string; readonly name: string; readonly parent: string | null };
-export type Block = 'certificates' | 'contacts' | keyof PolicySettings;
+export type Block = 'certificates' | 'contacts' | 'rotation' | keyof PolicySettings;
 export type PolicyBody = Omit<Policy, 'aud' | 'rev' | 'iat' | 'refreshBefore' | 'critical'>;
 export type Composition = {
   readonly group: { readonly id: string; readonly name: string };
@@ -55,6 +58,7 @@ export const emptySettings: Settings = {
   contacts: { enforced: false, value: null },
   blocklist: [],
   device: { connection: unlocked, reset: unlocked, dateTime: unlocked, logServer: unset, rdp: unset, broker: unset },
+  rotation: { enforced: false, allowed: null },
 };
 
 /** Groups from the root of the tree down to `id`. Empty for an unknown group; a cycle ends at `maxDepth`. */
@@ -79,7 +83,9 @@ export const lockedBy = (path: readonly (Group & { readonly settings: Settings }
   path.slice(0, -1).find(({ settings }) => isEnforced(settings, block)) ?? null;
 
 export const isEnforced = (settings: Settings, block: Block): boolean =>
-  block === 'certificates' || block === 'contacts' ? settings[block].enforced : settings.device[block].enforced;
+  block === 'certificates' || block === 'contacts' || block === 'rotation'
+    ? settings[block].enforced
+    : settings.device[block].enforced;
 
 /** `path` runs from the root to the group itself. */
 export function flatten(path: readonly Settings[]): Settings {
@@ -100,7 +106,14 @@ export function flatten(path: readonly Settings[]): Settings {
     },
     blocklist: [...new Set(path.flatMap(({ blocklist }) => blocklist))],
     device: flattenDevice(path.map(({ device }) => device)),
+    rotation: flattenRotation(path.map(({ rotation }) => rotation)),
   };
+}
+
+function flattenRotation(path: readonly Settings['rotation'][]): Settings['rotation'] {
+  const said = path.filter(({ allowed }) => allowed !== null);
+  const found = said.find(({ enforced }) => enforced) ?? said.at(-1);
+  return { enforced: path.some(({ enforced }) => enforced), allowed: found?.allowed ?? null };
 }
 
 function flattenDevice(path: readonly PolicySettings[]): PolicySettings {
@@ -131,6 +144,7 @@ export const composePolicy = ({ group, settings, server, addresses }: Compositio
   contacts: settings.contacts,
   blocklist: [...settings.blocklist],
   settings: settings.device,
+  ...(settings.rotation.allowed === true && { rotation: { allowed: true } }),
 });
 
 /**

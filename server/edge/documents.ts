@@ -31,24 +31,27 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
   const entries = await trx.selectFrom('policy_certificates').selectAll().orderBy('added_at').execute();
   const blocked = await trx.selectFrom('blocked_certificates').selectAll().orderBy('added_at').execute();
   return new Map(
-    groups.map(({ id, name, parent, certificates_enforced, contacts_enforced, contacts, settings, naming }) => [
-      id,
-      {
+    groups.map(
+      ({ id, name, parent, certificates_enforced, contacts_enforced, contacts, settings, naming, rotation }) => [
         id,
-        name,
-        parent,
-        naming: naming === null ? null : JSON.parse(naming),
-        settings: {
-          certificates: {
-            enforced: certificates_enforced === 1,
-            entries: entries.filter((entry) => entry.group_id === id).map(entryOf),
+        {
+          id,
+          name,
+          parent,
+          naming: naming === null ? null : JSON.parse(naming),
+          settings: {
+            certificates: {
+              enforced: certificates_enforced === 1,
+              entries: entries.filter((entry) => entry.group_id === id).map(entryOf),
+            },
+            contacts: { enforced: contacts_enforced === 1, value: contacts === null ? null : JSON.parse(contacts) },
+            blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
+            device: settings === null ? emptySettings.device : JSON.parse(settings),
+            rotation: rotation === null ? emptySettings.rotation : JSON.parse(rotation),
           },
-          contacts: { enforced: contacts_enforced === 1, value: contacts === null ? null : JSON.parse(contacts) },
-          blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
-          device: settings === null ? emptySettings.device : JSON.parse(settings),
         },
-      },
-    ]),
+      ],
+    ),
   );
 }
 
@@ -101,6 +104,13 @@ export async function signDevice(server: Server, trx: Database, device: string):
   };
   const aud = deviceAudience(serverId, device);
   await store(server, trx, { type: 'device', aud, topic: deviceLeafTopic(device, 'device'), body });
+}
+
+/** The next revision of an audience, used up in the transaction. */
+export async function takeRevision({ clock }: Pick<Server, 'clock'>, trx: Database, aud: string): Promise<number> {
+  const rev = nextRevision(await lastRevision(trx, aud), clock());
+  await keepRevision(trx, aud, rev);
+  return rev;
 }
 
 /** The counter after a verified document of ours showed a higher revision. True when it rose. */
@@ -167,7 +177,7 @@ function draftPolicy(
 
 async function store(server: Server, trx: Database, { type, aud, topic, body }: Draft): Promise<void> {
   const now = server.clock();
-  const rev = nextRevision(await lastRevision(trx, aud), now);
+  const rev = await takeRevision(server, trx, aud);
   const { keyPkcs8, publicKey } = server.keys.policy;
   const jws = signDocument(type, keyPkcs8, publicKey, { aud, rev, ...datesAt(now), ...body });
   const row = { aud, type, topic, rev, jws, signed_at: instant(now), published_at: null };
@@ -176,7 +186,6 @@ async function store(server: Server, trx: Database, { type, aud, topic, body }: 
     .values(row)
     .onConflict((conflict) => conflict.column('aud').doUpdateSet(row))
     .execute();
-  await keepRevision(trx, aud, rev);
   await queue(server, trx, topic, aud);
 }
 
