@@ -32,6 +32,8 @@ export const faultKinds = {
   replayed: 'rejected',
   'from-the-future': 'rejected',
   'command-expired': 'rejected',
+  'rotation-broken': 'rejected',
+  'rotation-stale': 'rejected',
   'would-strand': 'rejected',
   'policy-stale': 'unavailable',
   'documents-missing': 'unavailable',

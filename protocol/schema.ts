@@ -7,7 +7,7 @@
  * Signed documents tolerate unknown fields (see `critical`); everything local is closed.
  */
 import { type Static, Type } from '@sinclair/typebox';
-import { maxCertificates } from './limits.ts';
+import { maxCertificates, maxRotations } from './limits.ts';
 import {
   address,
   clientPurpose,
@@ -24,6 +24,7 @@ import {
   purpose,
   seconds,
   sha256,
+  shortJws,
   source,
   target,
   text,
@@ -80,6 +81,8 @@ export const policy = Type.Object(
     identity: Type.Optional(
       Type.Object({ renewBeforeDays: nullable(Type.Integer({ minimum: 1, maximum: 60 })) }, open),
     ),
+    /** Whether missed certificates of the server may be followed by rotation statements; left out: no. */
+    rotation: Type.Optional(Type.Object({ allowed: Type.Boolean() }, open)),
   },
   open,
 );
@@ -115,6 +118,21 @@ export const command = Type.Object(
 /** Signed by the recovery key: adds or revokes a policy key. */
 export const keyStatement = Type.Object(
   { ...signed, format: Type.Literal(1), add: nullable(publicKey), revoke: nullable(text(64)) },
+  open,
+);
+
+/**
+ * Signed by the policy key: who trusts the certificate `from` (SHA-256) may trust `to` (base64 DER), the one the server
+ * changed to. `seq` counts the changes. The newest is signed again daily and holds for 30 days.
+ */
+export const rotationStatement = Type.Object(
+  { ...signed, format: Type.Literal(1), seq: count, from: sha256, to: der },
+  open,
+);
+
+/** Answer to `GET /v1/rotations?from=<sha256>`: from that certificate to the main one, oldest first. */
+export const rotations = Type.Object(
+  { format: Type.Literal(1), statements: Type.Array(shortJws, { maxItems: maxRotations }) },
   open,
 );
 
@@ -218,6 +236,8 @@ export type PolicySettings = Static<typeof settings>;
 export type DeviceDocument = Static<typeof deviceDocument>;
 export type Command = Static<typeof command>;
 export type KeyStatement = Static<typeof keyStatement>;
+export type RotationStatement = Static<typeof rotationStatement>;
+export type Rotations = Static<typeof rotations>;
 export type TimeStatement = Static<typeof timeStatement>;
 export type RegistrationBundle = Static<typeof registrationBundle>;
 export type Report = Static<typeof report>;

@@ -1,5 +1,6 @@
 /** Small shapes that signed documents, the wire and the local files have in common. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { maxRotationCharacters } from './limits.ts';
 
 export const open = { additionalProperties: true };
 export const closed = { additionalProperties: false };
@@ -11,6 +12,11 @@ export const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 export const der = Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 22000 });
 /** JWS compact serialization, RFC 7515 §7.1. */
 export const jws = Type.String({ pattern: '^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$', maxLength: 1500000 });
+/** A signed document that holds one certificate. */
+export const shortJws = Type.String({
+  pattern: '^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$',
+  maxLength: maxRotationCharacters,
+});
 export const text = (maxLength: number) => Type.String({ maxLength });
 export const seconds = Type.Integer({ minimum: 0, maximum: 253402300799 });
 export const millis = Type.Integer({ minimum: 0, maximum: 253402300799999 });

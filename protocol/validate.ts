@@ -10,6 +10,8 @@ type Shapes = {
   deviceDocument: schema.DeviceDocument;
   command: schema.Command;
   keyStatement: schema.KeyStatement;
+  rotationStatement: schema.RotationStatement;
+  rotations: schema.Rotations;
   timeStatement: schema.TimeStatement;
   registrationBundle: schema.RegistrationBundle;
   report: schema.Report;

@@ -50,7 +50,8 @@ const machines: readonly Machine[] = [
       idle: 'nothing to talk about',
       waiting: 'the next try comes after a jittered delay',
       connecting: 'MQTT is being opened; in flight, a restart falls back to waiting',
-      calling: 'a registration step or a check-in over HTTPS; in flight, a restart falls back to waiting',
+      calling:
+        'a registration step, a check-in or a question for rotation statements over HTTPS; in flight, a restart falls back to waiting',
       connected: 'MQTT stands and is subscribed',
     },
   },

@@ -30,6 +30,9 @@ export const en = {
     replayed: 'The document is older than the one in use[ (revision {rev})]. It was ignored.',
     'from-the-future': 'The document is dated later than this device can accept. Check the date and time.',
     'command-expired': 'The command from the server came too late and was not run.',
+    'rotation-broken':
+      'The signed statements do not lead from the certificate this device holds to the one the server showed.',
+    'rotation-stale': 'The newest signed statement about the certificate of the server is older than 30 days.',
     'would-strand':
       'This policy would block the certificate of the Administration Server with none to follow it. It was refused, because devices would lose their server.',
     'policy-stale':

@@ -67,7 +67,10 @@ export const serverWords = {
     'policy set':
       'Set logServer, rdp or broker for the devices of a group; --enforced: the person there cannot change it.',
     'policy set-identity': 'Set how long before their end the devices of a group renew their identities.',
-    'policy lock': 'Lock certificates, contacts, identity, connection, reset or dateTime for child groups and devices.',
+    'policy set-rotation':
+      'Whether devices that missed changes of the server certificate follow signed statements instead of asking for a code.',
+    'policy lock':
+      'Lock certificates, contacts, identity, connection, reset, dateTime or rotation for child groups and devices.',
     'policy unlock': 'Unlock a block of settings.',
     identities: 'List the identities of devices: serial number, thumbprint, dates, status.',
     'identity renew': 'Have a device renew its identity now, whatever its window.',
@@ -79,6 +82,9 @@ export const serverWords = {
     'certificate gate': 'List the devices that do not hold the reserve certificate yet.',
     'certificate switch': 'Make the reserve certificate the main one, now.',
     'certificate reset-reserve': 'Take the reserve certificate back.',
+    'certificate links': 'List the changes of the server certificate that devices may follow.',
+    'certificate remove-link': 'Take such a change back: devices that missed it need a code.',
+    'certificate statements': 'Print the signed statements of these changes, for a USB stick.',
     code: 'Answer a confirmation code that a person at a device reads out.',
     audit: 'Show the audit log, newest first.',
     adopt: 'After a recovery: whether unknown devices with an identity of ours are taken in (on, off).',
@@ -202,6 +208,9 @@ export const serverWords = {
     updated: 'Status since',
     validity: 'Validity (days)',
     renewBefore: 'Renew before end',
+    rotation: 'Follows statements',
+    number: 'No.',
+    counts: 'Counts',
   },
   values: {
     never: 'never',

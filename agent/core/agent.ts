@@ -42,6 +42,7 @@ import { onSession } from './session.ts';
 import type { Effect, Event, Now } from './shape.ts';
 import { onStarted, warn } from './starting.ts';
 import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';
+import { onRotations, onRotationsFailed } from './strangers.ts';
 import { onMessage } from './syncing.ts';
 import { drop, endUnaccepted, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
 import { onProbed, onTrustAsk } from './trusting.ts';
@@ -129,6 +130,8 @@ function decide(state: State, event: Event): Step {
       return then(recordAnswer(state, event.now, event.fault), (next) => onAnyCallFailed(next, event));
     case 'presented':
       return onPresented(state, event);
+    case 'rotations-fetched':
+      return onRotations(state, event);
     case 'connected':
       return onConnected(state, event);
     case 'closed':
@@ -162,6 +165,7 @@ function decide(state: State, event: Event): Step {
 function onAnyCallFailed(state: State, event: Of<'call-failed'>): Step {
   const { call: failed, fault: why, now } = event;
   if (isIdentityCall(failed)) return onRenewalFailed(state, failed, why, now);
+  if (failed === 'fetch-rotations') return onRotationsFailed(state, now);
   if (failed !== 'checkin') return onCallFailed(state, event);
   const told = state.nonce === null ? null : why.code;
   const lost = onCheckinFailed(state, why, now);

@@ -60,7 +60,7 @@ export function sendCheckin(state: State, events: readonly AuditEvent[], now: No
 }
 
 export function onCheckinFailed(state: State, why: Fault, now: Now): Step {
-  if (state.link.at !== 'calling') return rest({ ...state, nonce: null });
+  if (state.link.at !== 'calling' || state.link.call !== 'checkin') return rest({ ...state, nonce: null });
   return rest({ ...withFault(state, 'link', why), nonce: null, link: afterFailure(state.link, now, why) });
 }
 

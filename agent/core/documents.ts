@@ -2,13 +2,20 @@
  * Signed documents from the server: opened, checked whole, and admitted or refused. The carrier (MQTT, check-in, a file)
  * is never trusted; only the signature by a policy key, the audience and a rising revision count.
  */
-import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
+import { deviceAudience, groupAudience, serverAudience } from '../../protocol/audience.ts';
 import type { Certificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type DocumentType, openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgeEntries, judgePins, judgeSettings } from '../../protocol/policy.ts';
-import type { Command, DeviceDocument, Policy, PublicKey, TimeStatement } from '../../protocol/schema.ts';
+import type {
+  Command,
+  DeviceDocument,
+  Policy,
+  PublicKey,
+  RotationStatement,
+  TimeStatement,
+} from '../../protocol/schema.ts';
 import { dayMs, fromNumericDate, type Instant } from '../../protocol/time.ts';
 import { read, type Shape, type ShapeName } from '../../protocol/validate.ts';
 import { type ClockView, raiseHardFloor, skewMs } from './clock.ts';
@@ -79,6 +86,13 @@ export function openTime(jws: string, audience: Audience, nonce: string): Result
   return statement.nonce === nonce ? opened : bad('replayed', { what: 'time' });
 }
 
+/** One link from a certificate of the server to the next. What it links is judged by `rotating.ts`. */
+export function openRotation(jws: string, audience: Audience, clock: ClockView): Result<RotationStatement> {
+  const opened = open(jws, 'rotation', 'rotationStatement', audience.keys, clock);
+  if (!opened.ok) return opened;
+  return opened.value.aud === serverAudience(audience.serverId) ? opened : bad('wrong-audience');
+}
+
 export type Situation = {
   readonly held: Held;
   readonly waiting: OpenDevice | null;
@@ -131,7 +145,7 @@ function checkContent(policy: Policy): Result<readonly Certificate[]> {
 function open<Name extends ShapeName>(
   jws: string,
   type: DocumentType,
-  shape: Name & ('policy' | 'deviceDocument' | 'command' | 'timeStatement'),
+  shape: Name & ('policy' | 'deviceDocument' | 'command' | 'timeStatement' | 'rotationStatement'),
   keys: readonly PublicKey[],
   clock: ClockView | null,
 ): Result<Shape<Name>> {
@@ -163,7 +177,7 @@ const replay = (rev: number, held: number | undefined, jws: string | undefined):
   good({ at: 'replay', newer: jws !== undefined && rev < (held ?? 0) ? jws : null });
 
 /** Verified documents raise what may never fall: revisions and the hard floor of the clock. */
-export function raisedBy(counters: Counters, documents: readonly (Policy | DeviceDocument)[]): Counters {
+export function raisedBy(counters: Counters, documents: readonly Pick<Policy, 'aud' | 'rev' | 'iat'>[]): Counters {
   const highest = { ...counters.highest };
   for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
   return documents.map(signedAt).reduce(raiseHardFloor, { ...counters, highest });

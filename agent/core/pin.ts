@@ -137,6 +137,13 @@ export const afterCode = (der: string, at: Instant): PinSlots => ({
   previous: null,
 });
 
+/** The slots after rotation statements, signed by the policy key, have led to this certificate: it alone is trusted. */
+export const afterRotation = (der: string, at: Instant): PinSlots => ({
+  current: { der, source: 'policy', addedAt: at },
+  reserve: null,
+  previous: null,
+});
+
 /** The pins of the registration bundle take the place of what the device was told. */
 export const fromBundle = (pins: ServerPins, at: Instant): PinSlots =>
   afterPolicy({ current: { der: pins.main, source: 'policy', addedAt: at }, reserve: null, previous: null }, pins, at);

@@ -44,6 +44,7 @@ export function forget(state: State, now: Now): Step {
       link: idle(now),
       nonce: null,
       errandAtMs: null,
+      following: { der: null, asked: [] },
       newer: [],
       renewal: { at: 'resting' },
       calledExpired: null,

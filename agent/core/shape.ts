@@ -126,6 +126,8 @@ export type Happening =
    * where it was a step towards the next identity.
    */
   | { readonly type: 'presented'; readonly der: string; readonly call?: 'renew' | 'enrol-again' | 'prove' }
+  /** Rotation statements as anybody may have sent them (`rotations`), unjudged. */
+  | { readonly type: 'rotations-fetched'; readonly bytes: Uint8Array }
   /** MQTT is up: CONNACK and all SUBACKs are there. `fingerprint` is of the certificate the server proved. */
   | { readonly type: 'connected'; readonly connection: number; readonly fingerprint: string }
   | { readonly type: 'closed'; readonly connection: number; readonly fault: Fault }
@@ -161,7 +163,15 @@ export type Happening =
 
 export type Event = Happening & { readonly now: Now };
 
-export type Call = 'enrol' | 'fetch-bundle' | 'confirm-bundle' | 'checkin' | 'renew' | 'enrol-again' | 'prove';
+export type Call =
+  | 'enrol'
+  | 'fetch-bundle'
+  | 'confirm-bundle'
+  | 'checkin'
+  | 'renew'
+  | 'enrol-again'
+  | 'prove'
+  | 'fetch-rotations';
 
 /** One certificate for consumers, below `<runtime>/trust/<purpose>/`. */
 export type Exported = {
@@ -219,6 +229,11 @@ export type Effect =
       readonly accept: readonly string[];
       readonly body: string;
     }
+  /**
+   * Asks the address, whoever answers, for the statements that lead on from this certificate: `rotations-fetched`. Without our
+   * identity, and once.
+   */
+  | { readonly do: 'fetch-rotations'; readonly address: string; readonly from: string }
   /** Opens TLS, compares the proved certificate with `accept` before the first MQTT byte, connects, subscribes. */
   | {
       readonly do: 'connect';

@@ -60,6 +60,13 @@ export type Refusals = {
   };
 };
 
+/** Strangers instead of the server: the one whose rotation statements are asked for, and who was asked about lately. */
+export type Following = {
+  /** Base64 DER of what was presented. */
+  readonly der: string | null;
+  readonly asked: readonly { readonly fingerprint: string; readonly atMs: number }[];
+};
+
 export type State = {
   readonly at: 'starting' | 'running' | 'broken';
   readonly durable: Durable;
@@ -81,6 +88,7 @@ export type State = {
   readonly nonce: string | null;
   /** When a check-in beside a standing connection is due: to prove a new server certificate, or to ask the time. */
   readonly errandAtMs: number | null;
+  readonly following: Following;
   readonly connections: number;
   /** Powered-on time is `now.uptimeMs + poweredBaseMs`. */
   readonly poweredBaseMs: number;
@@ -132,6 +140,7 @@ export const initial: State = {
   anchor: null,
   nonce: null,
   errandAtMs: null,
+  following: { der: null, asked: [] },
   connections: 0,
   poweredBaseMs: 0,
   savedAtMs: 0,

@@ -2,12 +2,12 @@
 import { type Fault, fault, type Result } from '../../protocol/fault.ts';
 import { minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
-import { pendCode } from './asking.ts';
 import { checkin, errand, onCheckinFailed } from './checking-in.ts';
 import { recordGoodTime } from './clock.ts';
 import { greet } from './delivering.ts';
 import { hasEnded } from './identity.ts';
-import { afterConnect, afterFailure, carrierOf, isDue, isSilent, soon } from './link.ts';
+import { afterConnect, carrierOf, isDue, isSilent, soon } from './link.ts';
+import { failed } from './losing.ts';
 import { addressesOf } from './membership.ts';
 import { judgePresented } from './pin.ts';
 import { proved } from './proving.ts';
@@ -30,6 +30,7 @@ import {
   then,
   withFault,
 } from './state.ts';
+import { onStranger } from './strangers.ts';
 import { groupOf } from './syncing.ts';
 import { exportsOf } from './views.ts';
 
@@ -108,9 +109,11 @@ export function onPresented(state: State, event: Of<'presented'>): Step {
   if (judged.ok) return rest({ ...state, nonce: null, link: state.link.at === 'connected' ? state.link : soon(now) });
   const told = recordAnswer(state, now, judged.fault);
   if (state.link.at === 'connected') return then(told, (next) => onCheckinFailed(next, judged.fault, now));
-  if (state.link.at !== 'connecting' && state.link.at !== 'calling') return rest(state);
-  const lost = then(told, (next) => failed(next, now, judged.fault));
-  return judged.fault.code === 'not-pinned' ? then(lost, (next) => askForCode(next, der, judged.fault, now)) : lost;
+  const { link } = state;
+  if (link.at !== 'connecting' && (link.at !== 'calling' || link.call === 'fetch-rotations')) return rest(state);
+  return then(told, (next) =>
+    judged.fault.code === 'not-pinned' ? onStranger(next, der, judged.fault, now) : failed(next, now, judged.fault),
+  );
 }
 
 /**
@@ -121,8 +124,8 @@ function onPresentedBeside(state: State, { der }: Of<'presented'>, judged: Resul
   const byLink = state.link.at === 'calling' && isIdentityCall(state.link.call);
   const why = judged.ok ? fault('server-refused') : judged.fault;
   const lost = then(recordAnswer(state, now, why), (next) => rest(later(next, why, now)));
-  const asks = byLink && why.code === 'not-pinned';
-  return asks ? then(lost, (next) => askForCode(next, der, why, now)) : lost;
+  const stranger = byLink && why.code === 'not-pinned';
+  return stranger ? then(lost, (next) => onStranger(next, der, why, now)) : lost;
 }
 
 export function onConnected(state: State, event: Of<'connected'>): Step {
@@ -184,15 +187,4 @@ export function reconnect(state: State, now: Now): Step {
   const open = link.at === 'connected' || link.at === 'connecting';
   const effects: Effect[] = open ? [{ do: 'disconnect', connection: link.connection }] : [];
   return { state: { ...state, link: soon(now), nonce: null, errandAtMs: null }, effects };
-}
-
-function failed(state: State, now: Now, why: Fault): Step {
-  const events = { ...state.events, sent: [], reading: null };
-  const link = afterFailure(state.link, now, why);
-  return rest({ ...withFault(state, 'link', why), link, nonce: null, errandAtMs: null, events });
-}
-
-function askForCode(state: State, der: string, why: Fault, now: Now): Step {
-  const change = { audit: [{ event: 'replacement-required', facts: why.facts }] };
-  return pendCode(state, { action: 1, certificate: der }, () => change, now).step ?? rest(state);
 }

@@ -87,6 +87,8 @@ export function openPerform(edges: Edges): Perform {
       case 'fetch-bundle':
       case 'confirm-bundle':
         return begin(effect.do, () => callBy(effect, edges));
+      case 'fetch-rotations':
+        return begin(effect.do, () => askRotations(effect));
       case 'checkin':
       case 'prove':
         return begin(effect.do, () => checkInBy(effect, edges));
@@ -205,6 +207,17 @@ async function callBy(
     effect.do === 'fetch-bundle'
       ? { type: 'bundle-fetched', bytes: outcome.answer.body }
       : { type: 'bundle-confirmed' },
+  ];
+}
+
+async function askRotations({
+  address,
+  from,
+}: Extract<Effect, { do: 'fetch-rotations' }>): Promise<readonly Happening[]> {
+  const { fetchRotations } = await import('./rotations.ts');
+  const fetched = await fetchRotations(address, from);
+  return [
+    fetched.ok ? { type: 'rotations-fetched', bytes: fetched.value } : callFailed('fetch-rotations', fetched.fault),
   ];
 }
 

@@ -33,8 +33,11 @@ type Failed = { readonly at: 'failed'; readonly fault: Fault };
 /** `shown`: what the server had proved when it ended the handshake for want of a certificate of ours (TLS 1.2); else empty. */
 type NotSecured = Failed & { readonly shown: readonly Uint8Array[] };
 export type TlsOrder = Omit<HandshakeOrder, 'carrier'> & {
-  /** SHA-256, lower-case hex, of leaf certificates that may be talked to, or of an authority (see `authority`). */
-  readonly accept: readonly string[];
+  /**
+   * SHA-256, lower-case hex, of leaf certificates that may be talked to, or of an authority (see `authority`). Null: whoever
+   * answers, for a public question whose answer is signed by itself; our certificate is kept back then.
+   */
+  readonly accept: readonly string[] | null;
   /**
    * Before registration: `accept` may name a CA of the served chain. The path to it and the name are then verified at
    * this time. Null: only leaf certificates count.
@@ -79,7 +82,8 @@ export function parseAddress(address: string): Place | null {
  * Faults: those of `shakeHands`, and those of path validation under an authority.
  */
 export async function openTls(order: TlsOrder): Promise<TlsAnswer> {
-  const secured = await shakeHands({ ...order, carrier: null });
+  const credentials = order.accept === null ? null : order.credentials;
+  const secured = await shakeHands({ ...order, credentials, carrier: null });
   if (secured.at === 'failed') return failed(secured.fault);
   const answer = await judge(order, secured);
   if (answer.at !== 'open') secured.socket.destroy();
@@ -184,8 +188,9 @@ const wantsCertificate = (error: Error): boolean =>
 async function judge(order: TlsOrder, { chain, leaf, socket }: Secured): Promise<TlsAnswer> {
   const rest = chain.slice(1);
   const fingerprint = fingerprintOf(leaf);
-  if (order.accept.includes(fingerprint)) return { at: 'open', socket, fingerprint };
-  const anchor = order.authority !== null && rest.find((der) => order.accept.includes(fingerprintOf(der)));
+  const { accept } = order;
+  if (accept === null || accept.includes(fingerprint)) return { at: 'open', socket, fingerprint };
+  const anchor = order.authority !== null && rest.find((der) => accept.includes(fingerprintOf(der)));
   if (!anchor || order.authority === null) return { at: 'presented', der: toBase64(leaf) };
   const { host } = parseAddress(order.address) ?? { host: '' };
   // Only before registration, so the engine is not loaded for the life of the daemon.

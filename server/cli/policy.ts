@@ -12,10 +12,11 @@ import { doneText, fileName, show } from './remote.ts';
 
 const { labels, values } = words;
 const purposes = ['rdp', 'broker', 'log'];
-const blocks = ['certificates', 'contacts', 'identity', 'connection', 'reset', 'dateTime'] as const;
+const blocks = ['certificates', 'contacts', 'identity', 'connection', 'reset', 'dateTime', 'rotation'] as const;
 const settings = ['logServer', 'rdp', 'broker'] as const;
 /** What the server takes, with room to spare; the server says so too. */
 const maxFileBytes = 8 * 1024 * 1024;
+const rotations = 'on, off, inherit';
 const noContacts = { name: '', phone: '', email: '', note: '' };
 
 export const policyCommands: readonly Command[] = [
@@ -78,6 +79,7 @@ export const policyCommands: readonly Command[] = [
     options: { 'renew-before': { type: 'string', text: 'renew-before', required: true } },
     run: setIdentity,
   },
+  { name: 'policy set-rotation', positionals: ['GROUP', 'on|off|inherit'], options: {}, run: setRotation },
   { name: 'policy lock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, true) },
   { name: 'policy unlock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, false) },
 ];
@@ -137,6 +139,14 @@ const renewBeforeText = ({ identity }: Settings): string =>
     ? values.renewDefault
     : fill(values.renewDays, { days: identity.value.renewBeforeDays ?? values.renewBlank });
 
+async function setRotation(given: Words): Promise<Outcome> {
+  const wanted = given.positionals[1] ?? '';
+  const allowed = { on: true, off: false, inherit: null }[wanted];
+  if (allowed === undefined)
+    return misused(fill(words.badChoice, { name: 'x', choices: rotations }).replace('--x', 'set-rotation'));
+  return show(call(given.state, 'PUT', `${pathOf(given)}/rotation`, { allowed }), doneText);
+}
+
 function policyText({ group, own, effective, rev, signedAt }: PolicyView): string {
   const contacts = effective.contacts.value;
   const head = lines([
@@ -145,6 +155,7 @@ function policyText({ group, own, effective, rev, signedAt }: PolicyView): strin
     [labels.signed, date(signedAt)],
     [labels.contacts, contacts ? Object.values(contacts).filter(Boolean).join(', ') : values.none],
     [labels.locked, [...blocks, ...settings].filter((name) => isEnforced(effective, name)).join(', ') || values.none],
+    [labels.rotation, effective.rotation.allowed === true ? values.yes : values.no],
     ...settings.map((name) => [name, effective.device[name].value ?? values.none] as const),
     [labels.renewBefore, renewBeforeText(effective)],
     [labels.blocked, effective.blocklist.join(', ') || values.none],

@@ -5,6 +5,7 @@ import { dayMs } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 import type { Invited } from '../edge/invitations.ts';
+import type { LinkView } from '../edge/links.ts';
 import type { AuditRow, StatusView } from '../edge/overview.ts';
 import type { DeviceDetails, DeviceRow, GroupView } from '../edge/places.ts';
 import type { Gate, ServerCertificateView, Switched } from '../edge/rotation.ts';
@@ -133,6 +134,26 @@ export const fleetCommands: readonly Command[] = [
     positionals: [],
     options: none,
     run: ({ state }) => show(call(state, 'DELETE', '/server-certificates/reserve'), doneText),
+  },
+  {
+    name: 'certificate links',
+    positionals: [],
+    options: none,
+    run: ({ state }) => show(call<LinkView[]>(state, 'GET', '/server-certificates/links'), linksText),
+  },
+  {
+    name: 'certificate remove-link',
+    positionals: ['NUMBER'],
+    options: none,
+    run: ({ state, positionals: [seq = ''] }) =>
+      show(call(state, 'DELETE', `/server-certificates/links/${segment(seq)}`), doneText),
+  },
+  {
+    name: 'certificate statements',
+    positionals: [],
+    options: none,
+    run: ({ state }) =>
+      show(call(state, 'GET', '/server-certificates/statements'), (statements) => `${JSON.stringify(statements)}\n`),
   },
   {
     name: 'audit',
@@ -272,6 +293,19 @@ const certificatesText = (rows: readonly ServerCertificateView[]): string =>
       date(row.notAfter),
       row.activateAt === null ? '' : date(row.activateAt),
       row.fingerprint,
+    ]),
+  );
+
+const linksText = (rows: readonly LinkView[]): string =>
+  table(
+    [labels.number, labels.time, labels.signed, labels.from, labels.to, labels.counts],
+    rows.map(({ seq, madeAt, signedAt, from, to, counts }) => [
+      String(seq),
+      date(madeAt),
+      date(signedAt),
+      from,
+      to,
+      counts ? values.yes : values.no,
     ]),
   );
 

@@ -9,6 +9,7 @@
  * - identity (when it is renewed): as contacts.
  * - device settings: a lock of any group on the path holds. A value that a group locks wins over everything below, else the
  *   one nearest to the group itself counts.
+ * - rotation (whether devices may follow missed changes of the server's certificate): as contacts; nowhere said means no.
  * - blocklist: always the union. What a parent blocked, a child cannot unblock.
  * - `enforced` of a block in the flat policy: locked by any group on the path; the device then takes no local settings.
  */
@@ -32,13 +33,15 @@ export type Settings = {
   readonly blocklist: readonly string[];
   /** Of the person at the device: what is locked, and what is set. */
   readonly device: PolicySettings;
+  /** Null: as the group above says. */
+  readonly rotation: { readonly enforced: boolean; readonly allowed: boolean | null };
 };
 /** Days before the end, or null for the longest window. */
 export type IdentitySetting = { readonly renewBeforeDays: number | null };
 export type IdentityBlock = { readonly enforced: boolean; readonly value: IdentitySetting | null };
 export type ServerSetting = 'logServer' | 'rdp' | 'broker';
 export type Group = { readonly id: string; readonly name: string; readonly parent: string | null };
-export type Block = 'certificates' | 'contacts' | 'identity' | keyof PolicySettings;
+export type Block = 'certificates' | 'contacts' | 'identity' | 'rotation' | keyof PolicySettings;
 export type PolicyBody = Omit<Policy, 'aud' | 'rev' | 'iat' | 'refreshBefore' | 'critical'>;
 export type Composition = {
   readonly group: { readonly id: string; readonly name: string };
@@ -61,6 +64,7 @@ export const emptySettings: Settings = {
   identity: { enforced: false, value: null },
   blocklist: [],
   device: { connection: unlocked, reset: unlocked, dateTime: unlocked, logServer: unset, rdp: unset, broker: unset },
+  rotation: { enforced: false, allowed: null },
 };
 
 /** Groups from the root of the tree down to `id`. Empty for an unknown group; a cycle ends at `maxDepth`. */
@@ -85,7 +89,7 @@ export const lockedBy = (path: readonly (Group & { readonly settings: Settings }
   path.slice(0, -1).find(({ settings }) => isEnforced(settings, block)) ?? null;
 
 export const isEnforced = (settings: Settings, block: Block): boolean =>
-  block === 'certificates' || block === 'contacts' || block === 'identity'
+  block === 'certificates' || block === 'contacts' || block === 'identity' || block === 'rotation'
     ? settings[block].enforced
     : settings.device[block].enforced;
 
@@ -104,6 +108,7 @@ export function flatten(path: readonly Settings[]): Settings {
     identity: flattenBlock(path.map(({ identity }) => identity)),
     blocklist: [...new Set(path.flatMap(({ blocklist }) => blocklist))],
     device: flattenDevice(path.map(({ device }) => device)),
+    rotation: flattenRotation(path.map(({ rotation }) => rotation)),
   };
 }
 
@@ -115,6 +120,12 @@ export function flattenBlock<T>(path: readonly { readonly enforced: boolean; rea
   const locked = path.find(({ enforced, value }) => enforced && value !== null);
   const nearest = path.findLast(({ value }) => value !== null);
   return { enforced: path.some(({ enforced }) => enforced), value: (locked ?? nearest)?.value ?? null };
+}
+
+function flattenRotation(path: readonly Settings['rotation'][]): Settings['rotation'] {
+  const said = path.filter(({ allowed }) => allowed !== null);
+  const found = said.find(({ enforced }) => enforced) ?? said.at(-1);
+  return { enforced: path.some(({ enforced }) => enforced), allowed: found?.allowed ?? null };
 }
 
 function flattenDevice(path: readonly PolicySettings[]): PolicySettings {
@@ -146,6 +157,7 @@ export const composePolicy = ({ group, settings, server, addresses }: Compositio
   blocklist: [...settings.blocklist],
   settings: settings.device,
   ...(settings.identity.value ? { identity: { renewBeforeDays: settings.identity.value.renewBeforeDays } } : {}),
+  ...(settings.rotation.allowed === true && { rotation: { allowed: true } }),
 });
 
 /**

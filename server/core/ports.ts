@@ -1,6 +1,6 @@
 /** What the server's edges offer each other: the seam between the fleet (database, decisions) and its carriers. */
 import type { Facts, Fault, Result } from '../../protocol/fault.ts';
-import type { CheckinAnswer, CheckinRequest, RegistrationBundle } from '../../protocol/schema.ts';
+import type { CheckinAnswer, CheckinRequest, RegistrationBundle, Rotations } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { Place, Upward } from './access.ts';
 
@@ -40,6 +40,8 @@ export type Fleet = {
   readonly revocations: () => Promise<Uint8Array>;
   readonly bundle: (device: string) => Promise<Result<RegistrationBundle>>;
   readonly confirm: (device: string) => Promise<Result<null>>;
+  /** Signed links from a certificate of ours (SHA-256) to the main one, for whoever asks; `not-found`. */
+  readonly rotations: (from: string) => Promise<Result<Rotations>>;
   readonly checkin: (device: string, request: CheckinRequest) => Promise<Result<CheckinAnswer>>;
   /** Raw MQTT payloads from devices; a bad one is audited and answered with its fault. */
   readonly receive: (device: string, leaf: Upward, payload: Uint8Array) => Promise<Result<null>>;

@@ -10,6 +10,7 @@ import type { Actor, Server } from './context.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
 import { readValidityDays, setValidityDays } from './issuance.ts';
+import { allStatements, listLinks, removeLink } from './links.ts';
 import { setNaming } from './naming.ts';
 import { listAudit, showStatus } from './overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
@@ -20,6 +21,7 @@ import {
   setContacts,
   setIdentity,
   setLock,
+  setRotation,
   setSetting,
   showPolicy,
 } from './policies.ts';
@@ -53,6 +55,7 @@ const block = Type.Union([
   Type.Literal('connection'),
   Type.Literal('reset'),
   Type.Literal('dateTime'),
+  Type.Literal('rotation'),
 ]);
 const serverSetting = Type.Union([Type.Literal('logServer'), Type.Literal('rdp'), Type.Literal('broker')]);
 const days = (most: number) => Type.Integer({ minimum: 1, maximum: most });
@@ -184,6 +187,11 @@ export const adminRoutes: readonly AdminRoute[] = [
     (server, body, call) => setIdentity(server, call.actor, of(call, 'group'), body),
   ),
   withBody(
+    { method: 'PUT', url: '/groups/:group/policy/rotation', action: 'edit-policies' },
+    Type.Object({ allowed: Type.Union([Type.Boolean(), Type.Null()]) }, closed),
+    (server, { allowed }, call) => setRotation(server, call.actor, of(call, 'group'), allowed),
+  ),
+  withBody(
     { method: 'PUT', url: '/groups/:group/naming', action: 'edit-groups' },
     Type.Object({ fields: Type.Union([Type.Array(field, { minItems: 1, maxItems: 4 }), Type.Null()]) }, closed),
     (server, { fields }, call) => setNaming(server, call.actor, of(call, 'group'), fields),
@@ -206,6 +214,19 @@ export const adminRoutes: readonly AdminRoute[] = [
     Type.Object({ override: Type.Boolean() }, closed),
     (server, { override }, { actor }) => switchCertificate(server, actor, override),
   ),
+  reading('/server-certificates/links', async (server) => good(await listLinks(server))),
+  reading('/server-certificates/statements', (server) => allStatements(server)),
+  {
+    method: 'DELETE',
+    url: '/server-certificates/links/:seq',
+    action: 'edit-server-certificates',
+    run: (server, call) => {
+      const seq = of(call, 'seq');
+      return /^[0-9]{1,9}$/.test(seq)
+        ? removeLink(server, call.actor, Number(seq))
+        : Promise.resolve(bad('bad-argument', { what: 'link' }));
+    },
+  },
   withBody(
     { method: 'POST', url: '/codes', action: 'answer-codes', records: true },
     Type.Object(

@@ -203,6 +203,7 @@ async function makeGroupAgain(server: Server, trx: Database, policy: Policy): Pr
       contacts_enforced: policy.contacts.enforced ? 1 : 0,
       identity: policy.identity ? JSON.stringify({ renewBeforeDays: policy.identity.renewBeforeDays }) : null,
       settings: policy.settings ? JSON.stringify(policy.settings) : null,
+      rotation: policy.rotation?.allowed === true ? JSON.stringify({ enforced: false, allowed: true }) : null,
       contacts: policy.contacts.value ? JSON.stringify(policy.contacts.value) : null,
       created_at: now,
     })

@@ -1,13 +1,14 @@
 /**
  * HTTPS for devices: enrolment by EST (RFC 7030, base64 by RFC 8951), the registration bundle, and check-in, the carrier
- * of the same documents where MQTT is blocked. A client certificate is asked for and not required; the routes that need
+ * of the same documents where MQTT is blocked, and signed statements for devices that missed changes of our certificate. A client certificate is asked for and not required; the routes that need
  * one refuse before they read a body. Every error body is a fault.
  */
 import type { TLSSocket } from 'node:tls';
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
 import { openEngine } from '../../native/engine.ts';
-import { type Fault, type FaultCode, fault, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, type FaultCode, fault, good, type Result } from '../../protocol/fault.ts';
 import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
+import type { Rotations } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
 import type { Clock, Fleet, ListenerTls, Log, RenewalProof } from '../core/ports.ts';
 import { bodyOf, originOf, type Route } from './device-route.ts';
@@ -162,6 +163,15 @@ function routesOf(fleet: Fleet): readonly Route[] {
       answer: (_request, _reply, device) => fleet.confirm(device),
     },
     {
+      method: 'GET',
+      url: '/v1/rotations',
+      identity: 'none',
+      answer: (request) =>
+        rotations(fleet, (request.query as { from?: unknown }).from, (why) =>
+          fleet.refused(null, ...originOf(request, why)),
+        ),
+    },
+    {
       method: 'POST',
       url: '/v1/checkin',
       bodyLimit: maxCheckinBytes,
@@ -174,6 +184,18 @@ function routesOf(fleet: Fleet): readonly Route[] {
       },
     },
   ];
+}
+
+/** Public: certificates the server shows to everyone, signed. Faults: `bad-argument`, `not-found`; on record. */
+export async function rotations(
+  fleet: Pick<Fleet, 'rotations'>,
+  from: unknown,
+  refused: (why: Fault) => Promise<void>,
+): Promise<Result<Rotations>> {
+  const right = typeof from === 'string' && /^[0-9a-f]{64}$/.test(from);
+  const found = right ? await fleet.rotations(from) : bad('bad-argument', { what: 'from' });
+  if (!found.ok) await refused(found.fault);
+  return found;
 }
 
 function makeApp({ fleet, log, tls }: DeviceHttpOptions, deny: Deny) {

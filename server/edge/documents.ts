@@ -37,7 +37,7 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
   const blocked = await trx.selectFrom('blocked_certificates').selectAll().orderBy('added_at').execute();
   return new Map(
     groups.map((group) => {
-      const { id, name, parent, contacts, settings, naming } = group;
+      const { id, name, parent, contacts, settings, naming, rotation } = group;
       return [
         id,
         {
@@ -57,6 +57,7 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
             identity: identityBlock(group),
             blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
             device: settings === null ? emptySettings.device : JSON.parse(settings),
+            rotation: rotation === null ? emptySettings.rotation : JSON.parse(rotation),
           },
         },
       ];
@@ -157,6 +158,13 @@ export async function signDevicesOf(server: Server, trx: Database, groups: reado
   for (const { id } of rows) await signDevice(server, trx, id);
 }
 
+/** The next revision of an audience, used up in the transaction. */
+export async function takeRevision({ clock }: Pick<Server, 'clock'>, trx: Database, aud: string): Promise<number> {
+  const rev = nextRevision(await lastRevision(trx, aud), clock());
+  await keepRevision(trx, aud, rev);
+  return rev;
+}
+
 /** The counter after a verified document of ours showed a higher revision. True when it rose. */
 export async function raiseRevision(trx: Database, aud: string, shown: number): Promise<boolean> {
   const last = await lastRevision(trx, aud);
@@ -221,7 +229,7 @@ function draftPolicy(
 
 async function store(server: Server, trx: Database, { type, aud, topic, body }: Draft): Promise<void> {
   const now = server.clock();
-  const rev = nextRevision(await lastRevision(trx, aud), now);
+  const rev = await takeRevision(server, trx, aud);
   const { keyPkcs8, publicKey } = server.keys.policy;
   const jws = signDocument(type, keyPkcs8, publicKey, { aud, rev, ...datesAt(now), ...body });
   const row = { aud, type, topic, rev, jws, signed_at: instant(now), published_at: null };
@@ -230,7 +238,6 @@ async function store(server: Server, trx: Database, { type, aud, topic, body }: 
     .values(row)
     .onConflict((conflict) => conflict.column('aud').doUpdateSet(row))
     .execute();
-  await keepRevision(trx, aud, rev);
   await queue(server, trx, topic, aud);
 }
 

@@ -6,6 +6,7 @@ import { adopt } from './adoption.ts';
 import type { Server } from './context.ts';
 import { transact } from './database.ts';
 import { bundle, confirm, enrol } from './enrolment.ts';
+import { statementsFrom } from './links.ts';
 import { readServerCertificates } from './pins.ts';
 import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
 import { checkin, noteRefused, receive } from './reports.ts';
@@ -27,6 +28,7 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     revocations: () => publishedRevocations(server),
     bundle: (device) => bundle(server, device),
     confirm: (device) => confirm(server, device),
+    rotations: (from) => statementsFrom(server, from),
     checkin: (device, request) => andPublish(checkin(server, device, request)),
     receive: (device, leaf, payload) => andPublish(receive(server, device, leaf, payload)),
     refused: (device, what, why) => noteRefused(server, device, what, why),

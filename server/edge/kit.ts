@@ -21,7 +21,14 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Authority } from './authority.ts';
 import { type Identity, readIdentity, type Server } from './context.ts';
 import { writeDurable } from './files.ts';
-import { type Material, type Revocation, type Secrets, type ServerCertificate, signingKey } from './material.ts';
+import {
+  type KeptLink,
+  type Material,
+  type Revocation,
+  type Secrets,
+  type ServerCertificate,
+  signingKey,
+} from './material.ts';
 import { readServerCertificates } from './pins.ts';
 import { open, openWithPassphrase, seal, sealWithPassphrase } from './seal.ts';
 import type { SigningKey } from './sign.ts';
@@ -31,6 +38,8 @@ type Update = {
   readonly identity: Identity;
   readonly certificates: readonly ServerCertificate[];
   readonly revoked: readonly Revocation[];
+  /** Left out by versions that knew none. */
+  readonly links?: readonly KeptLink[];
 };
 type SealedUpdate = { readonly ephemeral: string; readonly sealed: string; readonly signature: string };
 type Kit = { readonly format: string; readonly base: string; readonly update: SealedUpdate };
@@ -88,7 +97,12 @@ export async function rewriteKit(server: Server): Promise<void> {
         madeAt: made_at,
       });
   }
-  const update: Update = { identity: await readIdentity(db), certificates, revoked: await readRevoked(db) };
+  const update: Update = {
+    identity: await readIdentity(db),
+    certificates,
+    revoked: await readRevoked(db),
+    links: await readKeptLinks(db),
+  };
   const kit: Kit = { format, base: base.value, update: sealUpdate(keys.kitPublic, keys.policy, update) };
   writeDurable(join(directory, kitFile), `${JSON.stringify(kit, null, 2)}\n`, 0o600);
 }
@@ -104,7 +118,7 @@ export async function openKit(text: string, passphrase: string): Promise<Result<
     const secrets = readSecrets(base);
     const update = openUpdate(secrets, kit.update);
     if (!update) return bad('backup-unreadable', { what: 'recovery kit update' });
-    return good({ secrets, ...update, base: kit.base });
+    return good({ secrets, links: [], ...update, base: kit.base });
   } catch {
     return bad('backup-unreadable', { what: 'recovery kit' });
   }
@@ -117,6 +131,23 @@ async function readRevoked(db: Database): Promise<readonly Revocation[]> {
     issuer: row.issuer,
     serial: row.serial,
     at: row.revoked_at ?? 0,
+  }));
+}
+
+async function readKeptLinks(db: Database): Promise<readonly KeptLink[]> {
+  const blocked = db.selectFrom('blocked_certificates').select('fingerprint');
+  const rows = await db
+    .selectFrom('rotations')
+    .selectAll()
+    .where('removed_at', 'is', null)
+    .where('to_fingerprint', 'not in', blocked)
+    .orderBy('seq')
+    .execute();
+  return rows.map(({ seq, from_fingerprint, certificate, made_at }) => ({
+    seq,
+    from: from_fingerprint,
+    certificate,
+    madeAt: made_at,
   }));
 }
 

@@ -25,6 +25,13 @@ export type Revocation = {
   readonly serial: string;
   readonly at: number;
 };
+/** A change of the main certificate, for devices that missed it. `from` is a fingerprint, `certificate` base64 DER. */
+export type KeptLink = {
+  readonly seq: number;
+  readonly from: string;
+  readonly certificate: string;
+  readonly madeAt: number;
+};
 export type Secrets = {
   readonly clientAuthority: Authority;
   readonly serverAuthority: Authority;
@@ -39,6 +46,7 @@ export type Material = {
   readonly identity: Identity;
   readonly certificates: readonly ServerCertificate[];
   readonly revoked: readonly Revocation[];
+  readonly links: readonly KeptLink[];
 };
 export type Choices = Pick<Identity, 'name' | 'host' | 'httpsPort' | 'mqttPort'>;
 
@@ -70,6 +78,7 @@ export async function makeMaterial(choices: Choices, clock: Clock): Promise<Mate
     identity,
     certificates: [await makeServerCertificate(serverAuthority, identity, 'main', null, clock)],
     revoked: [],
+    links: [],
   };
 }
 
@@ -128,6 +137,20 @@ export async function layMaterial(trx: Database, master: Uint8Array, material: M
     .execute();
   for (const certificate of material.certificates)
     await trx.insertInto('server_certificates').values(certificateRow(master, certificate)).execute();
+  for (const { seq, from, certificate, madeAt } of material.links)
+    await trx
+      .insertInto('rotations')
+      .values({
+        seq,
+        from_fingerprint: from,
+        to_fingerprint: fingerprintOf(fromBase64(certificate)),
+        certificate,
+        jws: '',
+        signed_at: 0,
+        made_at: madeAt,
+        removed_at: null,
+      })
+      .execute();
   await addOwnGroup(trx, identity.unassigned, 'Unassigned', 'unassigned', now);
   if (identity.recovered !== null) await addOwnGroup(trx, identity.recovered, 'Recovered', 'recovered', now);
   await writeIdentity(trx, identity);

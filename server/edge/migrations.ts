@@ -75,6 +75,28 @@ const third: readonly string[] = [
     expires_at bigint not null, made_at bigint not null, published_at bigint, primary key (device_id, seq))`,
 ];
 
+/** Whether devices may follow missed changes of the server's certificate, and those changes, as signed links. */
+const sixth: readonly string[] = [
+  'alter table groups add column rotation text',
+  `create table rotations (
+    seq integer primary key, from_fingerprint text not null, to_fingerprint text not null, certificate text not null,
+    jws text not null, signed_at bigint not null, made_at bigint not null, removed_at bigint)`,
+];
+
+/** Changes of before are on record: which certificate followed which. They are signed with the next upkeep. */
+async function linksOfBefore(db: Untyped): Promise<void> {
+  const { rows } = await sql<{ at: number; facts: string; fingerprint: string; chain: string }>`
+    select audit.at, audit.facts, fingerprint, chain from audit
+    join server_certificates on fingerprint = subject where action = 'certificate-switched' order by id`.execute(db);
+  for (const { at, facts, fingerprint, chain } of rows) {
+    const { previous } = JSON.parse(facts) as { previous?: string };
+    if (!previous) continue;
+    const [certificate] = JSON.parse(chain) as string[];
+    await sql`insert into rotations (from_fingerprint, to_fingerprint, certificate, jws, signed_at, made_at)
+      values (${previous}, ${fingerprint}, ${certificate}, '', 0, ${at})`.execute(db);
+  }
+}
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -100,6 +122,12 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-identity-life': {
     up: async (db: Untyped) => {
       for (const statement of third) await run(db, statement);
+    },
+  },
+  '0006-rotation': {
+    up: async (db: Untyped) => {
+      for (const statement of sixth) await run(db, statement);
+      await linksOfBefore(db);
     },
   },
 };

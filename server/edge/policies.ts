@@ -18,6 +18,7 @@ import {
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readDocument, readGroups, signDevicesOf, signFamily } from './documents.ts';
+import { rewriteKit } from './kit.ts';
 import { findGroup } from './lookup.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -121,13 +122,13 @@ export const setContacts = (
   });
 
 /** A certificate that no device of the group trusts any more. Faults: `not-found`, `would-strand`. */
-export const setBlocked = (
+export async function setBlocked(
   server: Server,
   actor: Actor,
   group: string,
   { fingerprint, blocked }: { readonly fingerprint: string; readonly blocked: boolean },
-): Promise<Result<null>> =>
-  editPolicy(server, group, null, async (trx, target) => {
+): Promise<Result<null>> {
+  const done = await editPolicy(server, group, null, async (trx, target) => {
     if (blocked) {
       await trx
         .insertInto('blocked_certificates')
@@ -146,6 +147,10 @@ export const setBlocked = (
     await audit(server, trx, { actor, action, subject: fingerprint, facts: { group: target.name } });
     return good(null);
   });
+  // A server rebuilt from it must not lead devices to a blocked certificate.
+  if (done.ok) await rewriteKit(server);
+  return done;
+}
 
 /** A locked block cannot be changed by groups below, nor on the device. Faults: `not-found`, `not-allowed`. */
 export const setLock = (
@@ -213,16 +218,38 @@ export const setIdentity = (
     return good(null);
   });
 
+/**
+ * Whether devices of the group may follow changes of the server's certificate that they missed by signed statements, without a
+ * code. Null takes the group's own word away. Faults: `not-found`, `not-allowed`.
+ */
+export const setRotation = (
+  server: Server,
+  actor: Actor,
+  group: string,
+  allowed: boolean | null,
+): Promise<Result<null>> =>
+  editPolicy(server, group, 'rotation', async (trx, target) => {
+    const rotation = JSON.stringify({ ...rotationOf(target), allowed });
+    await trx.updateTable('groups').set({ rotation }).where('id', '=', target.id).execute();
+    const facts = { group: target.name, allowed: allowed === null ? '' : allowed ? 'yes' : 'no' };
+    await audit(server, trx, { actor, action: 'rotation-set', subject: target.id, facts });
+    return good(null);
+  });
+
 function lockOf(target: Tables['groups'], block: LockableBlock, enforced: boolean): Partial<Tables['groups']> {
   const flag = enforced ? 1 : 0;
   if (block === 'certificates') return { certificates_enforced: flag };
   if (block === 'contacts') return { contacts_enforced: flag };
   if (block === 'identity') return { identity_enforced: flag };
+  if (block === 'rotation') return { rotation: JSON.stringify({ ...rotationOf(target), enforced }) };
   return { settings: JSON.stringify({ ...deviceSettings(target), [block]: { enforced } }) };
 }
 
 const deviceSettings = ({ settings }: Tables['groups']): PolicySettings =>
   settings === null ? emptySettings.device : JSON.parse(settings);
+
+const rotationOf = ({ rotation }: Tables['groups']): Settings['rotation'] =>
+  rotation === null ? emptySettings.rotation : JSON.parse(rotation);
 
 /**
  * One change of one block, judged and signed in its transaction. Groups of the server itself take contacts and blocked

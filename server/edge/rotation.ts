@@ -14,8 +14,9 @@ import { type Actor, audit, type Probe, readIdentity, type Server } from './cont
 import { transact } from './database.ts';
 import { signAllPolicies } from './documents.ts';
 import { rewriteKit } from './kit.ts';
+import { addLink } from './links.ts';
 import { certificateRow, makeServerCertificate } from './material.ts';
-import { leafOf, readDeviceViews, readListenerTls, readServerCertificates, roleCertificate } from './pins.ts';
+import { leafOf, readDeviceViews, readListenerTls, readPins, readServerCertificates, roleCertificate } from './pins.ts';
 
 export type ServerCertificateView = {
   readonly role: Role;
@@ -108,6 +109,7 @@ export async function switchCertificate(server: Server, actor: Actor, override: 
     const notReady = devicesNotReady(views, main).length;
     const facts = { previous: previous ?? '', notReady, override: override ? 'yes' : 'no' };
     await audit(server, trx, { actor, action: 'certificate-switched', subject: main, facts });
+    if (previous !== null) await addLink(server, trx, previous, (await readPins(trx)).main);
     const signed = await signAllPolicies(server, trx);
     return signed.ok ? good({ main, previous }) : signed;
   });

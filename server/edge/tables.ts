@@ -37,6 +37,8 @@ export type Tables = {
     /** `IdentitySetting` as JSON; null where the group says nothing of it. */
     identity: string | null;
     identity_enforced: number | null;
+    /** Whether devices may follow rotation statements: `{enforced, allowed}` as JSON; null where it was never said. */
+    rotation: string | null;
     created_at: number;
   };
   policy_certificates: {
@@ -131,6 +133,19 @@ export type Tables = {
     applied_device: number;
     pin_current: string | null;
     pin_reserve: string | null;
+  };
+  /** Changes of the main certificate, oldest first, each as the signed link that devices may follow. */
+  rotations: {
+    seq: number;
+    from_fingerprint: string;
+    to_fingerprint: string;
+    /** Base64 DER of the certificate it leads to. */
+    certificate: string;
+    /** Empty until it is signed. */
+    jws: string;
+    signed_at: number;
+    made_at: number;
+    removed_at: number | null;
   };
   audit: {
     id: Generated<number>;

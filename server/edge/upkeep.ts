@@ -7,11 +7,12 @@ import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies, signDevice } from './documents.ts';
 import { rewriteKit } from './kit.ts';
+import { resignLinks } from './links.ts';
 import type { Choices } from './material.ts';
 import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
 import { scheduleReserve, switchCertificate } from './rotation.ts';
 
-/** Signs what is seven days old, makes the reserve 90 days before the end, switches what is scheduled. */
+/** Signs what is seven days old, and the newest rotation statement once a day; makes the reserve 90 days before the end, switches what is scheduled. */
 export async function tick(server: Server): Promise<void> {
   await resign(server);
   const now = server.clock();
@@ -20,6 +21,7 @@ export async function tick(server: Server): Promise<void> {
   if (due.do === 'make-reserve') await scheduleReserve(server, 'server', due.activateAt);
   if (due.do === 'switch') await switchCertificate(server, 'server', due.because === 'main-expired');
   if (due.do === 'warn') await warnOnceADay(server, due.notReady);
+  await resignLinks(server);
 }
 
 /** New names or ports for devices: all policies say so. Faults: what `checkPolicy` says. */

@@ -64,6 +64,30 @@ test('a new database has the shape of a migrated one, and opening twice changes 
     assert.equal(schemaOf(path), schemaOf(old));
   }));
 
+test('changes of the certificate that an older release made become links', () =>
+  inFolder(async (path) => {
+    const raw = new DatabaseSync(path);
+    raw.exec(readFileSync('test/vectors/server-database-0001.sql', 'utf8'));
+    const certificate = raw.prepare('insert into server_certificates values (?, ?, ?, ?, null, 1, 1)');
+    for (const name of ['one', 'two', 'never', 'three']) certificate.run(name, 'retired', `["${name}+"]`, '');
+    const row = raw.prepare('insert into audit (at, actor, action, subject, facts) values (?, ?, ?, ?, ?)');
+    row.run(5, 'administrator', 'certificate-switched', 'two', '{"previous":"one","notReady":0,"override":"no"}');
+    row.run(6, 'administrator', 'reserve-reset', 'never', '{}');
+    row.run(7, 'server', 'certificate-switched', 'three', '{"previous":"two"}');
+    row.run(8, 'server', 'certificate-switched', 'gone', '{"previous":"three"}');
+    raw.close();
+    const { db, close } = value(await openDatabase(path));
+    const links = await db.selectFrom('rotations').selectAll().orderBy('seq').execute();
+    await close();
+    assert.equal(
+      links.map((each) => Object.values(each)),
+      [
+        [1, 'one', 'two', 'two+', '', 0, 5, null],
+        [2, 'two', 'three', 'three+', '', 0, 7, null],
+      ],
+    );
+  }));
+
 test('a database of a newer release is refused and left alone', () =>
   inFolder(async (path) => {
     await value(await openDatabase(path)).close();

@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
 import { fromBase64, toPem } from '../../protocol/certificate.ts';
 import { bad, good } from '../../protocol/fault.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import type { ListenerTls } from '../../server/core/ports.ts';
-import { type DeviceHttp, serveDevices } from '../../server/edge/device-http.ts';
-import { type FakeFleet, fakeFleet } from '../fakes/fleet.ts';
+import { type DeviceHttp, rotations, serveDevices } from '../../server/edge/device-http.ts';
+import { type FakeFleet, fakeFleet, known } from '../fakes/fleet.ts';
 import {
   type Authorities,
   makeAuthorities,
@@ -134,6 +135,40 @@ test('answers tell nothing about the program and are kept by nobody', () =>
     assert.is(headers['x-powered-by'], undefined);
     assert.is(headers['cache-control'], 'no-store');
     assert.match(String(headers['content-type']), /^application\/json/);
+  }));
+
+const asksFrom = (from: string) => ({ path: `/v1/rotations${from}` });
+table(
+  'rotation statements are for whoever asks, and asks rightly',
+  [
+    { name: 'a certificate of ours', from: `?from=${known}`, status: 200, code: '' },
+    { name: 'an unknown one', from: `?from=${'ab'.repeat(32)}`, status: 404, code: 'not-found' },
+    { name: 'none', from: '', status: 400, code: 'bad-argument' },
+    { name: 'two', from: `?from=${known}&from=${known}`, status: 400, code: 'bad-argument' },
+    { name: 'in capitals', from: `?from=${known.toUpperCase()}`, status: 400, code: 'bad-argument' },
+    { name: 'something else', from: "?from=' or 1=1", status: 400, code: 'bad-argument' },
+    { name: 'something long', from: `?from=${'a'.repeat(7000)}`, status: 400, code: 'bad-argument' },
+  ],
+  ({ from, status, code }) =>
+    withServer(async (setting) => {
+      const answer = await ask(setting, asksFrom(encodeURI(from)));
+      assert.is(answer.status, status);
+      if (status === 200) assert.equal(JSON.parse(answer.body), { format: 1, statements: ['a.b.c'] });
+      else assert.is(codeOf(answer), code);
+      assert.equal(setting.fleet.refusals, status === 200 ? [] : [`stranger: GET /v1/rotations: ${code}`]);
+    }),
+);
+
+// Bounds: queries of up to 300 characters.
+test('no query brings anything but a fault (10⁴ runs)', () =>
+  withServer(async (setting) => {
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(fc.string({ maxLength: 300 }), fc.anything()), async (from) => {
+        const { ok } = await rotations(setting.fleet, from, async () => {});
+        assert.is(ok, false);
+      }),
+      { numRuns: 10_000 },
+    );
   }));
 
 type Who = (setting: Setting) => Promise<{ cert: string; key: string } | undefined>;

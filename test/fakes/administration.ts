@@ -95,6 +95,9 @@ function freshKnowledge() {
     renewAt: undefined as number | null | undefined,
     commands: [] as string[],
     commandSeq: 0,
+    /** Whether policies allow rotation statements, and the changes of the certificate so far, by index. */
+    rotation: false,
+    changes: [] as { readonly from: number; readonly to: number }[],
   };
   return { serverId: randomUUID(), device, identities, unassigned, office, state };
 }
@@ -136,8 +139,28 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       blocklist: state.blocklist,
       ...(group.settings && { settings: group.settings }),
       ...(state.renewBeforeDays !== undefined && { identity: { renewBeforeDays: state.renewBeforeDays } }),
+      ...(state.rotation && { rotation: { allowed: true } }),
       ...more,
     };
+  };
+  /** Link `seq`, counted from 1; signed now. */
+  const rotation = (seq: number, more: object = {}) => {
+    const aud = `${serverId}/server`;
+    const { from, to } = state.changes[seq - 1] ?? { from: 0, to: 0 };
+    return {
+      aud,
+      rev: nextRevision(aud),
+      ...dates(),
+      format: 1,
+      seq,
+      from: print(serverCertificates[from]),
+      to: base64(serverCertificates[to]),
+      ...more,
+    };
+  };
+  const rotationsFrom = (from: string): string[] => {
+    const first = state.changes.findIndex((change) => print(serverCertificates[change.from]) === from);
+    return first < 0 ? [] : state.changes.slice(first).map((_, index) => sign('rotation', rotation(first + index + 1)));
   };
   const deviceDocument = (more: object = {}) => {
     const aud = `${serverId}/device/${device.id}`;
@@ -280,6 +303,12 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         Object.assign(state, { readmits: false, retired: false });
         return [{ type: 'renewed', chain: issueNext(effect.key.sha256) }];
       }
+      case 'fetch-rotations': {
+        if (!state.reachable)
+          return [{ type: 'call-failed', call: 'fetch-rotations', fault: fault('server-unreachable') }];
+        const statements = rotationsFrom(effect.from);
+        return [{ type: 'rotations-fetched', bytes: Buffer.from(JSON.stringify({ format: 1, statements })) }];
+      }
       case 'connect': {
         const { connection } = effect;
         if (!state.reachable || state.mqttBlocked)
@@ -358,6 +387,13 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     perform,
     sign,
     policyOf,
+    rotation,
+    rotationsFrom,
+    /** The main certificate becomes another one; nobody is told. */
+    changeTo: (to: number): void => {
+      state.changes.push({ from: state.main, to });
+      state.main = to;
+    },
     deviceDocument,
     deliverRaw,
     publishPolicies,

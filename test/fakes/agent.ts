@@ -205,6 +205,17 @@ export function openAsking(): Bench {
   return bench;
 }
 
+/** Registered, allowed to follow, and away while the server changes its certificate as told. */
+export function openMissing(...changes: readonly number[]): Bench {
+  const bench = openRegistered();
+  const { server } = bench;
+  server.state.rotation = true;
+  send(bench, ...server.publishPolicies());
+  loseConnection(bench);
+  for (const each of changes) server.changeTo(each);
+  return bench;
+}
+
 export function loseConnection(bench: Bench): void {
   const { connection } = bench.server.state;
   bench.server.state.connection = null;

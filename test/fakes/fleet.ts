@@ -98,6 +98,7 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
       confirmed.push(device);
       return good(null);
     },
+    rotations: async (from) => (from === known ? good({ format: 1, statements: ['a.b.c'] }) : bad('not-found')),
     checkin: async (_device, { events }) => {
       if (answers.checkin) await answers.checkin();
       return good({ ...nothing, acknowledged: events.at(-1)?.seq ?? 0 });
@@ -117,6 +118,9 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
     },
   };
 }
+
+/** The one fingerprint that statements lead on from. */
+export const known = 'c0'.repeat(32);
 
 const nothing: CheckinAnswer = { format: 1, policy: null, device: null, commands: [], time: 'a.b.c', acknowledged: 0 };
 

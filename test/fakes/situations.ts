@@ -15,6 +15,7 @@ import {
   openAsking,
   openBench,
   openLocked,
+  openMissing,
   openRegistered,
   orderOf,
   pass,
@@ -94,6 +95,7 @@ export const situations: readonly Situation[] = [
   { name: 'moving to another group', make: moving },
   { name: 'code asked', make: openAsking },
   { name: 'code asked, locked', make: locked },
+  { name: 'asking for rotation statements', make: following },
   { name: 'clock unknown', make: () => inSeventy(openRegistered()) },
   { name: 'clock unknown, code asked', make: () => inSeventy(openAsking()) },
   { name: 'a verdict on its way', make: verdict },
@@ -112,6 +114,14 @@ function forwarding(): Bench {
   askNow(bench, { do: 'settings', logServer: 'log.example' });
   pass(bench, 2000);
   if (bench.state.forwarding.line.at !== 'connecting') throw new Error('not forwarding');
+  return bench;
+}
+function following(): Bench {
+  const bench = openMissing(1, 2);
+  bench.instead = (effect) => (effect.do === 'fetch-rotations' ? [] : null);
+  pass(bench, 60_000);
+  bench.instead = () => null;
+  if (bench.state.following.der === null) throw new Error('nothing is asked for');
   return bench;
 }
 function moving(): Bench {
@@ -162,6 +172,10 @@ const message = (bench: Bench, topic: string, payload: string): Happening => ({
   ticket: 7,
   topic,
   payload: Buffer.from(payload),
+});
+const rotationsFetched = (statements: readonly string[]): Happening => ({
+  type: 'rotations-fetched',
+  bytes: Buffer.from(JSON.stringify({ format: 1, statements })),
 });
 const own = ({ server }: Bench, leaf: 'device' | 'command'): string =>
   deviceLeafTopic(server.device.id || '6f1dcf1c-1111-4111-8111-111111111111', leaf);
@@ -241,19 +255,26 @@ export const incidents: readonly Incident[] = [
   },
   { name: 'garbage for a bundle', make: () => ({ type: 'bundle-fetched', bytes: Buffer.from('{}') }) },
   { name: 'bundle confirmed', make: () => ({ type: 'bundle-confirmed' }) },
-  ...(['enrol', 'fetch-bundle', 'confirm-bundle', 'checkin'] as const).flatMap((call): Incident[] => [
-    { name: `${call} refused`, make: () => ({ type: 'call-failed', call, fault: fault('not-allowed') }) },
-    {
-      name: `${call} did not get through`,
-      make: () => ({ type: 'call-failed', call, fault: fault('server-unreachable') }),
-    },
-  ]),
+  ...(['enrol', 'fetch-bundle', 'confirm-bundle', 'checkin', 'fetch-rotations'] as const).flatMap(
+    (call): Incident[] => [
+      { name: `${call} refused`, make: () => ({ type: 'call-failed', call, fault: fault('not-allowed') }) },
+      {
+        name: `${call} did not get through`,
+        make: () => ({ type: 'call-failed', call, fault: fault('server-unreachable') }),
+      },
+    ],
+  ),
   {
     name: 'presented: an unknown certificate',
     make: () => ({ type: 'presented', der: base64(serverCertificates[2]) }),
   },
   { name: 'presented: the one we hold', make: () => ({ type: 'presented', der: base64(serverCertificates[0]) }) },
   { name: 'presented: garbage', make: () => ({ type: 'presented', der: 'AAAA' }) },
+  {
+    name: 'rotation statements',
+    make: (bench) => rotationsFetched(bench.server.rotationsFrom(print(serverCertificates[0]))),
+  },
+  { name: 'no rotation statements', make: () => rotationsFetched([]) },
   {
     name: 'connected',
     make: (bench) => ({
