@@ -31,6 +31,8 @@ export const faultKinds = {
   'wrong-audience': 'rejected',
   replayed: 'rejected',
   'from-the-future': 'rejected',
+  'repair-stale': 'rejected',
+  'repair-used': 'rejected',
   'command-expired': 'rejected',
   'would-strand': 'rejected',
   'policy-stale': 'unavailable',

@@ -11,6 +11,7 @@ type Shapes = {
   command: schema.Command;
   keyStatement: schema.KeyStatement;
   timeStatement: schema.TimeStatement;
+  repairBundle: schema.RepairBundle;
   registrationBundle: schema.RegistrationBundle;
   report: schema.Report;
   auditEvent: schema.AuditEvent;
@@ -28,6 +29,9 @@ type Shapes = {
   importRequest: local.ImportRequest;
   importAnswer: local.ImportAnswer;
   mediaList: local.MediaList;
+  repairCheckRequest: local.RepairCheckRequest;
+  repairRequest: local.RepairRequest;
+  repairView: local.RepairView;
   settingsRequest: local.SettingsRequest;
   connectionRequest: local.ConnectionRequest;
   timeRequest: local.TimeRequest;

@@ -30,6 +30,7 @@ export const screens = {
     reset: 'Reset',
     product: 'Product information',
     notices: 'Notifications',
+    repair: 'Repair from a USB stick',
   },
   keys: {
     move: 'Move',
@@ -47,6 +48,7 @@ export const screens = {
     press: 'Press',
     remove: 'Remove',
     fromStick: 'From USB',
+    repair: 'Repair from USB',
     mark: 'Mark',
     reload: 'Reload',
     severity: 'Filter',
@@ -66,6 +68,7 @@ export const screens = {
     save: 'Save',
     set: 'Set',
     reset: 'Reset',
+    repair: 'Repair',
     certificate: 'Show certificate',
     why: 'Why',
   },
@@ -197,6 +200,7 @@ export const screens = {
     notices: 'Notifications',
     registration: 'Registration',
     product: 'Product information',
+    repair: 'Repair from a USB stick',
   },
   settings: {
     connection: 'Server connection',
@@ -278,6 +282,7 @@ export const screens = {
   notices: {
     replacement: 'The server’s certificate must be replaced; the main window leads to it.',
     clock: 'The date and time of the device are not known; certificates are judged by {date}.',
+    repair: 'A repair file of the Administration Server is on the USB stick ({file}); see Tools, Repair.',
     stale: 'The policy has not been renewed for more than 14 days; the device goes on with the last one.',
     broken: 'The device service has stopped working. Restart the device or call the administrator.',
     expiring: '{purpose}: the certificate “{owner}” expires in {time}.',
@@ -345,6 +350,20 @@ export const screens = {
     refused: 'Nothing was added. Refused:',
     block: '{file}, certificate {block}',
   },
+  repair: {
+    lead: 'A repair file from the administrator leads this device back to its Administration Server. Choose the file.',
+    none: 'No repair file (*.thintrust) was found. Plug in the USB stick and press F5.',
+    checking: 'Checking the file…',
+    question:
+      'The file is signed by the Administration Server of this device. Compare it with what the administrator told you.',
+    certificate: 'Server certificate',
+    signed: 'Signed',
+    until: 'Good until',
+    by: 'Signed by',
+    keys: { recovery: 'the recovery key', policy: 'the policy key' },
+    time: 'It is at least',
+    repairing: 'Repairing…',
+  },
   registration: {
     lead: 'Type what the administrator gave you for this device.',
     address: 'Server address',
@@ -393,6 +412,7 @@ export const screens = {
     saved: 'Saved.',
     timeSet: 'The date and time are set.',
     wasReset: 'The device is reset.',
+    repaired: 'The device is repaired. It connects to the Administration Server.',
     badServer: 'Type the server: a name or an IP address, with :port where it is not the usual one.',
     badUser: 'Type the user name.',
     badAddress: 'Type the server address as name:port, for example server.example.com:9997.',
