@@ -31,6 +31,7 @@ import { systemRandom } from './edge/random.ts';
 import { openSecrets } from './edge/secrets.ts';
 import { inheritedSockets, listenOnDescriptor, listenOnPath } from './edge/sockets.ts';
 import { openSpool } from './edge/spool.ts';
+import { watchSticks } from './edge/sticks.ts';
 import { run, systemAlarm } from './loop.ts';
 
 type Places = { readonly state: string; readonly runtime: string };
@@ -95,12 +96,13 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   const forwarder = openForwarder(logs, tell);
   const notify = announcing(openNotify(env, process.pid, datagramOf()), env, runtime);
   const secrets = openSecrets();
+  const media = openMedia(runtime);
   const control = await openControl({
     sockets: socketsOf(runtime, env),
     emit: tell,
     secrets,
     log: logs.event.page,
-    media: openMedia(runtime),
+    media,
   });
   const perform = openPerform({
     storage: disk,
@@ -144,7 +146,9 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
     loop.send(happening);
   };
   for (const happening of early) loop.send(happening);
+  const sticks = watchSticks(runtime, media, tell);
   const leave = async (): Promise<void> => {
+    sticks.close();
     await notify.stopping();
     await Promise.all([mqtt.leave(farewellMs), forwarder.leave(farewellMs)]);
     loop.stop();

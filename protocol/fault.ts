@@ -31,6 +31,8 @@ export const faultKinds = {
   'wrong-audience': 'rejected',
   replayed: 'rejected',
   'from-the-future': 'rejected',
+  'repair-stale': 'rejected',
+  'repair-used': 'rejected',
   'command-expired': 'rejected',
   'rotation-broken': 'rejected',
   'rotation-stale': 'rejected',

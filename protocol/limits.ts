@@ -16,6 +16,10 @@ export const maxImportCharacters = 1024 * 1024;
 export const maxImportBodyBytes = 8 * 1024 * 1024;
 /** Files on sticks that are listed. */
 export const maxMediaFiles = 200;
+/** A file that repairs, and how many of them on sticks are looked at. */
+export const maxRepairBytes = 128 * 1024;
+export const maxRepairBodyBytes = 192 * 1024;
+export const maxRepairFiles = 8;
 /** One line of `thintrust decide --batch`, in UTF-16 code units. */
 export const maxBatchLineBytes = 4 * 1024 * 1024;
 /** Presented beside a leaf; a path uses at most 10 of them. */

@@ -7,6 +7,8 @@ import {
   maxImportCharacters,
   maxIntermediates,
   maxMediaFiles,
+  maxRepairBytes,
+  maxRepairFiles,
 } from './limits.ts';
 import { registrationBundle } from './schema.ts';
 import {
@@ -150,11 +152,41 @@ export const importAnswer = Type.Object(
   closed,
 );
 
-/** `GET /media`: files on sticks that may hold certificates, by their path; `more` where there are too many to list. */
+const mediaFile = Type.Object({ name: text(255), bytes: count }, closed);
+/**
+ * `GET /media`: files on sticks that may hold certificates, by their path; `more` where there are too many to list.
+ * `repairs`: those that are called a repair file.
+ */
 export const mediaList = Type.Object(
   {
-    files: Type.Array(Type.Object({ name: text(255), bytes: count }, closed), { maxItems: maxMediaFiles }),
+    files: Type.Array(mediaFile, { maxItems: maxMediaFiles }),
+    repairs: Type.Array(mediaFile, { maxItems: maxRepairFiles }),
     more: Type.Boolean(),
+  },
+  closed,
+);
+
+/** The file as it is, base64, or with `content` null the one of this name in `GET /media`. */
+const repairFile = {
+  name: text(255),
+  content: nullable(Type.String({ maxLength: Math.ceil(maxRepairBytes / 3) * 4 })),
+};
+/** `POST /repair/check`: what the file would do, for the person who is asked. Nothing is changed. */
+export const repairCheckRequest = Type.Object(repairFile, closed);
+/** `POST /repair`: the file that was looked at, by its revision. */
+export const repairRequest = Type.Object({ ...repairFile, rev: count }, closed);
+export const repairView = Type.Object(
+  {
+    rev: count,
+    https: address,
+    mqtt: address,
+    /** Of the Administration Server from then on. */
+    certificate: presentedView,
+    signedAt: millis,
+    validUntil: millis,
+    by: Type.Union([Type.Literal('recovery'), Type.Literal('policy')]),
+    /** The earliest time it can be from then on; null where the file says nothing about it. */
+    time: nullable(millis),
   },
   closed,
 );
@@ -334,6 +366,8 @@ export const status = Type.Object(
     operation: nullable(operationView),
     session: nullable(sessionView),
     log: logView,
+    /** A repair file on a stick that holds for this device. */
+    repair: nullable(text(255)),
     faults: Type.Array(faultShape),
   },
   closed,
@@ -408,6 +442,15 @@ export const agentState = Type.Object(
       closed,
     ),
     connection: nullable(Type.Object({ https: address, mqtt: address }, closed)),
+    /** Left out by versions that knew none. */
+    repaired: Type.Optional(
+      nullable(
+        Type.Object(
+          { aud: text(200), rev: count, addresses: nullable(Type.Object({ https: address, mqtt: address }, closed)) },
+          closed,
+        ),
+      ),
+    ),
     requests: Type.Array(
       Type.Object(
         {
@@ -494,6 +537,9 @@ export type RemoveRequest = Static<typeof removeRequest>;
 export type ImportRequest = Static<typeof importRequest>;
 export type ImportAnswer = Static<typeof importAnswer>;
 export type MediaList = Static<typeof mediaList>;
+export type RepairCheckRequest = Static<typeof repairCheckRequest>;
+export type RepairRequest = Static<typeof repairRequest>;
+export type RepairView = Static<typeof repairView>;
 export type SettingsRequest = Static<typeof settingsRequest>;
 export type ConnectionRequest = Static<typeof connectionRequest>;
 export type TimeRequest = Static<typeof timeRequest>;

@@ -142,6 +142,24 @@ export const timeStatement = Type.Object(
   open,
 );
 
+/**
+ * Signed by the recovery key, or by a policy key: what leads a device back to its server without the certificate it holds.
+ * A file on a stick, for every device of the server.
+ */
+export const repairBundle = Type.Object(
+  {
+    ...signed,
+    format: Type.Literal(1),
+    pins: serverPins,
+    addresses,
+    /** Recovery key only: the earliest time it can be, where devices took a wrong one for proven. */
+    time: Type.Optional(nullable(millis)),
+    /** Recovery key only: policy keys to be taken for good beside those that are. */
+    policyKeys: Type.Optional(Type.Array(publicKey, { maxItems: 4 })),
+  },
+  open,
+);
+
 // registration
 
 export const registrationBundle = Type.Object(
@@ -239,6 +257,7 @@ export type KeyStatement = Static<typeof keyStatement>;
 export type RotationStatement = Static<typeof rotationStatement>;
 export type Rotations = Static<typeof rotations>;
 export type TimeStatement = Static<typeof timeStatement>;
+export type RepairBundle = Static<typeof repairBundle>;
 export type RegistrationBundle = Static<typeof registrationBundle>;
 export type Report = Static<typeof report>;
 export type AuditEvent = Static<typeof auditEvent>;

@@ -13,6 +13,7 @@ type Shapes = {
   rotationStatement: schema.RotationStatement;
   rotations: schema.Rotations;
   timeStatement: schema.TimeStatement;
+  repairBundle: schema.RepairBundle;
   registrationBundle: schema.RegistrationBundle;
   report: schema.Report;
   auditEvent: schema.AuditEvent;
@@ -30,6 +31,9 @@ type Shapes = {
   importRequest: local.ImportRequest;
   importAnswer: local.ImportAnswer;
   mediaList: local.MediaList;
+  repairCheckRequest: local.RepairCheckRequest;
+  repairRequest: local.RepairRequest;
+  repairView: local.RepairView;
   settingsRequest: local.SettingsRequest;
   connectionRequest: local.ConnectionRequest;
   timeRequest: local.TimeRequest;

@@ -15,6 +15,9 @@ import type {
   PreflightRequest,
   RegisterRequest,
   RemoveRequest,
+  RepairCheckRequest,
+  RepairRequest,
+  RepairView,
   SettingsRequest,
   Severity,
   Status,
@@ -96,6 +99,8 @@ export type Ask =
   | { readonly do: 'connection'; readonly body: ConnectionRequest }
   | { readonly do: 'time'; readonly body: TimeRequest }
   | { readonly do: 'reset' }
+  | { readonly do: 'check-repair'; readonly body: RepairCheckRequest }
+  | { readonly do: 'repair'; readonly body: RepairRequest }
   | { readonly do: 'media' }
   | { readonly do: 'log'; readonly severity: Severity; readonly before: number | null };
 /** `done`: accepted, and the status tells what has come of it. */
@@ -105,6 +110,7 @@ export type Answer =
   | { readonly of: 'connect'; readonly value: ConnectAnswer }
   | { readonly of: 'preflight'; readonly value: Preflight }
   | { readonly of: 'import'; readonly value: ImportAnswer }
+  | { readonly of: 'repair'; readonly value: RepairView }
   | { readonly of: 'media'; readonly value: MediaList }
   | { readonly of: 'log'; readonly value: LogPage };
 

@@ -17,6 +17,7 @@ export function noticesOf(model: Model): readonly string[] {
   const floor = formatInstant(words, status.clock.floor, model.offsetMinutes);
   const shown = [
     ...(status.replacement ? [status.replacement.about === 'device' ? own.reenrolment : own.replacement] : []),
+    ...(status.repair === null ? [] : [fill(own.repair, { file: status.repair })]),
     ...(status.at === 'broken' ? [own.broken] : []),
     ...(status.clock.at === 'unknown' ? [fill(own.clock, { date: floor })] : []),
     ...(status.policy?.stale ? [own.stale] : []),

@@ -9,6 +9,7 @@ import type {
   MediaList,
   Preflight,
   PresentedView,
+  RepairView,
   Severity,
 } from '../protocol/local.ts';
 import type { ClientPurpose, Purpose } from '../protocol/schema.ts';
@@ -55,7 +56,7 @@ export type RefusalScreen = {
   readonly asked: boolean;
 } & Top;
 
-export type ToolsEntry = 'log' | 'certificates' | 'preflight' | 'notices' | 'registration' | 'product';
+export type ToolsEntry = 'log' | 'certificates' | 'preflight' | 'notices' | 'registration' | 'product' | 'repair';
 export type ToolsScreen = { readonly at: 'tools'; readonly selected: ToolsEntry };
 export type SettingsEntry = 'connection' | 'logServer' | 'rdp' | 'broker' | 'time' | 'language' | 'reset';
 export type SettingsScreen = { readonly at: 'settings'; readonly selected: SettingsEntry };
@@ -96,6 +97,20 @@ export type ImportScreen = {
 } & Pending &
   Top;
 export type ImportedScreen = { readonly at: 'imported'; readonly answer: ImportAnswer } & Top;
+
+export type RepairScreen = {
+  readonly at: 'repair';
+  /** Null until the agent has looked. */
+  readonly media: MediaList | null;
+  readonly row: number;
+} & Pending;
+export type RepairQuestionScreen = {
+  readonly at: 'repair-question';
+  readonly name: string;
+  readonly view: RepairView;
+  readonly focus: 'repair' | 'cancel';
+} & Pending &
+  Top;
 
 export type RegistrationField = 'address' | 'fingerprint' | 'invitation' | 'password';
 export type RegistrationScreen = {
@@ -156,6 +171,8 @@ export type Screen =
   | RemovalScreen
   | ImportScreen
   | ImportedScreen
+  | RepairScreen
+  | RepairQuestionScreen
   | RegistrationScreen
   | { readonly at: 'replacement' }
   | CodeScreen

@@ -93,6 +93,7 @@ const toneOf: Readonly<Record<NoteName, Style>> = {
   saved: 'good',
   timeSet: 'good',
   wasReset: 'good',
+  repaired: 'good',
   badServer: 'error',
   badUser: 'error',
   badAddress: 'error',

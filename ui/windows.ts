@@ -17,6 +17,7 @@ import { questionWindow } from './screens/question.ts';
 import { refusalWindow } from './screens/refusal.ts';
 import { registrationWindow } from './screens/registration.ts';
 import { removalWindow } from './screens/removal.ts';
+import { repairQuestionWindow, repairWindow } from './screens/repair.ts';
 import { replacementWindow } from './screens/replacement.ts';
 import { resetWindow } from './screens/reset.ts';
 import { settingsWindow } from './screens/settings.ts';
@@ -57,6 +58,10 @@ export function windowOf(model: Model, screen: Screen): Window {
       return importWindow(model, screen);
     case 'imported':
       return importedWindow(model, screen);
+    case 'repair':
+      return repairWindow(model, screen);
+    case 'repair-question':
+      return repairQuestionWindow(model, screen);
     case 'registration':
       return registrationWindow(model, screen);
     case 'replacement':

@@ -48,13 +48,18 @@ export const cliEn = {
   },
   log: { empty: 'There are no events.', more: 'Older events: thintrust log --before {seq}' },
   media: { empty: 'There is no stick with certificate files.', more: 'There are more files than can be listed.' },
+  repair: {
+    none: 'There is no stick with a repair file (*.thintrust). Name the file: thintrust repair FILE',
+    again: 'Nothing was changed. If this is what the administrator told you: {form} --yes',
+  },
   written: 'The support bundle is in {file}. It holds no keys, passwords or secrets.',
   exits: {
     good: 'done, or the answer is yes',
     refused:
       'refused, or something failed: the sentence is on standard error, with --json the fault on standard output',
     usage: 'the command line is not understood',
-    asked: 'nobody has accepted the certificate of this server yet: look at it, and add it if it is right',
+    asked:
+      'nothing was done: look at what is shown (the certificate of a new server, a repair file), and accept it if it is right',
   },
   heads: {
     commands: 'Commands:',
@@ -79,6 +84,8 @@ export const cliEn = {
     reset: 'Resets the device: its registration, certificates and settings go. A policy may demand a code for it.',
     register: 'Registers the device. The one-time password comes from standard input or the file.',
     code: 'Enters the code the administrator gave.',
+    repair:
+      'Shows a repair file, named or on a stick; with --yes it leads the device back to its Administration Server.',
     diagnose: 'Makes a support bundle without secrets, as one JSON file; needs no device service.',
     decide: 'Judges certificates, one JSON line each; needs no device service.',
     version: 'Shows the version.',
@@ -159,12 +166,17 @@ export const cliRu: typeof cliEn = {
     empty: 'Нет носителя с файлами сертификатов.',
     more: 'Файлов больше, чем можно показать.',
   },
+  repair: {
+    none: 'Нет накопителя с файлом восстановления (*.thintrust). Укажите файл: thintrust repair FILE',
+    again: 'Ничего не изменено. Если это то, что сообщил администратор: {form} --yes',
+  },
   written: 'Сведения для поддержки записаны в {file}. Ключей, паролей и секретов в них нет.',
   exits: {
     good: 'выполнено, или ответ – да',
     refused: 'отказ или сбой: объяснение – в стандартном потоке ошибок, с --json – в стандартном выводе',
     usage: 'командная строка не понята',
-    asked: 'сертификат этого сервера ещё никто не принял: проверьте его и, если он верный, добавьте',
+    asked:
+      'ничего не сделано: проверьте показанное (сертификат нового сервера, файл восстановления) и, если всё верно, примите',
   },
   heads: {
     commands: 'Команды:',
@@ -190,6 +202,8 @@ export const cliRu: typeof cliEn = {
     reset: 'Сбрасывает устройство: регистрация, сертификаты и настройки удаляются. Политика может потребовать код.',
     register: 'Регистрирует устройство. Одноразовый пароль читается со стандартного ввода или из файла.',
     code: 'Вводит код, полученный от администратора.',
+    repair:
+      'Показывает файл восстановления, указанный или с накопителя; с --yes возвращает устройство его Серверу администрирования.',
     diagnose: 'Собирает сведения для поддержки без секретов в один файл JSON; служба устройства не нужна.',
     decide: 'Проверяет сертификаты, по строке JSON на каждый; служба устройства не нужна.',
     version: 'Показывает версию.',

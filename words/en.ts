@@ -29,6 +29,9 @@ export const en = {
     'wrong-audience': 'The document is meant for another device or group[: {aud}]. It was ignored.',
     replayed: 'The document is older than the one in use[ (revision {rev})]. It was ignored.',
     'from-the-future': 'The document is dated later than this device can accept. Check the date and time.',
+    'repair-stale': 'The repair file is out of date. Ask the administrator for a new one.',
+    'repair-used':
+      'This repair file, or a newer one, has already been used on this device. Ask the administrator for a new one.',
     'command-expired': 'The command from the server came too late and was not run.',
     'rotation-broken':
       'The signed statements do not lead from the certificate this device holds to the one the server showed.',

@@ -5,6 +5,7 @@
 import type { Argument, Command, Option } from './command.ts';
 import { certificates, code, log, media, register, show, status, version } from './device.ts';
 import { diagnose } from './diagnose.ts';
+import { repair } from './repair.ts';
 import { clearSetting, connection, reset, setSetting, settingNames, settings, time } from './settings.ts';
 import { add, batch, connect, preflight, remove } from './trust.ts';
 
@@ -114,6 +115,13 @@ export const commands: readonly Command[] = [
     run: register,
   },
   { path: ['code'], takes: [{ name: 'CODE', needed: true, many: true }], options: [], help: 'code', run: code },
+  {
+    path: ['repair'],
+    takes: [file],
+    options: [{ name: 'yes', value: null, help: 'yes' }],
+    help: 'repair',
+    run: repair,
+  },
   {
     path: ['diagnose'],
     takes: [file],

@@ -36,6 +36,7 @@ import {
   retire,
   withRenewal,
 } from './renewing.ts';
+import { onMediaSeen, onRepairAsk } from './repairing.ts';
 import { onCode, onCounted, onCountFailed } from './replacing.ts';
 import { forget } from './resetting.ts';
 import { onSession } from './session.ts';
@@ -157,6 +158,8 @@ function decide(state: State, event: Event): Step {
       return onForwardEnded(state, event);
     case 'log-counted':
       return onLogCounted(state, event);
+    case 'media-seen':
+      return onMediaSeen(state, event);
     case 'stopping':
       return onStopping(state, event.now);
   }
@@ -272,6 +275,9 @@ function answerAsked(state: State, { request, ask, now }: Of<'asked'>): Step {
     case 'time':
     case 'reset':
       return onSettingsAsk(state, request, ask, now);
+    case 'check-repair':
+    case 'repair':
+      return onRepairAsk(state, request, ask, now);
   }
 }
 

@@ -58,6 +58,16 @@ export function takeSignedTime(
   };
 }
 
+/**
+ * The time in a repair file by the recovery key: when it was signed. It is the hard floor from now on, whether that raises or
+ * lowers it, and lowers a soft floor ahead of it. Never the time used: sticks take days to come.
+ */
+export const takeRepairTime = (counters: Counters, time: Instant): Counters => ({
+  ...counters,
+  hardFloor: time,
+  softFloor: instant(Math.min(counters.softFloor, time)),
+});
+
 /** Set by a person: may go below the soft floor, never below the hard one. Null when it does. */
 export const setByHand = (counters: Counters, time: Instant): Counters | null =>
   time < counters.hardFloor - skewMs ? null : { ...counters, softFloor: instant(Math.min(counters.softFloor, time)) };

@@ -164,9 +164,12 @@ function inTime<Document extends { readonly iat: number }>(
   clock: ClockView | null,
 ): Result<Document> {
   const { iat } = document;
-  const early = clock?.at === 'known' && fromNumericDate(iat) > clock.now + farFutureMs + skewMs;
-  return early ? bad('from-the-future', { iat }) : good(document);
+  return clock && isEarly(iat, clock) ? bad('from-the-future', { iat }) : good(document);
 }
+
+/** Signed later than a known clock and its skew allow. */
+export const isEarly = (iat: number, clock: ClockView): boolean =>
+  clock.at === 'known' && fromNumericDate(iat) > clock.now + farFutureMs + skewMs;
 
 /** A revision we already hold, or below one we have held. One we have held and lost (fallback generation) is taken again. */
 const isReplay = (rev: number, highest: number | undefined, held: number | undefined): boolean =>

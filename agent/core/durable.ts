@@ -89,6 +89,14 @@ export type LocalSettings = {
   readonly language: 'en' | 'ru' | null;
 };
 
+/** The last repair file that was applied: it and older ones are none any more, not even after a reset. */
+export type Repaired = {
+  readonly aud: string;
+  readonly rev: number;
+  /** Where it said the server is; null once the server itself has said more. */
+  readonly addresses: Addresses | null;
+};
+
 export type Durable = {
   readonly registration: Registration;
   readonly pins: PinSlots | null;
@@ -102,6 +110,7 @@ export type Durable = {
   readonly settings: LocalSettings;
   /** Other addresses of the server, typed by the person; gone with the next policy where that locks them. */
   readonly connection: Addresses | null;
+  readonly repaired: Repaired | null;
 };
 
 /** Small, atomic, of their own file; they only rise. Times are powered-on milliseconds unless said otherwise. */
@@ -131,4 +140,5 @@ export const emptyDurable: Durable = {
   requests: [],
   settings: { logServer: null, rdp: null, broker: null, language: null },
   connection: null,
+  repaired: null,
 };

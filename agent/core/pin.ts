@@ -148,6 +148,9 @@ export const afterRotation = (der: string, at: Instant): PinSlots => ({
 export const fromBundle = (pins: ServerPins, at: Instant): PinSlots =>
   afterPolicy({ current: { der: pins.main, source: 'policy', addedAt: at }, reserve: null, previous: null }, pins, at);
 
+/** The slots after a repair file: what it names, and nothing that was before. */
+export const afterRepair = (pins: ServerPins, at: Instant): PinSlots => fromBundle(pins, at);
+
 /** A blocklist that takes the last certificate we could reach the server by; `previous` is no way to stay. */
 export function wouldStrand(slots: PinSlots, blocklist: readonly string[], clock: ClockView): boolean {
   const lasting = heldPins(slots).filter((held) => held.slot !== 'previous');

@@ -23,7 +23,7 @@ export function reset(state: State, request: number, now: Now): Step {
   const local = durable.local.filter(({ source }) => source === 'factory');
   return then({ state: recorded.state, effects: [...recorded.effects, ...published] }, (next) =>
     commit(next, {
-      durable: { ...emptyDurable, local },
+      durable: { ...emptyDurable, local, repaired: durable.repaired && { ...durable.repaired, addresses: null } },
       held: { policy: null, device: null },
       waiting: null,
       opened: null,
@@ -45,6 +45,7 @@ export function forget(state: State, now: Now): Step {
       nonce: null,
       errandAtMs: null,
       following: { der: null, asked: [] },
+      offered: null,
       newer: [],
       renewal: { at: 'resting' },
       calledExpired: null,

@@ -12,6 +12,7 @@ import type {
   ImportRequest,
   Preflight,
   RemoveRequest,
+  RepairView,
   SettingsRequest,
   Status,
   TimeRequest,
@@ -60,6 +61,9 @@ export type Ask =
   | ({ readonly do: 'connection' } & ConnectionRequest)
   | ({ readonly do: 'time' } & TimeRequest)
   | { readonly do: 'reset' }
+  /** A repair file as it came: what it would do, and that it be done. */
+  | { readonly do: 'check-repair'; readonly jws: string }
+  | { readonly do: 'repair'; readonly jws: string; readonly rev: number }
   /** What the control API has refused itself, for the record. */
   | { readonly do: 'record'; readonly socket: Socket; readonly fault: Fault };
 /** An import whose files are all there, base64. */
@@ -68,7 +72,7 @@ export type ImportOrder = Omit<ImportRequest, 'files'> & {
 };
 export type SessionPurpose = 'rdp' | 'broker';
 /** Null answers with the status. */
-export type Reply = null | Preflight | ConnectAnswer | ImportAnswer;
+export type Reply = null | Preflight | ConnectAnswer | ImportAnswer | RepairView;
 
 /** What a server may be trusted by, as a probe, the forwarder of logs and a file are judged: all but what it shows. */
 export type Rules = Omit<TrustRequest, 'leaf' | 'intermediates'>;
@@ -159,6 +163,8 @@ export type Happening =
     }
   /** Records of both logs that wait, and that gave way. */
   | { readonly type: 'log-counted'; readonly unsent: number; readonly dropped: number }
+  /** The repair files on all sticks that are there now. */
+  | { readonly type: 'media-seen'; readonly repairs: readonly { readonly name: string; readonly jws: string }[] }
   | { readonly type: 'stopping' };
 
 export type Event = Happening & { readonly now: Now };

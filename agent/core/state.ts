@@ -81,6 +81,8 @@ export type State = {
   /** So is a command acknowledged. */
   readonly counting: Pending['delivery'];
   readonly opened: Opened | null;
+  /** A repair file on a stick that held when it was seen. */
+  readonly offered: string | null;
   readonly refusals: Refusals;
   readonly link: Link;
   readonly anchor: TimeAnchor | null;
@@ -135,6 +137,7 @@ export const initial: State = {
   verdict: null,
   counting: null,
   opened: null,
+  offered: null,
   refusals: { server: noRefusals, console: noRefusals, read: noRefusals },
   link: idle(noTime),
   anchor: null,

@@ -216,6 +216,7 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
       waiting: waiting?.jws ?? null,
       local,
       connection: changedPolicy && locks ? null : draft.durable.connection,
+      repaired: changedPolicy ? withoutAddresses(draft.durable.repaired) : draft.durable.repaired,
     },
     held,
     waiting,
@@ -225,6 +226,9 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
     changed: true,
   };
 }
+
+const withoutAddresses = (repaired: Durable['repaired']): Durable['repaired'] =>
+  repaired && { ...repaired, addresses: null };
 
 function changesOf(draft: Draft, held: State['held'], slots: Durable['pins'], local: Durable['local']): AuditDraft[] {
   const found: AuditDraft[] = [];

@@ -19,7 +19,7 @@ import { operationOf, settingsOf } from './settings.ts';
 import type { Exported, Now } from './shape.ts';
 import { blocklistOf, clockOf, poweredOf, type State } from './state.ts';
 
-const accepts = ['policy/1', 'device/1', 'command/1', 'time/1'];
+const accepts = ['policy/1', 'device/1', 'command/1', 'time/1', 'repair/1'];
 const maxFaults = 64;
 
 /** The store: what is trusted for what, and where it came from. Derived, so it cannot disagree with the signed policy. */
@@ -140,6 +140,7 @@ export function statusOf(state: State, now: Now): Status {
     operation: operationOf(state, now),
     session: sessionOf(state),
     log: logOf(state.forwarding),
+    repair: state.offered,
     faults: faultsOf(state, now),
   };
 }

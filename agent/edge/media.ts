@@ -1,13 +1,13 @@
 /**
- * Files on the sticks the system has mounted below `<runtime>/media/<stick>/`, for a person who imports certificates. A
- * stick is a stranger's: only plain files that really lie there are looked at, in its root and one folder below, and never
+ * Files on the sticks the system has mounted below `<runtime>/media/<stick>/`, for a person who imports certificates or
+ * brings a repair file. A stick is a stranger's: only plain files that really lie there are looked at, in its root and one folder below, and never
  * more than the bounds say.
  */
 import { constants, type Dir, type Dirent } from 'node:fs';
 import { type FileHandle, open, opendir, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { maxImportCharacters, maxMediaFiles } from '../../protocol/limits.ts';
+import { maxImportCharacters, maxMediaFiles, maxRepairBytes, maxRepairFiles } from '../../protocol/limits.ts';
 import type { MediaList } from '../../protocol/local.ts';
 
 export type Media = {
@@ -16,6 +16,7 @@ export type Media = {
   /** Base64 of a file as `list` names it. Faults: `not-found`, `too-large`. */
   readonly read: (name: string) => Promise<Result<string>>;
 };
+type Listed = { readonly name: string; readonly bytes: number };
 type Opened = { readonly handle: FileHandle; readonly bytes: number };
 
 /** A folder that has no end is not read to it. */
@@ -24,21 +25,27 @@ const maxEntries = 5000;
 const longestName = 255;
 const largestFile = (maxImportCharacters / 4) * 3;
 const startBytes = 4096;
+const repairExtension = /\.thintrust$/i;
 const extension = /\.(pem|crt|cer|cert|der|p7b|p7c|spc|ca-bundle)$/i;
 
 export function openMedia(runtime: string): Media {
   const root = join(runtime, 'media');
   return {
     list: async () => {
-      const found: { readonly name: string; readonly bytes: number }[] = [];
+      const found: Listed[] = [];
+      const repairs: Listed[] = [];
       let entries = 0;
       for await (const name of namesBelow(root)) {
-        if (found.length > maxMediaFiles || ++entries > maxEntries) break;
-        const bytes = name === null ? 0 : await importableBytes(root, name);
-        if (name !== null && bytes > 0) found.push({ name, bytes });
+        if (++entries > maxEntries) break;
+        if (name === null) continue;
+        const list = repairExtension.test(name) ? repairs : found;
+        // A stick full of certificates does not hide the file that repairs.
+        if (list.length > (list === repairs ? maxRepairFiles - 1 : maxMediaFiles)) continue;
+        const bytes = list === repairs ? await repairBytes(root, name) : await importableBytes(root, name);
+        if (bytes > 0) list.push({ name, bytes });
       }
-      const files = found.slice(0, maxMediaFiles).sort((a, b) => (a.name < b.name ? -1 : 1));
-      return { files, more: found.length > maxMediaFiles || entries > maxEntries };
+      const files = byName(found.slice(0, maxMediaFiles));
+      return { files, repairs: byName(repairs), more: found.length > maxMediaFiles || entries > maxEntries };
     },
     read: async (name) => {
       const opened = isName(name) ? await openFile(root, name) : null;
@@ -81,6 +88,18 @@ async function* entriesOf(folder: string): AsyncGenerator<Dirent> {
   } catch {
     // A stick that is pulled out while it is read has no more entries.
   }
+}
+
+/** What a repair file says: editors and tools add line ends, a signature has none. */
+export const repairText = (base64: string): string => Buffer.from(base64, 'base64').toString('latin1').trim();
+
+const byName = (files: readonly Listed[]): Listed[] => [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+/** Size of a file that calls itself a repair file and may be one; 0 for any other. */
+async function repairBytes(root: string, name: string): Promise<number> {
+  const opened = await openFile(root, name);
+  await opened?.handle.close();
+  return opened && opened.bytes <= maxRepairBytes ? opened.bytes : 0;
 }
 
 /** Size of a file that may hold certificates, whatever it is called; 0 for any other. */

@@ -1,10 +1,10 @@
 /** What the control API takes: each path, the body it reads, and the question to the core it becomes. */
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { maxControlBytes, maxImportBodyBytes } from '../../protocol/limits.ts';
+import { maxControlBytes, maxImportBodyBytes, maxRepairBodyBytes } from '../../protocol/limits.ts';
 import type { ImportRequest, Severity } from '../../protocol/local.ts';
 import { read, type Shape, type ShapeName } from '../../protocol/validate.ts';
 import type { Ask } from '../core/shape.ts';
-import type { Media } from './media.ts';
+import { type Media, repairText } from './media.ts';
 
 /** A question, and the password that stays behind for the launch. */
 export type Wish = { readonly ask: Ask; readonly password: string | null };
@@ -51,6 +51,8 @@ export const questions: Readonly<Record<string, Question>> = {
   '/connection': question('connectionRequest', (body) => ({ do: 'connection', ...body })),
   '/time': question('timeRequest', (body) => ({ do: 'time', ...body })),
   '/reset': question('resetRequest', () => ({ do: 'reset' })),
+  '/repair/check': repairQuestion('repairCheckRequest', (jws) => ({ do: 'check-repair', jws })),
+  '/repair': repairQuestion('repairRequest', (jws, { rev }) => ({ do: 'repair', jws, rev })),
 };
 
 /** Fault: `bad-argument`; a word that is not known is none. */
@@ -77,6 +79,23 @@ function question<Name extends ShapeName>(
     read: async (bytes) => {
       const body = read(shape, bytes, maxControlBytes);
       return body.ok ? good({ ask: toAsk(body.value), password: null }) : body;
+    },
+  };
+}
+
+function repairQuestion<Name extends 'repairCheckRequest' | 'repairRequest'>(
+  shape: Name,
+  toAsk: (jws: string, body: Shape<Name>) => Ask,
+): Question {
+  return {
+    maxBytes: maxRepairBodyBytes,
+    status: 200,
+    read: async (bytes, media) => {
+      const body = read(shape, bytes, maxRepairBodyBytes);
+      if (!body.ok) return body;
+      const { name, content } = body.value;
+      const found = content === null ? await media.read(name) : good(content);
+      return found.ok ? good({ ask: toAsk(repairText(found.value), body.value), password: null }) : found;
     },
   };
 }

@@ -62,6 +62,13 @@ const durable = fc.record({
   requests: fc.array(request, { maxLength: 3 }),
   settings: fc.record({ logServer: typed, rdp: typed, broker: typed, language: fc.constantFrom('en', 'ru', null) }),
   connection: fc.option(fc.record({ https: address, mqtt: address })),
+  repaired: fc.option(
+    fc.record({
+      aud: fc.string({ maxLength: 100 }),
+      rev: fc.nat(),
+      addresses: fc.option(fc.record({ https: address, mqtt: address })),
+    }),
+  ),
 }) as fc.Arbitrary<Durable>;
 
 const textsOf = (objects: readonly NamedObject[]) =>

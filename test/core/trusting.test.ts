@@ -34,6 +34,7 @@ function tell(bench: Bench, ask: Ask): string {
   if (!answered.ok) return answered.fault.code;
   const { value } = answered;
   if (!value) return 'done';
+  if ('signedAt' in value) return 'a repair file';
   if ('added' in value)
     return `added ${value.added.length}, refused ${value.refused.map((each) => `${each.file} ${each.block} ${each.fault.code}`).join(', ')}`.replace(
       /, refused $/,

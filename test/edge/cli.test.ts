@@ -12,7 +12,7 @@ import type { Happening, Reply } from '../../agent/core/shape.ts';
 import { type Control, openControl } from '../../agent/edge/control.ts';
 import { listenOnPath } from '../../agent/edge/sockets.ts';
 import { bad, fault, good, type Result } from '../../protocol/fault.ts';
-import type { CertificateView, LogRecord, Preflight, PresentedView, Status } from '../../protocol/local.ts';
+import type { CertificateView, LogRecord, Preflight, PresentedView, RepairView, Status } from '../../protocol/local.ts';
 import { en } from '../../words/en.ts';
 import { ru } from '../../words/ru.ts';
 import { nothingKept } from '../fakes/control.ts';
@@ -88,7 +88,7 @@ async function withDaemon(
     ...nothingKept(),
     log: async () => ({ records: [event], more: true }),
     media: {
-      list: async () => ({ files: [{ name: 'stick/root.crt', bytes: 900 }], more: false }),
+      list: async () => ({ files: [{ name: 'stick/root.crt', bytes: 900 }], repairs: [], more: false }),
       read: async (name) => bad('not-found', { what: name }),
     },
     emit: (happening) => {
@@ -261,6 +261,8 @@ const rows: Row[] = [
   { name: 'a bad time', args: ['time', 'set', 'noon'], code: 2, err: /RFC 3339/ },
   { name: 'reset without --yes', args: ['reset'], code: 2, err: /--yes is missing/ },
   { name: 'reset', args: ['reset', '--yes'], code: 0, out: /^Done/ },
+  { name: 'repair with no stick in', args: ['repair'], code: 1, err: /no stick with a repair file/ },
+  { name: 'repair with no file', args: ['repair', '/nowhere/a.thintrust'], code: 1, err: /nothing by this name/ },
   { name: 'preflight without a server', args: ['preflight', 'rdp'], code: 2, err: /HOST\[:PORT\] is missing/ },
   { name: 'connect without a user', args: ['connect', 'rdp', 'host'], code: 2, err: /--user is missing/ },
   {
@@ -396,6 +398,39 @@ const shown: PresentedView = {
   names: ['pc.test'],
   isCa: false,
 };
+const view: RepairView = {
+  rev: 7,
+  https: 'server.test:443',
+  mqtt: 'server.test:8883',
+  certificate: shown,
+  signedAt: Date.UTC(2026, 1, 1),
+  validUntil: Date.UTC(2026, 2, 1),
+  by: 'recovery',
+  time: Date.UTC(2026, 1, 1),
+};
+test('a repair file is shown, and applied with --yes as the one that was shown', () =>
+  withDaemon(good(view), async (runtime, asked) => {
+    const file = join(runtime, 'a.thintrust');
+    writeFileSync(file, 'a.b.c\r\n');
+    const looked = await thintrust(runtime, ['repair', file]);
+    assert.is(looked.code, 3);
+    for (const part of [
+      'server.test:443',
+      'pc.test',
+      'efef efef',
+      '1 Feb 2026',
+      '1 Mar 2026',
+      'the recovery key',
+      `repair ${file} --yes`,
+    ])
+      assert.ok(looked.out.includes(part), `${part}: ${looked.out}`);
+    const applied = await thintrust(runtime, ['repair', file, '--yes']);
+    assert.is(applied.code, 0);
+    assert.match(applied.out, /The device is repaired/);
+    const checked = { do: 'check-repair', jws: 'a.b.c' };
+    assert.equal(asked, [checked, checked, { do: 'repair', jws: 'a.b.c', rev: 7 }]);
+  }));
+
 const found: Preflight = {
   purpose: 'rdp',
   server: 'pc.test:3389',

@@ -54,7 +54,7 @@ const page: LogPage = {
   records: [{ seq: 7, at: 5, severity: 'warn', component: 'link', text: 'no answer' }],
   more: false,
 };
-const mediaList: MediaList = { files: [{ name: 'stick/root.crt', bytes: 3 }], more: false };
+const mediaList: MediaList = { files: [{ name: 'stick/root.crt', bytes: 3 }], repairs: [], more: false };
 const order = { address: 'a:1', fingerprint: 'ab'.repeat(32), invitation: 'inv-1', password: 'secret' };
 
 async function onStage(run: (stage: Stage) => Promise<void>): Promise<void> {
@@ -167,6 +167,21 @@ table(
     },
     { name: '/time', body: { at: 1_800_000_000_000 }, expected: { do: 'time', at: 1_800_000_000_000 } },
     { name: '/reset', body: {}, expected: { do: 'reset' } },
+    {
+      name: '/repair/check',
+      body: { name: 'a.thintrust', content: 'YS5iLmMNCg==' },
+      expected: { do: 'check-repair', jws: 'a.b.c' },
+    },
+    {
+      name: '/repair/check, a file on a stick',
+      body: { name: 'stick/root.crt', content: null },
+      expected: { do: 'check-repair', jws: 'ABC' },
+    },
+    {
+      name: '/repair',
+      body: { name: 'a.thintrust', content: 'YS5iLmM=', rev: 7 },
+      expected: { do: 'repair', jws: 'a.b.c', rev: 7 },
+    },
   ],
   ({ name, body, expected }) =>
     onStage(async ({ consoleSocket, readSocket, asked }) => {

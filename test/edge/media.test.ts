@@ -1,10 +1,13 @@
 /** Sticks of strangers: what is listed, what is read, and what leads elsewhere. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Media, openMedia } from '../../agent/edge/media.ts';
-import { maxImportCharacters, maxMediaFiles } from '../../protocol/limits.ts';
+import { setTimeout } from 'node:timers/promises';
+import type { Happening } from '../../agent/core/shape.ts';
+import { type Media, openMedia, repairText } from '../../agent/edge/media.ts';
+import { watchSticks } from '../../agent/edge/sticks.ts';
+import { maxImportCharacters, maxMediaFiles, maxRepairBytes, maxRepairFiles } from '../../protocol/limits.ts';
 import { check } from '../../protocol/validate.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -111,9 +114,82 @@ test('a folder without end is not read to its end', () =>
     assert.equal([files.length, more], [0, true]);
   }));
 
+test('repair files are listed apart, by their ending and their size', () =>
+  withStick(async (media, stick) => {
+    for (const [name, content] of [
+      ['repair.thintrust', 'a.b.c'],
+      ['РЕМОНТ.ThinTrust', 'a.b.c\r\n'],
+      ['certificate.thintrust', pem],
+      ['empty.thintrust', ''],
+      ['thintrust', 'a.b.c'],
+      ['largest.thintrust', Buffer.alloc(maxRepairBytes)],
+      ['larger.thintrust', Buffer.alloc(maxRepairBytes + 1)],
+    ] as const)
+      writeFileSync(join(stick, name), content);
+    const { files, repairs, more } = await media.list();
+    assert.equal(
+      repairs.map(({ name }) => name),
+      ['certificate.thintrust', 'largest.thintrust', 'repair.thintrust', 'РЕМОНТ.ThinTrust'].map((at) => `sdb1/${at}`),
+    );
+    assert.equal([files, more], [[], false]);
+    assert.ok(check('mediaList', { files, repairs, more }).ok);
+    const read = await media.read('sdb1/РЕМОНТ.ThinTrust');
+    assert.is(read.ok && repairText(read.value), 'a.b.c');
+  }));
+
+test('a hostile stick: a folder, a link, a pipe and a thing without end by that name, and a few of very many', () =>
+  withStick(async (media, stick, outside) => {
+    writeFileSync(join(outside, 'other.thintrust'), 'a.b.c');
+    mkdirSync(join(stick, 'folder.thintrust'));
+    symlinkSync(join(outside, 'other.thintrust'), join(stick, 'link.thintrust'));
+    symlinkSync('/dev/zero', join(stick, 'zero.thintrust'));
+    execFileSync('mkfifo', [join(stick, 'pipe.thintrust')]);
+    assert.equal((await media.list()).repairs, []);
+    for (let number = 0; number < 20; number++) writeFileSync(join(stick, `${number}.thintrust`), 'a.b.c');
+    const list = await media.list();
+    assert.is(list.repairs.length, maxRepairFiles);
+    assert.ok(check('mediaList', list).ok);
+  }));
+
+test('a stick full of certificates does not hide the file that repairs', () =>
+  withStick(async (media, stick) => {
+    for (let number = 0; number < 3 * maxMediaFiles; number++) writeFileSync(join(stick, `${number}.pem`), pem);
+    writeFileSync(join(stick, 'z.thintrust'), 'a.b.c');
+    const { files, repairs, more } = await media.list();
+    assert.equal([files.length, repairs.length, more], [maxMediaFiles, 1, true]);
+  }));
+
+test('sticks that come and go are told of, with the repair files on them, and nothing while nothing changes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'thintrust-sticks-'));
+  const told: (readonly string[])[] = [];
+  const tell = (happening: Happening): void => {
+    if (happening.type === 'media-seen') told.push(happening.repairs.map(({ name, jws }) => `${name} ${jws}`));
+  };
+  const sticks = watchSticks(folder, openMedia(folder), tell, 5);
+  const until = async (count: number): Promise<void> => {
+    const end = Date.now() + 10_000;
+    while (told.length < count && Date.now() < end) await setTimeout(5);
+  };
+  try {
+    const stick = join(folder, 'media', 'sdb1');
+    mkdirSync(join(folder, 'made'));
+    writeFileSync(join(folder, 'made', 'repair.thintrust'), 'a.b.c\n');
+    mkdirSync(join(folder, 'media'));
+    renameSync(join(folder, 'made'), stick);
+    await until(1);
+    await setTimeout(100);
+    renameSync(stick, join(folder, 'gone'));
+    await until(2);
+    assert.equal(told, [['sdb1/repair.thintrust a.b.c'], []]);
+  } finally {
+    sticks.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('no stick, no files', async () => {
   const media = openMedia(join(tmpdir(), 'thintrust-nowhere'));
-  assert.equal(await media.list(), { files: [], more: false });
+  assert.equal(await media.list(), { files: [], repairs: [], more: false });
   assert.is(codeOf(await media.read('sdb1/a.pem')), 'not-found');
 });
 

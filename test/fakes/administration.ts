@@ -178,6 +178,13 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       ...more,
     };
   };
+  /** What a stick brings, by the recovery key where no other is named. */
+  const repairFile = (more: object = {}, key: SigningKey = recoveryKey): string => {
+    const aud = `${serverId}/repair`;
+    const iat = toNumericDate(now());
+    const dates = { iat, refreshBefore: iat + 30 * 86400 };
+    return sign('repair', { aud, rev: nextRevision(aud), ...dates, format: 1, pins: pins(), addresses, ...more }, key);
+  };
   const deliver = (topic: string): Happening[] => {
     const payload = state.retained.get(topic);
     return payload === undefined || state.connection === null ? [] : [deliverRaw(topic, payload)];
@@ -383,7 +390,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     office,
     unassigned,
     serverId,
-    keys: { policy: policyKey, stranger: strangerKey },
+    keys: { policy: policyKey, stranger: strangerKey, recovery: recoveryKey },
     perform,
     sign,
     policyOf,
@@ -395,6 +402,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       state.main = to;
     },
     deviceDocument,
+    repairFile,
     deliverRaw,
     publishPolicies,
     moveTo: (group: Group): Happening[] => {

@@ -6,5 +6,8 @@ import { bad } from '../../protocol/fault.ts';
 export const nothingKept = (): Pick<ControlOrder, 'secrets' | 'log' | 'media'> => ({
   secrets: openSecrets(),
   log: async () => ({ records: [], more: false }),
-  media: { list: async () => ({ files: [], more: false }), read: async (name) => bad('not-found', { what: name }) },
+  media: {
+    list: async () => ({ files: [], repairs: [], more: false }),
+    read: async (name) => bad('not-found', { what: name }),
+  },
 });

@@ -1,7 +1,7 @@
 /** Situations the agent can be in and things that can happen to it: the state × event table, from which `docs/states.md` is written too. */
 import type { Happening } from '../../agent/core/shape.ts';
 import { fault } from '../../protocol/fault.ts';
-import { dayMs, minuteMs } from '../../protocol/time.ts';
+import { dayMs, instant, minuteMs, toNumericDate } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { base64, print, serverCertificates } from './administration.ts';
 import {
@@ -101,6 +101,9 @@ export const situations: readonly Situation[] = [
   { name: 'a verdict on its way', make: verdict },
   { name: 'locked by policy, a code asked for another address', make: openLocked },
   { name: 'locked by policy, another address open', make: opened },
+  { name: 'a repair on its way', make: repairing },
+  { name: 'repaired', make: repairedOne },
+  { name: 'the floor of the clock years ahead', make: yearsAhead },
   { name: 'a reset on its way', make: hung('persist', (bench) => askNow(bench, { do: 'reset' })) },
   { name: 'reset', make: resetOne },
   ...remoteSituations,
@@ -154,6 +157,30 @@ function opened(): Bench {
   askNow(bench, { do: 'code', code: rightCode(bench) });
   return bench;
 }
+function repairing(): Bench {
+  const bench = openAsking();
+  bench.instead = (effect) => (effect.do === 'persist' ? [] : null);
+  repair(bench);
+  bench.instead = () => null;
+  return bench;
+}
+function repairedOne(): Bench {
+  const bench = openAsking();
+  repair(bench);
+  return bench;
+}
+function yearsAhead(): Bench {
+  const bench = openRegistered();
+  bench.time.wallErrorMs = 10 * 365 * dayMs;
+  const iat = toNumericDate(instant(noon + bench.time.uptimeMs + bench.time.wallErrorMs));
+  policyArrives(bench, { iat, refreshBefore: iat + 86400 });
+  bench.time.wallErrorMs = 0;
+  return restarted(bench, 'machine-1');
+}
+function repair(bench: Bench): void {
+  const [rev, time] = [revOf(bench), noon];
+  askNow(bench, { do: 'repair', rev, jws: bench.server.repairFile({ rev, time }) });
+}
 function resetOne(): Bench {
   const bench = openRegistered();
   askNow(bench, { do: 'reset' });
@@ -177,6 +204,7 @@ const rotationsFetched = (statements: readonly string[]): Happening => ({
   type: 'rotations-fetched',
   bytes: Buffer.from(JSON.stringify({ format: 1, statements })),
 });
+const revOf = ({ time }: Bench): number => noon + time.uptimeMs + 60_000;
 const own = ({ server }: Bench, leaf: 'device' | 'command'): string =>
   deviceLeafTopic(server.device.id || '6f1dcf1c-1111-4111-8111-111111111111', leaf);
 const full = fault('disk-full', { what: 'test' });
@@ -247,6 +275,26 @@ export const incidents: readonly Incident[] = [
     make: () => ({ type: 'asked', request: 12, ask: { do: 'time', at: 0 } }),
   },
   { name: 'asked for a reset', make: () => ({ type: 'asked', request: 13, ask: { do: 'reset' } }) },
+  {
+    name: 'asked what a repair file would do',
+    make: (bench) => ({ type: 'asked', request: 14, ask: { do: 'check-repair', jws: bench.server.repairFile() } }),
+  },
+  ...(['recovery', 'policy', 'stranger'] as const).map(
+    (by): Incident => ({
+      name: `asked to repair, by the ${by} key`,
+      make: (bench) => {
+        const rev = revOf(bench) + 1;
+        const time = by === 'recovery' ? { time: noon } : {};
+        const jws = bench.server.repairFile({ rev, ...time }, bench.server.keys[by]);
+        return { type: 'asked', request: 15, ask: { do: 'repair', jws, rev } };
+      },
+    }),
+  ),
+  {
+    name: 'a stick with a repair file',
+    make: (bench) => ({ type: 'media-seen', repairs: [{ name: 'a/b', jws: bench.server.repairFile() }] }),
+  },
+  { name: 'no stick', make: () => ({ type: 'media-seen', repairs: [] }) },
   { name: 'key made', make: () => ({ type: 'key-made', key: { kind: 'file', sha256: keyDigest } }) },
   { name: 'key failed', make: () => ({ type: 'key-failed', fault: full }) },
   {

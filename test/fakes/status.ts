@@ -19,4 +19,5 @@ export const quiet = {
   operation: null,
   session: null,
   log: { at: 'off', server: null, fault: null, preflight: null, unsent: 0, dropped: 0 },
+  repair: null,
 } satisfies Partial<Status>;

@@ -1,7 +1,7 @@
 /** The tools: event log, certificates, pre-flight check, notifications, product information. */
 import { fault } from '../../protocol/fault.ts';
-import type { LogRecord, Severity, Status } from '../../protocol/local.ts';
-import type { Message } from '../../ui/model.ts';
+import type { LogRecord, RepairView, Severity, Status } from '../../protocol/local.ts';
+import type { Answer, Message } from '../../ui/model.ts';
 import { answer, arrive, done, type Picture, press, refused, tools, type } from './playing.ts';
 import { byHand, judged, leaf, manyCertificates, now, registered, retired, troubled, unmanaged } from './statuses.ts';
 
@@ -45,11 +45,56 @@ const inImport: readonly Message[] = [...inList(unmanaged), ...press('f4')];
 const files = ['RDP root.cer', 'branch/broker.pem', 'log-server.p7b', 'корневой сертификат.crt'];
 const media: Message = answer(1, {
   of: 'media',
-  value: { files: files.map((name, index) => ({ name, bytes: 900 + 700 * index })), more: false },
+  value: { files: files.map((name, index) => ({ name, bytes: 900 + 700 * index })), repairs: [], more: false },
 });
 const importing: readonly Message[] = [...inImport, media, ...press('down', 'enter', 'down', 'enter', 'tab', 'enter')];
 const opened: Status = { ...unmanaged, certificates: [...unmanaged.certificates, byHand] };
 const removing: readonly Message[] = [...inList(opened), ...press('end', 'delete')];
+
+const repairView: RepairView = {
+  rev: 7,
+  https: 'ksc.example.com:443',
+  mqtt: 'ksc.example.com:8883',
+  certificate: leaf,
+  signedAt: now - 3 * 86_400_000,
+  validUntil: now + 27 * 86_400_000,
+  by: 'recovery',
+  time: null,
+};
+const sticks: Answer = {
+  of: 'media',
+  value: { files: [], repairs: ['USB/repair.thintrust', 'USB/старый.thintrust'].map(sized), more: false },
+};
+function sized(name: string) {
+  return { name, bytes: 2345 };
+}
+const inRepair: readonly Message[] = [arrive(registered), ...tools(5)];
+const choosing: readonly Message[] = [...inRepair, answer(1, sticks)];
+const looking: readonly Message[] = [...choosing, ...press('enter')];
+const repairing = (more: Partial<RepairView> = {}): readonly Message[] => [
+  ...looking,
+  answer(2, { of: 'repair', value: { ...repairView, ...more } }),
+];
+const repaired: readonly Message[] = [...repairing(), ...press('tab', 'enter')];
+export const repairPictures: readonly Picture[] = [
+  { name: 'repair-looking', messages: inRepair },
+  {
+    name: 'repair-nothing',
+    messages: [...inRepair, answer(1, { of: 'media', value: { files: [], repairs: [], more: false } })],
+  },
+  { name: 'repair', messages: choosing },
+  { name: 'repair-checking', messages: looking },
+  { name: 'repair-stale', messages: [...looking, answer(2, refused(fault('repair-stale')))] },
+  { name: 'repair-question', messages: repairing() },
+  {
+    name: 'repair-question-time',
+    messages: [...repairing({ by: 'policy', time: now - 3 * 86_400_000 }), ...press('tab')],
+  },
+  { name: 'repair-running', messages: repaired },
+  { name: 'repair-done', messages: [...repaired, arrive(registered), answer(3, done)] },
+  { name: 'repair-refused', messages: [...repaired, answer(3, refused(fault('repair-used', { rev: 7 })))] },
+  { name: 'main-repair-offered', messages: [arrive({ ...registered, repair: 'USB/repair.thintrust' })] },
+];
 
 export const toolPictures: readonly Picture[] = [
   { name: 'tools', messages: inLog(registered).slice(0, -1) },
@@ -91,7 +136,10 @@ export const toolPictures: readonly Picture[] = [
   { name: 'removal-running', messages: [...removing, ...press('tab', 'enter')] },
   { name: 'removal-done', messages: [...removing, ...press('tab', 'enter'), arrive(unmanaged), answer(1, done)] },
   { name: 'import-looking', messages: inImport },
-  { name: 'import-nothing', messages: [...inImport, answer(1, { of: 'media', value: { files: [], more: false } })] },
+  {
+    name: 'import-nothing',
+    messages: [...inImport, answer(1, { of: 'media', value: { files: [], repairs: [], more: false } })],
+  },
   { name: 'import', messages: [...inImport, media] },
   { name: 'import-marked', messages: [...inImport, media, ...press('right', 'down', 'enter', 'down', 'down')] },
   { name: 'import-none-marked', messages: [...inImport, media, ...press('tab', 'tab', 'enter')] },

@@ -4,7 +4,7 @@ import type { Status } from '../../protocol/local.ts';
 import type { Message } from '../../ui/model.ts';
 import { connecting } from './pictures-connecting.ts';
 import { settingPictures } from './pictures-settings.ts';
-import { toolPictures } from './pictures-tools.ts';
+import { repairPictures, toolPictures } from './pictures-tools.ts';
 import { answer, arrive, done, type Picture, press, refused, tick, tools, type } from './playing.ts';
 import {
   contacts,
@@ -74,6 +74,7 @@ export const pictures: readonly Picture[] = [
   { name: 'main-counted-on', messages: [arrive(replacing), ...press('escape'), tick(40_000)] },
   ...connecting,
   ...toolPictures,
+  ...repairPictures,
   ...settingPictures,
   { name: 'registration', messages: [arrive(unregistered)] },
   { name: 'registration-filled', messages: filled },

@@ -55,11 +55,16 @@ const arbitraryAnswer: fc.Arbitrary<Answer> = fc.oneof(
   arbitraryPreflight.map((preflight): Answer => ({ of: 'connect', value: { at: 'stopped', preflight } })),
   arbitraryPreflight.map((preflight): Answer => ({ of: 'connect', value: { at: 'started', session: 1, preflight } })),
   arbitraryPreflight.map((value): Answer => ({ of: 'preflight', value })),
-  fc
-    .record({ names: fc.array(text, { maxLength: 30 }), more: fc.boolean() })
-    .map(
-      ({ names, more }): Answer => ({ of: 'media', value: { files: names.map((name) => ({ name, bytes: 7 })), more } }),
-    ),
+  fc.record({ names: fc.array(text, { maxLength: 30 }), more: fc.boolean() }).map(
+    ({ names, more }): Answer => ({
+      of: 'media',
+      value: {
+        files: names.map((name) => ({ name, bytes: 7 })),
+        repairs: names.slice(0, 8).map((name) => ({ name, bytes: 9 })),
+        more,
+      },
+    }),
+  ),
   fc.record({ file: text, why: arbitraryFault, added: fc.boolean() }).map(
     ({ file, why, added }): Answer => ({
       of: 'import',

@@ -57,6 +57,10 @@ const windows: Readonly<Record<string, Model>> = {
   removal: byName('removal'),
   import: byName('import'),
   imported: byName('imported'),
+  repair: byName('repair'),
+  repairChecking: byName('repair-checking'),
+  repairQuestion: byName('repair-question'),
+  repairing: byName('repair-running'),
   address: byName('log-server'),
   lockedAddress: byName('log-server-locked'),
   connection: byName('connection'),
@@ -85,7 +89,7 @@ const alive: Readonly<Record<string, string>> = {
   empty: 'f2 f4 escape',
   details: 'f2 escape delete',
   notices: 'f2 escape',
-  replacement: 'f2 escape enter',
+  replacement: 'f2 f4 escape enter',
   code: 'f2 escape enter tab back-tab up down 7',
   pending: 'f2 escape',
   tools: 'f2 escape enter tab down page-down end',
@@ -101,6 +105,10 @@ const alive: Readonly<Record<string, string>> = {
   removal: 'f2 escape enter tab back-tab up down left right',
   import: 'f2 f5 escape enter tab back-tab down left right',
   imported: 'f2 escape',
+  repair: 'f2 f5 escape enter down page-down end',
+  repairChecking: 'f2 escape',
+  repairQuestion: 'f2 escape enter tab back-tab left right',
+  repairing: 'f2 escape',
   address: 'f2 escape enter tab back-tab up down 7 q ж',
   lockedAddress: 'f2 escape',
   connection: 'f2 escape enter tab back-tab up down left home backspace 7 q',
@@ -115,6 +123,8 @@ const asking: Readonly<Record<string, string>> = {
   tools: 'enter',
   log: 'f4 f5',
   import: 'f5',
+  replacement: 'f4',
+  repair: 'f5 enter',
   address: 'enter',
   language: 'enter',
 };
@@ -563,6 +573,16 @@ test('the event log is read on where it ends, and begins anew with another sever
   );
 });
 
+test('a repair file is looked at first, and applied as the one that was looked at', () => {
+  const story = pictures.find(({ name }) => name === 'repair-running')?.messages ?? [];
+  const body = { name: 'USB/repair.thintrust', content: null };
+  assert.equal(asked(story), [
+    { do: 'media' },
+    { do: 'check-repair', body },
+    { do: 'repair', body: { ...body, rev: 7 } },
+  ]);
+});
+
 test('files from a stick are asked for by name', () => {
   const media: Answer = {
     of: 'media',
@@ -571,6 +591,7 @@ test('files from a stick are asked for by name', () => {
         { name: 'a.pem', bytes: 1 },
         { name: 'b', bytes: 2 },
       ],
+      repairs: [],
       more: false,
     },
   };

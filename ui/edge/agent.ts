@@ -40,6 +40,8 @@ const routes: Readonly<Record<Ask['do'], { readonly method: 'GET' | 'POST'; read
   connection: { method: 'POST', path: '/api/v1/connection' },
   time: { method: 'POST', path: '/api/v1/time' },
   reset: { method: 'POST', path: '/api/v1/reset' },
+  'check-repair': { method: 'POST', path: '/api/v1/repair/check' },
+  repair: { method: 'POST', path: '/api/v1/repair' },
   media: { method: 'GET', path: '/api/v1/media' },
   log: { method: 'GET', path: '/api/v1/log' },
 };
@@ -123,6 +125,8 @@ function answerOf(ask: Ask, called: Called): Answer {
       return told(read('preflight', called.body, maxAnswerBytes), (value) => ({ of: 'preflight', value }));
     case 'import':
       return told(read('importAnswer', called.body, maxAnswerBytes), (value) => ({ of: 'import', value }));
+    case 'check-repair':
+      return told(read('repairView', called.body, maxAnswerBytes), (value) => ({ of: 'repair', value }));
     case 'media':
       return told(read('mediaList', called.body, maxAnswerBytes), (value) => ({ of: 'media', value }));
     case 'log':

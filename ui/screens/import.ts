@@ -93,7 +93,7 @@ function answered(model: Model, screen: ImportScreen, answer: Answer): Decision 
   return answer.of === 'import' ? become(model, { at: 'imported', answer: answer.value, top: 0 }) : stay(model);
 }
 
-const none = { files: [], more: false };
+const none = { files: [], repairs: [], more: false };
 
 const toggled = (marked: readonly string[], name: string): readonly string[] =>
   marked.includes(name) ? marked.filter((each) => each !== name) : [...marked, name];

@@ -12,6 +12,7 @@ import { lockedForMs, type Model, type Size } from '../model.ts';
 import { halfBlocks, largeDigits, qrDots } from '../qr.ts';
 import type { Window } from '../window.ts';
 import { codeScreen } from './code.ts';
+import { openRepair } from './repair.ts';
 
 type Replacement = NonNullable<Status['replacement']>;
 
@@ -25,6 +26,7 @@ export const replacementWindow = (model: Model): Window => ({
   body: (words, size) => replacementBody(model, words, size),
   key: (key) => {
     if (key.name === 'enter') return push(model, codeScreen);
+    if (key.name === 'f4') return openRepair(model);
     return key.name === 'escape' ? toMain(model) : stay(model);
   },
 });
@@ -59,6 +61,7 @@ function replacementBody(model: Model, words: Words, size: Size): Body {
     cursor: null,
     keys: [
       { key: 'Enter', label: buttons.next },
+      { key: 'F4', label: keys.repair },
       { key: 'Esc', label: keys.back },
     ],
   };

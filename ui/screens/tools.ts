@@ -7,6 +7,7 @@ import type { LogScreen, PreflightScreen, ToolsEntry, ToolsScreen } from '../scr
 import { scrolled } from '../scroll.ts';
 import type { Window } from '../window.ts';
 import { openRegistration } from './registration.ts';
+import { openRepair } from './repair.ts';
 
 const preflightScreen: PreflightScreen = {
   at: 'preflight',
@@ -52,7 +53,8 @@ export const toolsWindow = (model: Model, screen: ToolsScreen): Window => ({
 function entriesOf(model: Model): readonly ToolsEntry[] {
   const at = statusIn(model)?.at;
   const always: readonly ToolsEntry[] = ['log', 'certificates', 'preflight', 'notices', 'product'];
-  return at === 'unregistered' || at === 'registering' ? [...always, 'registration'] : always;
+  const last = at === 'unregistered' || at === 'registering' ? 'registration' : 'repair';
+  return at === 'broken' ? always : [...always, last];
 }
 
 function toolsKey(model: Model, screen: ToolsScreen, key: Key): Decision {
@@ -77,6 +79,8 @@ function open(model: Model, entry: ToolsEntry): Decision {
       return push(model, { at: entry, top: 0 });
     case 'registration':
       return openRegistration(model);
+    case 'repair':
+      return openRepair(model);
   }
 }
 
