@@ -1,55 +1,20 @@
 /**
- * Enrolment over secure transport (EST, RFC 7030 §4.2): key, PKCS#10 request (RFC 2986), `simpleenroll` with a one-time
- * password, and the certs-only answer (RFC 5652, RFC 7030 §4.2.3), proven against the key before anyone uses it.
+ * Enrolment over secure transport (EST, RFC 7030 §4.2): `simpleenroll` with a one-time password, and the certs-only answer
+ * (RFC 5652, RFC 7030 §4.2.3), proven against the key before anyone uses it.
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  X509Certificate,
-} from 'node:crypto';
-import forge, { type Asn1 } from 'node-forge/lib/asn1.js';
+import { X509Certificate } from 'node:crypto';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { derChildren, derTag, oidOf, readDer } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { Order } from '../core/durable.ts';
+import { makeRequest, readKey } from './csr.ts';
 import { exchange, faultOfAnswer, type HttpAnswer } from './https.ts';
 import type { Judging } from './registration.ts';
 
-const { SEQUENCE, SET, OID, UTF8, INTEGER, BITSTRING } = forge.Type;
-const commonName = '2.5.4.3';
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 const signedData = '1.2.840.113549.1.7.2';
-const longestCommonName = 64;
 const maxAnswerBytes = 256 * 1024;
 const maxServedCertificates = 10;
 const callTimeoutMs = 30_000;
-
-/** EC P-256, PKCS#8 DER. */
-export const makeKey = (): Uint8Array =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'der' });
-
-/** PKCS#10 request, DER: one common name, no attributes, ECDSA with SHA-256. The subject is cut at 64 characters (ub-common-name). */
-export function makeRequest(pkcs8: Uint8Array, subject: string): Uint8Array {
-  const key = readKey(pkcs8);
-  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  const name = [...subject].slice(0, longestCommonName).join('') || 'thin client';
-  const info = node(SEQUENCE, [
-    leaf(INTEGER, '\0'),
-    node(SEQUENCE, [node(SET, [node(SEQUENCE, [oid(commonName), leaf(UTF8, utf8(name))])])]),
-    forge.fromDer(spki.toString('latin1')),
-    forge.create(forge.Class.CONTEXT_SPECIFIC, 0, true, []),
-  ]);
-  const signature = sign('sha256', encode(info), key);
-  const request = node(SEQUENCE, [
-    info,
-    node(SEQUENCE, [oid(ecdsaWithSha256)]),
-    leaf(BITSTRING, `\0${signature.toString('latin1')}`),
-  ]);
-  return encode(request);
-}
 
 /**
  * Certificates of a degenerate PKCS#7 message: DER, or base64 on one line or wrapped in any way, at most ten.
@@ -124,15 +89,6 @@ function refusalOf(answer: HttpAnswer): Fault {
   if (answer.status === 400) return fault('csr-refused');
   return named;
 }
-
-const readKey = (pkcs8: Uint8Array): KeyObject =>
-  createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
-
-const node = (type: forge.Type, value: Asn1[]): Asn1 => forge.create(forge.Class.UNIVERSAL, type, true, value);
-const leaf = (type: forge.Type, value: string): Asn1 => forge.create(forge.Class.UNIVERSAL, type, false, value);
-const oid = (dotted: string): Asn1 => leaf(OID, forge.oidToDer(dotted).getBytes());
-const utf8 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
-const encode = (value: Asn1): Buffer => Buffer.from(forge.toDer(value).getBytes(), 'latin1');
 
 /** Base64 without what people and servers put around it; empty when it is none. */
 function unwrap(body: Uint8Array): Uint8Array {

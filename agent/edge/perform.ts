@@ -77,7 +77,7 @@ export function openPerform(edges: Edges): Perform {
         return done.ok ? nothing : [{ type: 'export-failed', fault: done.fault }];
       }
       case 'make-key': {
-        const { makeKey } = await import('./enrol.ts');
+        const { makeKey } = await import('./csr.ts');
         const key = makeKey();
         const written = await withRoom(() => storage.writeKey(key));
         return [written.ok ? { type: 'key-made', key: written.value } : { type: 'key-failed', fault: written.fault }];
