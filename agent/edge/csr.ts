@@ -76,7 +76,8 @@ export const readKey = (pkcs8: Uint8Array): KeyObject =>
 /** SubjectPublicKeyInfo of the key's public half, DER. */
 export const spkiOf = (key: KeyObject): Uint8Array => createPublicKey(key).export({ type: 'spki', format: 'der' });
 
-function nameOf(subject: string): Buffer {
+/** The Name of request and certificate, DER. */
+export function nameOf(subject: string): Buffer {
   const name = [...subject].slice(0, longestCommonName).join('') || 'thin client';
   return sequence(setOf(sequence(objectId(commonName), utf8(name))));
 }

@@ -11,6 +11,7 @@ import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
 import { read } from '../../protocol/validate.ts';
 import type { Clock, Fleet, ListenerTls, Log } from '../core/ports.ts';
 import { certsOnly } from './authority.ts';
+import { answerInKind } from './http-version.ts';
 import {
   type Bounds,
   boundConnections,
@@ -244,6 +245,7 @@ function makeApp({ fleet, log, tls }: DeviceHttpOptions, deny: Deny) {
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addHook('onRequest', async (request) => answerInKind(request.raw));
   app.addHook('onSend', async (_request, reply) => {
     reply.header('Cache-Control', 'no-store');
   });
