@@ -5,6 +5,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { writeDer } from '../../protocol/der.ts';
 import { dayMs, type Instant } from '../../protocol/time.ts';
+import type { KeyKind } from '../core/durable.ts';
 import {
   algorithm,
   asn1Null,
@@ -18,8 +19,6 @@ import {
   time,
   utf8,
 } from './asn1.ts';
-
-export type KeyKind = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072';
 
 const commonName = '2.5.4.3';
 const challengePassword = '1.2.840.113549.1.9.7';

@@ -9,7 +9,7 @@ import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.
 import type { Order } from '../core/durable.ts';
 import { makeRequest, readKey } from './csr.ts';
 import { exchange, faultOfAnswer, type HttpAnswer } from './https.ts';
-import type { Judging } from './registration.ts';
+import { basic, type Judging } from './registration.ts';
 
 const signedData = '1.2.840.113549.1.7.2';
 const maxAnswerBytes = 256 * 1024;
@@ -49,24 +49,26 @@ export function chainOfKey(certificates: readonly Uint8Array[], pkcs8: Uint8Arra
   return good(chain.map((certificate) => toBase64(certificate.raw)));
 }
 
+/** Another path than that of RFC 7030 §3.2.2 where a foreign server has one. */
+export type EstOrder = Pick<Order, 'address' | 'fingerprint' | 'invitation' | 'password'> & { readonly path?: string };
+
 /** One enrolment. Faults: those of `exchange`, `fingerprint-mismatch`, `invitation-refused`, `csr-refused`, and of the answer. */
 export async function enrol(
-  order: Order,
+  order: EstOrder,
   pkcs8: Uint8Array,
   subject: string,
   judging: Judging,
 ): Promise<Result<readonly string[]>> {
   const request = toBase64(makeRequest(pkcs8, subject));
-  const basic = toBase64(Buffer.from(`${order.invitation}:${order.password}`, 'utf8'));
   const outcome = await exchange({
     address: order.address,
     credentials: null,
     accept: [order.fingerprint],
     authority: judging.at(),
     method: 'POST',
-    path: '/.well-known/est/simpleenroll',
+    path: `${order.path ?? '/.well-known/est'}/simpleenroll`,
     headers: {
-      Authorization: `Basic ${basic}`,
+      Authorization: basic(order.invitation, order.password),
       'Content-Type': 'application/pkcs10',
       'Content-Transfer-Encoding': 'base64',
     },

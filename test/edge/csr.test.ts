@@ -1,6 +1,7 @@
 /** Keys and requests of every kind, as openssl reads them (F26). */
 import { X509Certificate } from 'node:crypto';
-import { type KeyKind, makeKey, makeRequest, makeSelfSigned } from '../../agent/edge/csr.ts';
+import type { KeyKind } from '../../agent/core/durable.ts';
+import { makeKey, makeRequest, makeSelfSigned } from '../../agent/edge/csr.ts';
 import { toPem } from '../../protocol/certificate.ts';
 import { readRequest } from '../../server/edge/request.ts';
 import { keyPem } from '../fakes/foreign-authority.ts';
