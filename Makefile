@@ -48,6 +48,10 @@ deps: $(node20) ## programs the tests need: Debian packages (as root), and Node 
 deps-freerdp3: ## FreeRDP 3 for the tests, in a root of Debian 13 (as root; minutes, 700 MB)
 	@scripts/freerdp3.sh
 
+.PHONY: deps-enrolment
+deps-enrolment: ## SCEP and EST software of others for the tests, in that same root (as root; a minute, 100 MB more)
+	@scripts/enrolment-peers.sh
+
 .PHONY: demo
 demo: build ## a server and a device on this machine, the screens in this terminal
 	@node scripts/demo.ts

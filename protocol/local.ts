@@ -34,6 +34,26 @@ import {
 
 // control API of the agent (Unix sockets)
 
+const keyKind = Type.Union([
+  Type.Literal('P-256'),
+  Type.Literal('P-384'),
+  Type.Literal('RSA-2048'),
+  Type.Literal('RSA-3072'),
+]);
+const foreignEnrolment = Type.Object(
+  {
+    protocol: Type.Union([Type.Literal('est'), Type.Literal('scep')]),
+    address,
+    /** No question mark and no fragment: the operations are put behind it. */
+    path: Type.String({ pattern: '^/[\\x21-\\x22\\x24-\\x3e\\x40-\\x7e]{0,200}$' }),
+    fingerprint: sha256,
+    user: text(64),
+    password: text(128),
+    subject: text(200),
+    key: keyKind,
+  },
+  closed,
+);
 export const registerRequest = Type.Object(
   {
     address,
@@ -41,6 +61,8 @@ export const registerRequest = Type.Object(
     fingerprint: sha256,
     invitation: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }),
     password: text(64),
+    /** An authority that is not the server's own, which issues the identity. */
+    enrolment: Type.Optional(foreignEnrolment),
   },
   closed,
 );

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url';
 const node20 = fileURLToPath(new URL(`node20/node_modules/node-linux-${process.arch}/bin/node`, import.meta.url));
 /** Unpacked by `make deps`, since its package would put rsyslog out. */
 const syslogNg = fileURLToPath(new URL('../build/syslog-ng/usr/sbin/syslog-ng', import.meta.url));
-/** Brought by `make deps-freerdp3`; it runs by chroot(8) into its root. */
+/** Brought by `make deps-freerdp3` and `make deps-enrolment`; its programs run by chroot(8) into it. */
 export const trixie = '/var/cache/thintrust-test/trixie';
+const ofTrixie: ReadonlySet<string> = new Set(['xfreerdp3', 'scepserver', 'estserver', 'estclient', 'pki']);
 const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].filter(Boolean);
 
 /**
@@ -19,7 +20,7 @@ export function findProgram(name: string): string | null {
   if (name === 'root') return process.getuid?.() === 0 ? '/' : null;
   if (name === 'node20') return isExecutable(node20) ? node20 : null;
   if (name === 'syslog-ng' && isExecutable(syslogNg)) return syslogNg;
-  if (name === 'xfreerdp3' && isExecutable(join(trixie, 'usr/bin/xfreerdp3'))) return join(trixie, 'usr/bin/xfreerdp3');
+  if (ofTrixie.has(name) && isExecutable(join(trixie, 'usr/bin', name))) return join(trixie, 'usr/bin', name);
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }
 

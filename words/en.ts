@@ -111,6 +111,15 @@ export const en = {
     'fingerprint-mismatch':
       'The server at this address does not have the certificate with this fingerprint. Compare the fingerprint with what the administrator gave you. If it is right, do not go on: the connection may be intercepted.',
     'csr-refused': 'The server refused the certificate request of this device[: {reason}].',
+    'challenge-refused':
+      'The certificate authority refused the request of this device. The challenge password is wrong, already used or out of date. Ask its administrator for a new one.',
+    'authority-mismatch':
+      'What answers at this address[ ({address})] is not the certificate authority with this fingerprint. Compare the fingerprint with what the administrator gave you. If it is right, do not go on: the connection may be intercepted.',
+    'capability-missing': 'The certificate authority cannot do what is needed[: {what}]. Ask its administrator.',
+    'answer-undecipherable':
+      'The certificate authority answered, but its answer cannot be deciphered with the key of this device. Ask its administrator.',
+    'enrolment-pending':
+      'The certificate authority has not decided yet: somebody has to approve the request of this device. It asks again by itself.',
     'identity-unreadable':
       'The certificate or the key of this device cannot be read. Ask the administrator to register it again.',
     'key-mismatch': 'The certificate the server issued does not belong to the key of this device.',

@@ -49,7 +49,8 @@ export type Outcome =
   /** Has written its answer itself. */
   | { readonly at: 'written' }
   | Refused
-  | { readonly at: 'misused'; readonly text: string };
+  | Misused;
+type Misused = { readonly at: 'misused'; readonly text: string };
 
 /** `text`: said instead of the fault's sentence. `here`: the agent does not know of it. */
 type Refused = { readonly at: 'refused'; readonly fault: Fault; readonly text?: string; readonly here?: true };
@@ -62,7 +63,7 @@ export const done = (text: string, data: unknown, exit?: 'refused' | 'asked'): O
 });
 export const refused = (why: Fault): Refused => ({ at: 'refused', fault: why });
 export const refusedHere = (why: Fault): Refused => ({ at: 'refused', fault: why, here: true });
-export const missing = ({ words, command }: Pick<Given, 'words' | 'command'>, name: string): Outcome => ({
+export const missing = ({ words, command }: Pick<Given, 'words' | 'command'>, name: string): Misused => ({
   at: 'misused',
   text: fill(words.cli.missingArgument, { name, form: formOf(command) }),
 });

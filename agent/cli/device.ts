@@ -16,6 +16,7 @@ import {
   refusedHere,
   textOf,
 } from './command.ts';
+import { enrolmentOf } from './enrolment.ts';
 import { readPassword } from './input.ts';
 import { showCertificate, showCertificates, showStatus } from './show.ts';
 import { showLog, showMedia } from './show-trust.ts';
@@ -64,6 +65,9 @@ export async function log(given: Given): Promise<Outcome> {
 
 export async function register(given: Given): Promise<Outcome> {
   const { words } = given;
+  const enrolment = enrolmentOf(given);
+  if ('at' in enrolment) return enrolment;
+  if (!enrolment.ok) return refusedHere(enrolment.fault);
   const password = await readPassword(given);
   if (!password.ok) return refusedHere(password.fault);
   if (password.value === '')
@@ -76,6 +80,7 @@ export async function register(given: Given): Promise<Outcome> {
     fingerprint: bareFingerprint(textOf(given, 'fingerprint') ?? ''),
     invitation: textOf(given, 'invitation'),
     password: password.value,
+    ...(enrolment.value && { enrolment: enrolment.value }),
   };
   const answer = await post(given, '/register', order);
   if (!answer.ok) return { ...refused(answer.fault), ...badField(words, answer.fault, order.fingerprint) };

@@ -20,12 +20,15 @@ const interruptedExit = 130;
  */
 export async function readPassword(given: Given): Promise<Result<string>> {
   const file = textOf(given, 'password-file');
-  if (file !== null) {
-    const start = readStart(file, maxPasswordBytes + 1);
-    return start === null ? bad('not-found', { what: file }) : good(firstLine(start.toString('utf8')));
-  }
+  if (file !== null) return readPasswordFile(file);
   const { stdin } = process;
   return good(firstLine(stdin.isTTY ? await readHidden(stdin, given.words.cli.askPassword) : await readLine(stdin)));
+}
+
+/** Its first line. Fault: `not-found`. */
+export function readPasswordFile(file: string): Result<string> {
+  const start = readStart(file, maxPasswordBytes + 1);
+  return start === null ? bad('not-found', { what: file }) : good(firstLine(start.toString('utf8')));
 }
 
 /** Name and base64 of each. Faults: `not-found`, `too-large`. */

@@ -5,6 +5,7 @@
 import type { Argument, Command, Option } from './command.ts';
 import { certificates, code, log, media, register, show, status, version } from './device.ts';
 import { diagnose } from './diagnose.ts';
+import { enrolmentOptions } from './enrolment.ts';
 import { repair } from './repair.ts';
 import { clearSetting, connection, reset, setSetting, settingNames, settings, time } from './settings.ts';
 import { add, batch, connect, preflight, remove } from './trust.ts';
@@ -110,6 +111,7 @@ export const commands: readonly Command[] = [
       { name: 'fingerprint', value: 'SHA256', help: 'serverFingerprint', needed: true },
       { name: 'invitation', value: 'ID', help: 'invitation', needed: true },
       passwordFile,
+      ...enrolmentOptions,
     ],
     help: 'register',
     run: register,

@@ -18,12 +18,33 @@ export type PinSlots = {
   readonly previous: PreviousPin | null;
 };
 
+export type KeyKind = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072';
+
+/** An authority that is not the server's own, from which the identity comes: by EST (RFC 7030) or SCEP (RFC 8894). */
+export type ForeignEnrolment = {
+  readonly protocol: 'est' | 'scep';
+  readonly address: string;
+  /** What the operations hang on: `/.well-known/est`, `/scep`. */
+  readonly path: string;
+  /** EST: of the certificate of its server or of a CA that leads to. SCEP: of the authority. */
+  readonly fingerprint: string;
+  /** EST alone. */
+  readonly user: string;
+  /** SCEP: the challenge. */
+  readonly password: string;
+  /** Common name; variables stand in it until there is a key (`core/subject`). */
+  readonly subject: string;
+  readonly key: KeyKind;
+};
+
 /** What the person typed at registration. `fingerprint` is of the server certificate or of a CA it chains to. */
 export type Order = {
   readonly address: string;
   readonly fingerprint: string;
   readonly invitation: string;
   readonly password: string;
+  /** Left out: the server's own authority issues the identity, by EST. */
+  readonly enrolment?: ForeignEnrolment | undefined;
 };
 
 /** Key and certificate chain (base64 DER, leaf first). */

@@ -5,7 +5,7 @@ import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgePins } from '../../protocol/policy.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
-import type { Order, Registration } from './durable.ts';
+import type { KeyKind, KeyRef, Order, Registration } from './durable.ts';
 import { afterFailure, idle, soon } from './link.ts';
 import { fromBundle } from './pin.ts';
 import type { Call, Now } from './shape.ts';
@@ -22,7 +22,10 @@ import {
   then,
   withFault,
 } from './state.ts';
+import { withSubject } from './subject.ts';
 import { refuse } from './syncing.ts';
+
+type Enrolled = Extract<Registration, { readonly at: 'enrolled' }>;
 
 /** Starts a registration; the control API is answered once its first outcome is known. */
 export function onRegister(state: State, request: number, order: Order, now: Now): Step {
@@ -33,22 +36,23 @@ export function onRegister(state: State, request: number, order: Order, now: Now
   // No key, no CSR by a clock that may be in 1970 (F4).
   if (clockOf(state, now).at === 'unknown') return deny(fault('clock-unknown', { floor: clockOf(state, now).floor }));
   const asked: State = { ...withFault(state, 'registration', null), registerRequest: request };
-  if (registration.at === 'unregistered')
-    return { state: { ...asked, pendingOrder: order }, effects: [{ do: 'make-key' }] };
-  const key = registration.at === 'ordered' ? registration.key : registration.identity.key;
-  const ordered: Registration = { at: 'ordered', order, key };
+  const key = keyFor(order, registration);
+  if (key === null)
+    return { state: { ...asked, pendingOrder: order }, effects: [{ do: 'make-key', kind: kindOf(order) }] };
+  const ordered: Registration = { at: 'ordered', order: withSubject(order, key, clockOf(state, now).now), key };
   return commit(asked, { durable: { ...state.durable, registration: ordered, pins: null }, next: 'call' });
 }
 
 export function onKeyMade(state: State, event: Of<'key-made'>): Step {
   const { pendingOrder: order } = state;
   if (!order) return rest(state);
-  const registration: Registration = { at: 'ordered', order, key: event.key };
+  const { key, now } = event;
+  const registration: Registration = { at: 'ordered', order: withSubject(order, key, clockOf(state, now).now), key };
   const { commandSeq } = state.counters;
   const counters = { ...state.counters, commandSeq: 0 };
   const ordered = commit(
     { ...state, counters, pendingOrder: null },
-    { durable: { ...state.durable, registration }, next: 'call' },
+    { durable: { ...state.durable, registration, pins: null }, next: 'call' },
   );
   // Commands to a device that was reset: it will have another id, and they are counted anew. Before anything names it.
   return commandSeq === 0
@@ -71,18 +75,17 @@ export function call(state: State, now: Now): Step {
   switch (registration.at) {
     case 'unregistered':
       return rest({ ...state, link: idle(now) });
-    case 'ordered':
-      return {
-        state: calling('enrol'),
-        effects: [{ do: 'enrol', order: registration.order, key: registration.key, subject: state.hardware }],
-      };
+    case 'ordered': {
+      const { key, order } = registration;
+      const subject = order.enrolment?.subject ?? state.hardware;
+      return { state: calling('enrol'), effects: [{ do: 'enrol', order, key, subject }] };
+    }
     case 'enrolled': {
       const { order, identity } = registration;
-      const accept = [order.fingerprint];
-      return {
-        state: calling('fetch-bundle'),
-        effects: [{ do: 'fetch-bundle', address: order.address, identity, accept }],
-      };
+      const { address, enrolment, fingerprint, invitation, password } = order;
+      const fetch = { do: 'fetch-bundle', address, identity, accept: [fingerprint] } as const;
+      const effect = enrolment ? { ...fetch, invited: { invitation, password } } : fetch;
+      return { state: calling('fetch-bundle'), effects: [effect] };
     }
     case 'registered': {
       const { address, identity } = registration;
@@ -105,7 +108,7 @@ export function onEnrolled(state: State, event: Of<'enrolled'>): Step {
 export function onBundle(state: State, event: Of<'bundle-fetched'>): Step {
   const { registration } = state.durable;
   if (registration.at !== 'enrolled') return rest(state);
-  const checked = checkBundle(event.bytes, registration.identity.chain[0] ?? '');
+  const checked = checkBundle(event.bytes, registration);
   if (!checked.ok) {
     const failed = { ...event, type: 'call-failed', call: 'fetch-bundle', fault: checked.fault } as const;
     return then(refuse(state, event.now, checked.fault, 'answer'), (next) => onCallFailed(next, failed));
@@ -166,13 +169,24 @@ export function onCallFailed(state: State, event: Of<'call-failed'>): Step {
   return then(told, (next) => rest({ ...next, link: afterFailure(next.link, now, event.fault) }));
 }
 
+const kindOf = ({ enrolment }: Order): KeyKind => enrolment?.key ?? 'P-256';
+
+/** A key that is there and that the authority can do something with; null: one has to be made. */
+function keyFor(order: Order, registration: Registration): KeyRef | null {
+  if (registration.at === 'unregistered') return null;
+  if (registration.at === 'registered') return order.enrolment ? null : registration.identity.key;
+  const { key } = registration.at === 'ordered' ? registration : registration.identity;
+  return kindOf(order) === kindOf(registration.order) ? key : null;
+}
+
 /** The bundle is for the identity we hold, and what it pins can be held. */
-function checkBundle(bytes: Uint8Array, leaf: string): Result<RegistrationBundle> {
+function checkBundle(bytes: Uint8Array, { identity, order }: Enrolled): Result<RegistrationBundle> {
   const bundle = read('registrationBundle', bytes, maxDocumentBytes);
   if (!bundle.ok) return bundle;
-  const own = parseCertificate(fromBase64(leaf));
+  const own = parseCertificate(fromBase64(identity.chain[0] ?? ''));
   if (!own.ok) return own;
-  if (own.value.owner !== bundle.value.deviceId) return bad('wrong-audience', { what: 'bundle' });
+  // A foreign authority knows no device ids: there the server binds the certificate to one.
+  if (!order.enrolment && own.value.owner !== bundle.value.deviceId) return bad('wrong-audience', { what: 'bundle' });
   const [unfit] = judgePins(bundle.value.pins);
   return unfit ? { ok: false, fault: unfit } : good(bundle.value);
 }

@@ -21,7 +21,7 @@ import type { AuditEvent, Purpose, Source } from '../../protocol/schema.ts';
 import type { Place } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { TrustRequest, Verdict } from './decide.ts';
-import type { Counters, Identity, KeyRef, LocalEntry, Order } from './durable.ts';
+import type { Counters, Identity, KeyKind, KeyRef, LocalEntry, Order } from './durable.ts';
 
 export type Now = {
   /** What the system clock says. */
@@ -200,7 +200,8 @@ export type Effect =
   /** Replaces the counters file atomically and durably: `counted` or `count-failed`. */
   | { readonly do: 'count'; readonly counters: Counters }
   | { readonly do: 'export'; readonly certificates: readonly Exported[] }
-  | { readonly do: 'make-key' }
+  /** P-256 where no kind is said. */
+  | { readonly do: 'make-key'; readonly kind?: KeyKind }
   | { readonly do: 'enrol'; readonly order: Order; readonly key: KeyRef; readonly subject: string }
   | {
       readonly do: 'fetch-bundle' | 'confirm-bundle';
@@ -208,6 +209,8 @@ export type Effect =
       readonly identity: Identity;
       /** SHA-256 of server certificates (or, before the bundle, a CA of the served chain) that may be talked to. */
       readonly accept: readonly string[];
+      /** The server does not know an identity of a foreign authority yet: the invitation says whose it is. */
+      readonly invited?: Pick<Order, 'invitation' | 'password'>;
     }
   /** EST by the identity in use for the next key (RFC 7030 §4.2.2): `renewed`. `accept` are leaf certificates alone. */
   | {

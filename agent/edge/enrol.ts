@@ -1,57 +1,22 @@
 /**
- * Enrolment over secure transport (EST, RFC 7030 §4.2): key, PKCS#10 request (RFC 2986), `simpleenroll` with a one-time
- * password, `simplereenroll` by the certificate in use, and the certs-only answer (RFC 5652, RFC 7030 §4.2.3), proven against the key before anyone uses it.
+ * Enrolment over secure transport (EST, RFC 7030 §4.2): `simpleenroll` with a one-time password, `simplereenroll` by the
+ * certificate in use, and the certs-only answer (RFC 5652, RFC 7030 §4.2.3), proven against the key before anyone uses it.
  */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  sign,
-  X509Certificate,
-} from 'node:crypto';
-import forge, { type Asn1 } from 'node-forge/lib/asn1.js';
+import { X509Certificate } from 'node:crypto';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { derChildren, derTag, oidOf, readDer } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
 import type { Order } from '../core/durable.ts';
+import { makeRequest, readKey } from './csr.ts';
 import { exchange, faultOfAnswer, type HttpAnswer, type HttpOrder, type HttpOutcome } from './https.ts';
-import type { Judging } from './registration.ts';
+import { basic, type Judging } from './registration.ts';
 import type { Credentials } from './tls.ts';
 
-const { SEQUENCE, SET, OID, UTF8, INTEGER, BITSTRING } = forge.Type;
-const commonName = '2.5.4.3';
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2';
 const signedData = '1.2.840.113549.1.7.2';
-const longestCommonName = 64;
 const maxAnswerBytes = 256 * 1024;
 const maxServedCertificates = 10;
 const callTimeoutMs = 30_000;
-
-/** EC P-256, PKCS#8 DER. */
-export const makeKey = (): Uint8Array =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'der' });
-
-/** PKCS#10 request, DER: one common name, no attributes, ECDSA with SHA-256. The subject is cut at 64 characters (ub-common-name). */
-export function makeRequest(pkcs8: Uint8Array, subject: string): Uint8Array {
-  const key = readKey(pkcs8);
-  const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
-  const name = [...subject].slice(0, longestCommonName).join('') || 'thin client';
-  const info = node(SEQUENCE, [
-    leaf(INTEGER, '\0'),
-    node(SEQUENCE, [node(SET, [node(SEQUENCE, [oid(commonName), leaf(UTF8, utf8(name))])])]),
-    forge.fromDer(spki.toString('latin1')),
-    forge.create(forge.Class.CONTEXT_SPECIFIC, 0, true, []),
-  ]);
-  const signature = sign('sha256', encode(info), key);
-  const request = node(SEQUENCE, [
-    info,
-    node(SEQUENCE, [oid(ecdsaWithSha256)]),
-    leaf(BITSTRING, `\0${signature.toString('latin1')}`),
-  ]);
-  return encode(request);
-}
 
 /**
  * Certificates of a degenerate PKCS#7 message: DER, or base64 on one line or wrapped in any way, at most ten.
@@ -97,16 +62,21 @@ export type Issued =
   | { readonly at: 'presented'; readonly der: string }
   | { readonly at: 'failed'; readonly fault: Fault };
 
+/** Another path than that of RFC 7030 §3.2.2 where a foreign server has one. */
+export type EstOrder = Pick<Order, 'address' | 'fingerprint' | 'invitation' | 'password'> & {
+  readonly path?: string | undefined;
+};
+
 /** One enrolment. Faults: those of `exchange`, `fingerprint-mismatch`, `invitation-refused`, `csr-refused`, and of the answer. */
 export async function enrol(
-  order: Order,
+  order: EstOrder,
   pkcs8: Uint8Array,
   subject: string,
   judging: Judging,
 ): Promise<Result<readonly string[]>> {
   const { address, fingerprint, invitation, password } = order;
-  const where = { address, accept: [fingerprint], authority: judging.at(), credentials: null };
-  const asked = await ask('simpleenroll', where, makeRequest(pkcs8, subject), basicOf(invitation, password));
+  const where = { address, accept: [fingerprint], authority: judging.at(), credentials: null, path: order.path };
+  const asked = await ask('simpleenroll', where, makeRequest(pkcs8, subject), basic(invitation, password));
   if (asked.at === 'presented') return bad('fingerprint-mismatch', { address });
   const issued = asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('invitation-refused')) : asked;
   return issued.at === 'issued' ? good(issued.chain) : { ok: false, fault: withoutOurs(issued.fault) };
@@ -136,24 +106,21 @@ export async function enrolAgain(order: AgainOrder, pkcs8: Uint8Array): Promise<
   const csr = makeRequest(pkcs8, device);
   const password = reenrolmentPassword(Buffer.from(secret, 'hex'), csr);
   const where = { address, accept, authority: null, credentials: null };
-  const asked = await ask('simpleenroll', where, csr, basicOf(device, password));
+  const asked = await ask('simpleenroll', where, csr, basic(device, password));
   if (asked.at === 'answered') return issuedFrom(asked.answer, pkcs8, fault('invitation-refused'));
   return asked.at === 'failed' ? { at: 'failed', fault: withoutOurs(asked.fault) } : asked;
 }
 
-const basicOf = (user: string, password: string): string =>
-  `Basic ${toBase64(Buffer.from(`${user}:${password}`, 'utf8'))}`;
-
 function ask(
   operation: 'simpleenroll' | 'simplereenroll',
-  where: Pick<HttpOrder, 'address' | 'accept' | 'authority' | 'credentials'>,
+  where: Pick<HttpOrder, 'address' | 'accept' | 'authority' | 'credentials'> & Pick<EstOrder, 'path'>,
   csr: Uint8Array,
   authorization: string | null,
 ): Promise<HttpOutcome> {
   return exchange({
     ...where,
     method: 'POST',
-    path: `/.well-known/est/${operation}`,
+    path: `${where.path ?? '/.well-known/est'}/${operation}`,
     headers: {
       ...(authorization === null ? {} : { Authorization: authorization }),
       'Content-Type': 'application/pkcs10',
@@ -183,15 +150,6 @@ function refusalOf(answer: HttpAnswer, denied: Fault): Fault {
 
 /** Who shows no certificate is not told that it is refused. */
 const withoutOurs = (why: Fault): Fault => (why.code === 'identity-refused' ? fault('tls-failed') : why);
-
-const readKey = (pkcs8: Uint8Array): KeyObject =>
-  createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
-
-const node = (type: forge.Type, value: Asn1[]): Asn1 => forge.create(forge.Class.UNIVERSAL, type, true, value);
-const leaf = (type: forge.Type, value: string): Asn1 => forge.create(forge.Class.UNIVERSAL, type, false, value);
-const oid = (dotted: string): Asn1 => leaf(OID, forge.oidToDer(dotted).getBytes());
-const utf8 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
-const encode = (value: Asn1): Buffer => Buffer.from(forge.toDer(value).getBytes(), 'latin1');
 
 /** Base64 without what people and servers put around it; empty when it is none. */
 function unwrap(body: Uint8Array): Uint8Array {

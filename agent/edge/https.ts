@@ -3,20 +3,23 @@
  * 1.1, chunked and ended by close. Redirects are not followed: another place is not what was judged.
  */
 import { type IncomingMessage, request } from 'node:http';
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import { bad, type Fault, fault, good, type Result, readFault } from '../../protocol/fault.ts';
 import { readBody } from './body.ts';
 import { faultOfSocket, openTls, type TlsOrder } from './tls.ts';
 
-export type HttpOrder = Omit<TlsOrder, 'timeoutMs'> & {
+export type HttpQuestion = {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly headers: { readonly [name: string]: string };
-  readonly body: string | null;
+  readonly body: string | Uint8Array | null;
   readonly maxBytes: number;
-  /** For everything together, the TLS handshake included. */
-  readonly timeoutMs: number;
 };
+export type HttpOrder = Omit<TlsOrder, 'timeoutMs'> &
+  HttpQuestion & {
+    /** For everything together, the TLS handshake included. */
+    readonly timeoutMs: number;
+  };
 export type HttpAnswer = {
   readonly status: number;
   readonly type: string;
@@ -24,6 +27,7 @@ export type HttpAnswer = {
   /** Of the certificate the server proved. */
   readonly fingerprint: string;
 };
+export type PlainAnswer = Omit<HttpAnswer, 'fingerprint'>;
 export type HttpOutcome =
   | { readonly at: 'answered'; readonly answer: HttpAnswer }
   | { readonly at: 'presented'; readonly der: string }
@@ -55,10 +59,15 @@ export function faultOfAnswer(answer: Pick<HttpAnswer, 'status' | 'body'>): Faul
   }
 }
 
-function ask(order: HttpOrder, socket: TLSSocket, timeoutMs: number): Promise<Result<Omit<HttpAnswer, 'fingerprint'>>> {
+/** One request over an open connection, which ends with it. Faults: as `exchange`. Never throws. */
+export function ask(
+  order: HttpQuestion & Pick<TlsOrder, 'address' | 'credentials'>,
+  socket: Socket,
+  timeoutMs: number,
+): Promise<Result<PlainAnswer>> {
   const { address, body, headers, method, path } = order;
   return new Promise((resolve) => {
-    const finish = (result: Result<Omit<HttpAnswer, 'fingerprint'>>): void => {
+    const finish = (result: Result<PlainAnswer>): void => {
       clearTimeout(timer);
       resolve(result);
     };
@@ -86,13 +95,13 @@ function ask(order: HttpOrder, socket: TLSSocket, timeoutMs: number): Promise<Re
   });
 }
 
-async function collect(response: IncomingMessage, limit: number): Promise<Result<Omit<HttpAnswer, 'fingerprint'>>> {
+async function collect(response: IncomingMessage, limit: number): Promise<Result<PlainAnswer>> {
   const body = await readBody(response, limit);
   if (!body.ok) return body;
   return good({ status: response.statusCode ?? 0, type: response.headers['content-type'] ?? '', body: body.value });
 }
 
-function faultOfExchange(error: Error, order: HttpOrder): Fault {
+function faultOfExchange(error: Error, order: Pick<TlsOrder, 'address' | 'credentials'>): Fault {
   const code = 'code' in error ? String(error.code) : '';
   if (code.startsWith('HPE_')) return fault('server-answer', { status: code });
   return faultOfSocket(error, order.address, order.credentials !== null);

@@ -4,7 +4,7 @@
  */
 import { type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { AuditEvent } from '../../protocol/schema.ts';
-import type { Identity } from '../core/durable.ts';
+import type { Identity, Order } from '../core/durable.ts';
 import type { Call, Effect, Happening } from '../core/shape.ts';
 import type { Clock } from './clock.ts';
 import type { Control } from './control.ts';
@@ -77,8 +77,8 @@ export function openPerform(edges: Edges): Perform {
         return done.ok ? nothing : [{ type: 'export-failed', fault: done.fault }];
       }
       case 'make-key': {
-        const { makeKey } = await import('./enrol.ts');
-        const key = makeKey();
+        const { makeKey } = await import('./csr.ts');
+        const key = makeKey(effect.kind);
         const written = await withRoom(() => storage.writeKey(key));
         return [written.ok ? { type: 'key-made', key: written.value } : { type: 'key-failed', fault: written.fault }];
       }
@@ -186,9 +186,19 @@ async function enrolBy(
 ): Promise<readonly Happening[]> {
   const pkcs8 = await storage.readKey(key);
   if (!pkcs8.ok) return [callFailed('enrol', pkcs8.fault)];
-  const { enrol } = await import('./enrol.ts');
-  const chain = await enrol(order, pkcs8.value, subject, judging);
+  const chain = await enrolWith(order, pkcs8.value, subject, judging);
   return [chain.ok ? { type: 'enrolled', chain: chain.value } : callFailed('enrol', chain.fault)];
+}
+
+/** SCEP is loaded where it is asked for, and gone with the next start. */
+async function enrolWith(order: Order, pkcs8: Uint8Array, subject: string, judging: Judging) {
+  const { enrolment } = order;
+  if (enrolment?.protocol === 'scep') {
+    const { enrolByScep } = await import('./scep.ts');
+    return enrolByScep({ ...enrolment, challenge: enrolment.password }, pkcs8, subject, judging);
+  }
+  const { enrol } = await import('./enrol.ts');
+  return enrol(enrolment ? { ...enrolment, invitation: enrolment.user } : order, pkcs8, subject, judging);
 }
 
 async function callBy(
@@ -200,7 +210,8 @@ async function callBy(
   const { confirmBundle, fetchBundle } = await import('./registration.ts');
   const { accept, address } = effect;
   const call = effect.do === 'fetch-bundle' ? fetchBundle : confirmBundle;
-  const outcome = await call({ accept, address, credentials: credentials.value, judging });
+  const invited = 'invited' in effect ? { invited: effect.invited } : {};
+  const outcome = await call({ accept, address, credentials: credentials.value, judging, ...invited });
   if (outcome.at === 'failed') return [callFailed(effect.do, outcome.fault)];
   if (outcome.at === 'presented') return [callFailed(effect.do, fault('fingerprint-mismatch', { address }))];
   return [

@@ -1,4 +1,5 @@
 /** The two calls behind enrolment, over mutual TLS: fetch the registration bundle, and say that it is safe here. */
+import { toBase64 } from '../../protocol/certificate.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import type { Instant } from '../../protocol/time.ts';
 import { exchange, faultOfAnswer, type HttpOutcome } from './https.ts';
@@ -11,6 +12,8 @@ export type CallOrder = {
   readonly credentials: Credentials;
   readonly accept: readonly string[];
   readonly judging: Judging;
+  /** The invitation, where the server has yet to learn whose a foreign identity is. */
+  readonly invited?: { readonly invitation: string; readonly password: string } | undefined;
 };
 
 const callTimeoutMs = 30_000;
@@ -20,6 +23,10 @@ export const fetchBundle = (order: CallOrder): Promise<HttpOutcome> => call(orde
 
 export const confirmBundle = (order: CallOrder): Promise<HttpOutcome> =>
   call(order, 'POST', '/v1/bundle/confirm', '{}', 204);
+
+/** RFC 7617, UTF-8. */
+export const basic = (user: string, password: string): string =>
+  `Basic ${toBase64(Buffer.from(`${user}:${password}`, 'utf8'))}`;
 
 async function call(
   order: CallOrder,
@@ -35,7 +42,11 @@ async function call(
     authority: order.judging.at(),
     method,
     path,
-    headers: { Accept: 'application/json', ...(body === null ? {} : { 'Content-Type': 'application/json' }) },
+    headers: {
+      Accept: 'application/json',
+      ...(body === null ? {} : { 'Content-Type': 'application/json' }),
+      ...(order.invited && { Authorization: basic(order.invited.invitation, order.invited.password) }),
+    },
     body,
     maxBytes: maxDocumentBytes,
     timeoutMs: callTimeoutMs,

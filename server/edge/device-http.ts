@@ -13,6 +13,7 @@ import { read } from '../../protocol/validate.ts';
 import type { Clock, Fleet, ListenerTls, Log, RenewalProof } from '../core/ports.ts';
 import { bodyOf, originOf, type Route } from './device-route.ts';
 import { estRoutes } from './est.ts';
+import { answerInKind } from './http-version.ts';
 import {
   type Bounds,
   boundConnections,
@@ -227,6 +228,7 @@ function makeApp({ fleet, log, tls }: DeviceHttpOptions, deny: Deny) {
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addHook('onRequest', async (request) => answerInKind(request.raw));
   app.addHook('onSend', async (_request, reply) => {
     reply.header('Cache-Control', 'no-store');
   });

@@ -1,16 +1,14 @@
 /** PKCS#10 that OpenSSL takes, and PKCS#7 as enrolment servers send it, the malformed included. */
-import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { chainOfKey, enrol, makeKey, makeRequest, readCertsOnly } from '../../agent/edge/enrol.ts';
+import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
+import { chainOfKey, enrol, readCertsOnly } from '../../agent/edge/enrol.ts';
 import { fingerprintOf, fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
 import { certsOnly, issueDevice } from '../../server/edge/authority.ts';
 import { readRequest } from '../../server/edge/request.ts';
+import { openssl } from '../fakes/openssl.ts';
 import { authorityOf, authorityPem, deviceId, now, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
 
@@ -29,16 +27,6 @@ const [leaf, root] = identity.chainDer as [Uint8Array, Uint8Array];
 const message = certsOnly([leaf, root]);
 const wrapped = (lineEnd: string): Buffer =>
   Buffer.from(toBase64(message).replace(/(.{64})(?=.)/g, `$1${lineEnd}`) + lineEnd);
-
-function openssl(args: readonly string[], files: { readonly [name: string]: string | Uint8Array }): Buffer {
-  const folder = mkdtempSync(join(tmpdir(), 'thintrust-enrol-'));
-  try {
-    for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-    return execFileSync('openssl', [...args], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
 
 table(
   'makeRequest: openssl verifies it and reads the subject',

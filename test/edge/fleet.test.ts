@@ -1,7 +1,7 @@
 /** The fleet over a real database: enrolment, places, what devices say, and documents on their way to the broker. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeKey, makeRequest } from '../../agent/edge/enrol.ts';
+import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { deriveSecret } from '../../protocol/codes.ts';
 import { openJws } from '../../protocol/jws.ts';

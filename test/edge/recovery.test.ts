@@ -1,7 +1,7 @@
 /** A lost server comes back: from a backup, and from the recovery kit alone. Its devices stay. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeRequest } from '../../agent/edge/enrol.ts';
+import { makeRequest } from '../../agent/edge/csr.ts';
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import type { Report } from '../../protocol/schema.ts';
 import { dayMs, instant } from '../../protocol/time.ts';

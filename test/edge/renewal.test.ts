@@ -1,5 +1,5 @@
 /** Renewal, retirement and second enrolment over a real database; slots, commands and the list of identities. */
-import { makeKey, makeRequest } from '../../agent/edge/enrol.ts';
+import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { deriveSecret, makeConfirmation } from '../../protocol/codes.ts';
 import { openJws } from '../../protocol/jws.ts';

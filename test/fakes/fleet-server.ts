@@ -2,7 +2,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeKey, makeRequest } from '../../agent/edge/enrol.ts';
+import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import type { Result } from '../../protocol/fault.ts';
 import type { Report } from '../../protocol/schema.ts';

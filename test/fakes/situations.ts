@@ -1,4 +1,5 @@
 /** Situations the agent can be in and things that can happen to it: the state × event table, from which `docs/states.md` is written too. */
+import type { ForeignEnrolment, Order } from '../../agent/core/durable.ts';
 import type { Happening } from '../../agent/core/shape.ts';
 import { fault } from '../../protocol/fault.ts';
 import { dayMs, instant, minuteMs, toNumericDate } from '../../protocol/time.ts';
@@ -35,12 +36,24 @@ const started = (): Bench => {
   return bench;
 };
 /** Registration that hangs at one effect. */
-const stuckAt = (name: string) => (): Bench => {
-  const bench = started();
-  bench.instead = (effect) => (effect.do === name ? [] : null);
-  askNow(bench, { do: 'register', order: orderOf(bench) });
-  bench.instead = () => null;
-  return bench;
+const stuckAt =
+  (name: string, more: Partial<Order> = {}) =>
+  (): Bench => {
+    const bench = started();
+    bench.instead = (effect) => (effect.do === name ? [] : null);
+    askNow(bench, { do: 'register', order: { ...orderOf(bench), ...more } });
+    bench.instead = () => null;
+    return bench;
+  };
+const foreign: ForeignEnrolment = {
+  protocol: 'scep',
+  address: 'ca.example:80',
+  path: '/scep',
+  fingerprint: 'ab'.repeat(32),
+  user: '',
+  password: 'challenge',
+  subject: '$RANDOM_32$',
+  key: 'RSA-2048',
 };
 /** Away from its server, and hanging at one effect of coming back. */
 const awayAt = (name: string, forMs: number) => (): Bench => {
@@ -83,6 +96,7 @@ export const situations: readonly Situation[] = [
   { name: 'forwarding logs', make: forwarding },
   { name: 'making a key', make: stuckAt('make-key') },
   { name: 'ordered, enrolling', make: stuckAt('enrol') },
+  { name: 'ordered from a foreign authority', make: stuckAt('enrol', { enrolment: foreign }) },
   { name: 'enrolled, fetching the bundle', make: stuckAt('fetch-bundle') },
   { name: 'registered, not confirmed', make: stuckAt('confirm-bundle') },
   { name: 'connected', make: () => openRegistered() },

@@ -1,0 +1,97 @@
+/**
+ * Keys of devices and what they sign of themselves before anybody vouches for them: PKCS#10 requests (RFC 2986), and the
+ * certificate a SCEP client names itself by (RFC 8894 §2.3).
+ */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { writeDer } from '../../protocol/der.ts';
+import { dayMs, type Instant } from '../../protocol/time.ts';
+import type { KeyKind } from '../core/durable.ts';
+import {
+  algorithm,
+  asn1Null,
+  bitString,
+  contextTag,
+  integer,
+  objectId,
+  printable,
+  sequence,
+  setOf,
+  time,
+  utf8,
+} from './asn1.ts';
+
+const commonName = '2.5.4.3';
+const challengePassword = '1.2.840.113549.1.9.7';
+const longestCommonName = 64;
+/** A clock that is a little ahead of the server's makes no certificate from the future. */
+const backdateMs = dayMs;
+const selfSignedLifeMs = 7 * dayMs;
+const signatures = {
+  'P-256': { oid: '1.2.840.10045.4.3.2', hash: 'sha256', parameters: null },
+  'P-384': { oid: '1.2.840.10045.4.3.3', hash: 'sha384', parameters: null },
+  RSA: { oid: '1.2.840.113549.1.1.11', hash: 'sha256', parameters: asn1Null },
+} as const;
+
+/** A new key, PKCS#8 DER. RSA takes some tenths of a second of this thread, once in a registration. */
+export function makeKey(kind: KeyKind = 'P-256'): Uint8Array {
+  const { privateKey } =
+    kind === 'P-256' || kind === 'P-384'
+      ? generateKeyPairSync('ec', { namedCurve: kind })
+      : generateKeyPairSync('rsa', { modulusLength: kind === 'RSA-2048' ? 2048 : 3072 });
+  return privateKey.export({ type: 'pkcs8', format: 'der' });
+}
+
+/**
+ * PKCS#10 request, DER: one common name, and as its only attribute the challenge password (RFC 2985 §5.4.1) where there is
+ * one. ECDSA P-256 with SHA-256, P-384 with SHA-384, RSA with SHA-256. The subject is cut at 64 characters
+ * (ub-common-name).
+ */
+export function makeRequest(pkcs8: Uint8Array, subject: string, challenge: string | null = null): Uint8Array {
+  const key = readKey(pkcs8);
+  const attributes = challenge === null ? [] : [sequence(objectId(challengePassword), setOf(directoryText(challenge)))];
+  const info = sequence(integer(Buffer.of(0)), nameOf(subject), spkiOf(key), writeDer(contextTag(0), ...attributes));
+  return signed(info, key);
+}
+
+/** Subject and issuer as in the request of the same name; a week of life, which ends with the enrolment. */
+export function makeSelfSigned(pkcs8: Uint8Array, subject: string, at: Instant): Uint8Array {
+  const key = readKey(pkcs8);
+  const name = nameOf(subject);
+  const body = sequence(
+    writeDer(contextTag(0), integer(Buffer.of(2))),
+    integer(randomBytes(16)),
+    algorithmOf(key),
+    name,
+    sequence(time(at - backdateMs), time(at + selfSignedLifeMs)),
+    name,
+    spkiOf(key),
+  );
+  return signed(body, key);
+}
+
+export const readKey = (pkcs8: Uint8Array): KeyObject =>
+  createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
+
+/** SubjectPublicKeyInfo of the key's public half, DER. */
+export const spkiOf = (key: KeyObject): Uint8Array => createPublicKey(key).export({ type: 'spki', format: 'der' });
+
+/** The Name of request and certificate, DER. */
+export function nameOf(subject: string): Buffer {
+  const name = [...subject].slice(0, longestCommonName).join('') || 'thin client';
+  return sequence(setOf(sequence(objectId(commonName), utf8(name))));
+}
+
+/** RFC 2985 wants a DirectoryString; PrintableString where it can be, since old servers read nothing else. */
+const directoryText = (text: string): Buffer =>
+  /^[A-Za-z0-9 '()+,./:=?-]*$/.test(text) ? printable(text) : utf8(text);
+
+function signed(body: Uint8Array, key: KeyObject): Uint8Array {
+  return sequence(body, algorithmOf(key), bitString(sign(signatureOf(key).hash, body, key)));
+}
+
+const algorithmOf = (key: KeyObject): Buffer => algorithm(signatureOf(key).oid, signatureOf(key).parameters);
+
+function signatureOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject) {
+  if (type === 'rsa') return signatures.RSA;
+  return details?.namedCurve === 'secp384r1' ? signatures['P-384'] : signatures['P-256'];
+}

@@ -1,0 +1,144 @@
+/** Enrolment with software that is not ours: its servers with our clients, its clients with our server (docs/interop.md). */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { makeKey } from '../../agent/edge/csr.ts';
+import { enrol } from '../../agent/edge/enrol.ts';
+import { enrolByScep, type OldIdentity } from '../../agent/edge/scep.ts';
+import { fromBase64, toPem } from '../../protocol/certificate.ts';
+import type { Result } from '../../protocol/fault.ts';
+import { serveDevices } from '../../server/edge/device-http.ts';
+import { invite } from '../../server/edge/invitations.ts';
+import {
+  type Peer,
+  type Place,
+  versionOf,
+  withEstServer,
+  withPlace,
+  withScepServer,
+} from '../fakes/enrolment-peers.ts';
+import { type FleetServer, openFleet, value } from '../fakes/fleet-server.ts';
+import { authorityPem, now, serverMaterial } from '../fakes/tls-server.ts';
+import { assert, needs, table, test } from '../harness.ts';
+
+needs(['root', 'chroot', 'openssl', 'scepserver', 'estserver', 'estclient', 'pki']);
+
+const judging = { at: now };
+const outcomeOf = (result: Result<unknown>): string => (result.ok ? 'taken' : result.fault.code);
+const leafOf = (result: Result<readonly string[]>): X509Certificate =>
+  new X509Certificate(fromBase64(value(result)[0] ?? ''));
+
+async function scep(peer: Peer, key: Uint8Array, challenge: string | null, old: OldIdentity | null = null) {
+  return enrolByScep({ ...peer, path: '/scep', challenge }, key, 'thin 1', judging, old);
+}
+
+test('micromdm scepserver: enrols, refuses a wrong challenge, renews; it answers in single DES', () =>
+  withScepServer(['-challenge', 'secret'], async (peer) => {
+    const key = makeKey('RSA-2048');
+    const enrolled = await scep(peer, key, 'secret');
+    assert.is(leafOf(enrolled).subject, 'CN=thin 1');
+    assert.is(value(enrolled).length, 2);
+    assert.is(outcomeOf(await scep(peer, makeKey('RSA-2048'), 'wrong')), 'challenge-refused');
+    const other = { ...peer, fingerprint: 'ab'.repeat(32) };
+    assert.is(outcomeOf(await scep(other, makeKey('RSA-2048'), 'secret')), 'authority-mismatch');
+    const next = makeKey('RSA-2048');
+    // It asks for the challenge in a renewal too.
+    const renewed = await scep(peer, next, 'secret', { pkcs8: key, certificate: leafOf(enrolled).raw });
+    assert.ok(leafOf(renewed).serialNumber !== leafOf(enrolled).serialNumber);
+  }));
+
+test('micromdm scepserver without a challenge: the old identity renews by itself', () =>
+  withScepServer([], async (peer) => {
+    const key = makeKey('RSA-2048');
+    const enrolled = await scep(peer, key, null);
+    const renewed = await scep(peer, makeKey('RSA-3072'), null, { pkcs8: key, certificate: leafOf(enrolled).raw });
+    assert.is(leafOf(renewed).publicKey.asymmetricKeyDetails?.modulusLength, 3072);
+  }));
+
+test('libest estserver: HTTP/1.0, Basic, wrapped base64; every kind of key', () =>
+  withEstServer(async ({ address, fingerprint }) => {
+    const order = { address, fingerprint, invitation: 'estuser', password: 'estpwd' };
+    for (const kind of ['P-256', 'P-384', 'RSA-2048', 'RSA-3072'] as const) {
+      const enrolled = await enrol(order, makeKey(kind), 'thin 1', judging);
+      assert.is(leafOf(enrolled).subject, 'CN=thin 1', kind);
+    }
+    const wrong = await enrol({ ...order, password: 'wrong' }, makeKey(), 'thin 1', judging);
+    assert.is(outcomeOf(wrong), 'invitation-refused');
+    const stranger = await enrol({ ...order, fingerprint: 'ab'.repeat(32) }, makeKey(), 'thin 1', judging);
+    assert.is(outcomeOf(stranger), 'fingerprint-mismatch');
+  }));
+
+type Served = { readonly fleet: FleetServer; readonly port: string; readonly place: Place };
+
+/** Our server, its client authority in `ca.pem`; its own certificate is from there too. */
+async function withOurServer(use: (served: Served) => Promise<void>): Promise<void> {
+  const fleet = await openFleet();
+  fleet.time.now = now();
+  const { clientAuthority } = fleet.server.keys;
+  const { key, cert } = await serverMaterial(clientAuthority, ['127.0.0.1']);
+  const tls = { key, chain: cert, clientAuthorities: authorityPem(clientAuthority) };
+  const http = await serveDevices({ fleet: fleet.fleet, tls, host: '127.0.0.1', port: 0, clock: now, log: () => {} });
+  try {
+    await withPlace(async (place) => {
+      place.write('ca.pem', authorityPem(clientAuthority));
+      await use({ fleet, port: String(http.port), place });
+    });
+  } finally {
+    await http.close();
+    await fleet.close();
+  }
+}
+
+const invited = async ({ fleet }: Served) => value(await invite(fleet.server, 'administrator', { name: 'thin 1' }));
+/** Leaves of our authority, by the device they are for. */
+const isOurs = ({ fleet }: Served, pem: Uint8Array): boolean => {
+  const authority = new X509Certificate(Buffer.from(fleet.server.keys.clientAuthority.certificateDer));
+  const leaf = new X509Certificate(pem);
+  return leaf.verify(authority.publicKey) && /CN=[0-9a-f-]{36}/.test(leaf.subject);
+};
+
+test('libest estclient: takes our authorities, and enrols with a one-time password over HTTP/1.0', () =>
+  withOurServer(async (served) => {
+    const { place, port } = served;
+    const to = ['-s', '127.0.0.1', '-p', port, '--pem-output', '-o', '.'];
+    const trusting = { EST_OPENSSL_CACERT: 'ca.pem' };
+    const taken = await place.run('estclient', ['-g', ...to], trusting);
+    assert.is(taken.code, 0, taken.told);
+    assert.match(place.read('cacert-0-0.pem').toString(), /BEGIN CERTIFICATE/);
+    const { invitation, password } = await invited(served);
+    place.write('own.key', toPem(makeKey('RSA-2048'), 'PRIVATE KEY'));
+    const ask = ['-e', ...to, '-x', 'own.key', '-u', invitation];
+    const refused = await place.run('estclient', [...ask, '-h', 'AAAA-AAAA-AAAA'], trusting);
+    assert.ok(refused.told.includes('EST_ERR_AUTH_FAIL'), refused.told);
+    const enrolled = await place.run('estclient', [...ask, '-h', password], trusting);
+    assert.is(enrolled.code, 0, enrolled.told);
+    assert.ok(isOurs(served, place.read('cert-0-0.pem')));
+  }));
+
+test('strongSwan pki: takes our authorities, and enrols with a one-time password, base64 on one line', () =>
+  withOurServer(async (served) => {
+    const { place, port } = served;
+    const url = ['--url', `https://127.0.0.1:${port}`, '--cacert', 'ca.pem', '--outform', 'pem'];
+    const taken = await place.run('pki', ['--estca', ...url, '--caout', 'out']);
+    assert.is(taken.code, 0, taken.told);
+    const { invitation, password } = await invited(served);
+    place.write('own.key', toPem(makeKey('P-384'), 'PRIVATE KEY'));
+    const request = await place.run('pki', ['--req', '--in', 'own.key', '--dn', 'CN=thin 1']);
+    assert.is(request.code, 0, request.told);
+    place.write('own.csr', request.out);
+    const ask = ['--est', ...url, '--in', 'own.csr', '--userpass'];
+    const refused = await place.run('pki', [...ask, `${invitation}:AAAA-AAAA-AAAA`]);
+    assert.not.equal(refused.code, 0);
+    const enrolled = await place.run('pki', [...ask, `${invitation}:${password}`]);
+    assert.is(enrolled.code, 0, enrolled.told);
+    assert.ok(isOurs(served, enrolled.out));
+  }));
+
+table(
+  'docs/interop.md names the versions these tests ran with',
+  [{ name: 'scep' }, { name: 'libest-utils' }, { name: 'strongswan-pki' }],
+  ({ name }) => {
+    const page = readFileSync(new URL('../../docs/interop.md', import.meta.url), 'utf8');
+    const version = versionOf(name);
+    assert.ok(version.length > 0 && page.includes(`\`${name}\` ${version.replace(/[+-].*$/, '')}`), version);
+  },
+);
