@@ -4,6 +4,7 @@ import { lockedForMs } from '../agent/core/codes.ts';
 import type { Event, Now } from '../agent/core/shape.ts';
 import { clockOf, poweredOf } from '../agent/core/state.ts';
 import { dayMs, minuteMs } from '../protocol/time.ts';
+import { deviceLeafTopic } from '../protocol/topics.ts';
 import {
   askNow,
   type Bench,
@@ -14,8 +15,10 @@ import {
   openBench,
   orderOf,
   pass,
+  send,
   start,
 } from '../test/fakes/agent.ts';
+import { answerCode, leapTo, openAgeing } from '../test/fakes/identity-situations.ts';
 import { incidents, situations } from '../test/fakes/situations.ts';
 
 type Machine = {
@@ -44,6 +47,27 @@ const machines: readonly Machine[] = [
     },
   },
   {
+    name: 'Identity',
+    of: ({ durable: { registration } }) => {
+      if (registration.at !== 'registered' || !registration.confirmed) return 'none';
+      const { next, standing } = registration;
+      if (standing === 'retired') return standing;
+      const step = next?.at ?? 'in use';
+      return standing === 'active' ? step : next && next.at !== 'wanted' ? `${standing}, ${step}` : standing;
+    },
+    meanings: {
+      none: 'the server does not know this device yet',
+      'in use': 'the one certificate of the device; no other is wanted',
+      wanted: 'the administrator has asked for another one',
+      keyed: 'the next key is on the disk; the identity before is in use',
+      issued: 'so is its certificate, which no contact has proven yet; the identity before is in use',
+      retired: 'by the word of the server; nothing is tried, a code is asked for',
+      readmitted: 'the right code came: one enrolment by the device secret',
+      'readmitted, keyed': 'the key for it is on the disk',
+      'readmitted, issued': 'so is its certificate, which no contact has proven yet',
+    },
+  },
+  {
     name: 'Link',
     of: ({ link }) => link.at,
     meanings: {
@@ -51,7 +75,7 @@ const machines: readonly Machine[] = [
       waiting: 'the next try comes after a jittered delay',
       connecting: 'MQTT is being opened; in flight, a restart falls back to waiting',
       calling:
-        'a registration step, a check-in or a question for rotation statements over HTTPS; in flight, a restart falls back to waiting',
+        'a registration step, a check-in, a step towards another identity or a question for rotation statements over HTTPS; in flight, a restart falls back to waiting',
       connected: 'MQTT stands and is subscribed',
     },
   },
@@ -133,6 +157,7 @@ export function statesPage(): string {
   };
   table(seen);
   tale(seen);
+  ageing(seen);
   return `${[heading, ...machines.map((machine) => section(machine, rows.get(machine) ?? new Map()))].join('\n\n')}\n`;
 }
 
@@ -206,6 +231,28 @@ function tale(seen: Seen): void {
   start(bench, { hardware: 'machine-2' });
 }
 
+/** The identity from its window to its retirement, and the way back. */
+function ageing(seen: Seen): void {
+  const bench = openAgeing();
+  const { server } = bench;
+  let cause = '';
+  bench.watch = (before, event, after) => {
+    if (!followUps.has(event.type)) cause = passing.has(event.type) ? 'in time' : causeOf(event);
+    seen(before, after, event.now, cause);
+  };
+  leapTo(bench, 20);
+  pass(bench, 5 * minuteMs);
+  send(bench, server.deliverRaw(deviceLeafTopic(server.device.id, 'command'), server.commandOf('renew')));
+  pass(bench, 5 * minuteMs);
+  loseConnection(bench);
+  server.state.reachable = false;
+  leapTo(bench, -40);
+  server.state.reachable = true;
+  pass(bench, 10 * minuteMs);
+  answerCode(bench);
+  pass(bench, 10 * minuteMs);
+}
+
 const wrongCode = '0000 0000 0098';
 
 function reconnect(bench: Bench): void {
@@ -221,6 +268,9 @@ const causes: { readonly [type in Event['type']]?: string } = {
   'bundle-confirmed': 'bundle confirmed',
   presented: 'presented: an unknown certificate',
   connected: 'connected by the certificate of a slot',
+  renewed: 'a certificate for the next key',
+  proven: 'the next identity proven',
+  'call-failed': 'renew: retired',
   message: 'a signed document',
   'checked-in': 'checked in',
   asked: 'asked',

@@ -7,6 +7,7 @@ import { read } from '../../protocol/validate.ts';
 import { takeSignedTime } from './clock.ts';
 import { forgetEvents } from './delivering.ts';
 import { openTime } from './documents.ts';
+import { nudged } from './identity.ts';
 import { afterCheckin, afterFailure } from './link.ts';
 import { addressesOf } from './membership.ts';
 import { proved } from './proving.ts';
@@ -72,19 +73,19 @@ export function onCheckedIn(state: State, event: Of<'checked-in'>): Step {
   if (!heard.ok) return then(heard.step, (next) => onCheckinFailed(next, heard.fault, now));
   return then(heard.step, (next) => {
     const link = next.link.at === 'calling' ? afterCheckin(next.link, now) : next.link;
-    const told: State = { ...next, nonce: null, link };
+    const told: State = { ...nudged(next, now), nonce: null, link };
     return settleAnswer(told, draftOf(told), heard.answer, event);
   });
 }
 
 type Answered = Of<'checked-in'> | Of<'proven'>;
 export type Heard =
-  | { readonly ok: true; readonly step: Step; readonly answer: CheckinAnswer }
+  | { readonly ok: true; readonly step: Step; readonly answer: CheckinAnswer; readonly timed: boolean }
   | { readonly ok: false; readonly step: Step; readonly fault: Fault };
 
 /**
  * An answer from behind a certificate of a slot: its time is taken over our nonce, and what the spool need not keep is
- * forgotten. Faults: those of `refusalOf`, and `server-answer`.
+ * forgotten. `timed`: the server answered this very request. Faults: those of `refusalOf`, and `server-answer`.
  */
 export function hearAnswer(state: State, { bytes, fingerprint, now }: Answered, nonce: string): Heard {
   const audience = audienceOf(state.durable);
@@ -110,7 +111,7 @@ export function hearAnswer(state: State, { bytes, fingerprint, now }: Answered, 
   };
   const heard: Step = { state: told, effects: judged.effects };
   const step = then(heard, (next) => forgetEvents(next, Math.min(answer.acknowledged, next.counters.eventSeq)));
-  return { ok: true, step, answer };
+  return { ok: true, step, answer, timed: time.ok };
 }
 
 /** The documents of an answer, on top of what is drafted already. */

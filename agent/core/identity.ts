@@ -1,9 +1,9 @@
 /** What holds of the device's own certificate now: whether it has ended, and whether another one is wanted. */
 import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
-import { type Fault, fault } from '../../protocol/fault.ts';
+import { type Fault, type FaultCode, fault } from '../../protocol/fault.ts';
 import type { Status } from '../../protocol/local.ts';
 import { graceEnd, isRenewalDue, renewBeforeDays } from '../../protocol/renewal.ts';
-import { dayMs, instant } from '../../protocol/time.ts';
+import { dayMs, instant, minuteMs } from '../../protocol/time.ts';
 import type { Identity, NextIdentity, Registered } from './durable.ts';
 import { nextKeyOf } from './generation.ts';
 import type { Now } from './shape.ts';
@@ -17,6 +17,14 @@ export type Renewal =
   /** A check-in with the identity that is to follow; the server signs the time over this nonce. */
   | { readonly at: 'proving'; readonly attempt: number; readonly nonce: string };
 
+/** A policy may widen the window of a whole fleet at once. */
+export const renewalSpreadMs = minuteMs;
+const unreached: ReadonlySet<FaultCode | undefined> = new Set<FaultCode>([
+  'server-unreachable',
+  'server-refused',
+  'tls-failed',
+  'timed-out',
+]);
 const leaves = new WeakMap<Identity, Certificate | null>();
 
 /** The certificate itself, parsed once: every decision asks for it, and an identity never changes in place. */
@@ -38,6 +46,14 @@ export const registeredOf = ({ durable: { registration } }: State): Registered |
 export function withNext(durable: State['durable'], next: NextIdentity | null): State['durable'] {
   const { registration } = durable;
   return registration.at === 'registered' ? { ...durable, registration: { ...registration, next } } : durable;
+}
+
+/** The server is reached, by MQTT or check-in: what waited for nothing else waits no longer. */
+export function nudged(state: State, now: Now): State {
+  const { renewal } = state;
+  if (renewal.at !== 'waiting' || !unreached.has(state.faults.identity?.code)) return state;
+  const untilMs = Math.min(renewal.untilMs, now.uptimeMs + now.random * renewalSpreadMs);
+  return { ...state, renewal: { ...renewal, untilMs } };
 }
 
 /** The server has called our identity expired: it knows the time better. */

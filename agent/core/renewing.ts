@@ -11,7 +11,16 @@ import { pendCode } from './asking.ts';
 import { hearAnswer, settleAnswer } from './checking-in.ts';
 import { skewMs } from './clock.ts';
 import type { Registered } from './durable.ts';
-import { hasEnded, inFlight, isWanted, leafOf, type Renewal, registeredOf, withNext } from './identity.ts';
+import {
+  hasEnded,
+  inFlight,
+  isWanted,
+  leafOf,
+  type Renewal,
+  registeredOf,
+  renewalSpreadMs,
+  withNext,
+} from './identity.ts';
 import { afterFailure, idle } from './link.ts';
 import { addressesOf } from './membership.ts';
 import { record, recordAnswer } from './refusals.ts';
@@ -22,8 +31,6 @@ import { reportOf } from './views.ts';
 
 export type IdentityCall = 'renew' | 'enrol-again' | 'prove';
 
-/** A policy may widen the window of a whole fleet at once. */
-const spreadMs = minuteMs;
 /** What the administrator has asked for is not kept waiting. */
 const askedSpreadMs = 5 * secondMs;
 const firstRetryMs = minuteMs;
@@ -41,7 +48,7 @@ export function withRenewal(state: State, now: Now): State {
   if (inFlight(state)) return state;
   if (!isWanted(state, now)) return renewal.at === 'waiting' ? { ...state, renewal: resting } : state;
   if (renewal.at === 'waiting') return state;
-  const within = registeredOf(state)?.next ? askedSpreadMs : spreadMs;
+  const within = registeredOf(state)?.next ? askedSpreadMs : renewalSpreadMs;
   return { ...state, renewal: { at: 'waiting', untilMs: now.uptimeMs + now.random * within, attempt: 0 } };
 }
 
@@ -66,14 +73,6 @@ export function attemptRenewal(state: State, now: Now): Step {
     return inFlight(state) ? rest({ ...state, link }) : proceed({ ...state, link }, now);
   const why = fault('clock-unknown');
   return rest({ ...withFault(state, 'link', why), link: afterFailure(link, now, why) });
-}
-
-/** The server is reached: what waited for that waits no longer. */
-export function nudged(state: State, now: Now): State {
-  const { renewal } = state;
-  if (renewal.at !== 'waiting' || renewal.attempt === 0 || state.faults.identity?.kind === 'rejected') return state;
-  const untilMs = Math.min(renewal.untilMs, now.uptimeMs + now.random * spreadMs);
-  return { ...state, renewal: { at: 'waiting', untilMs, attempt: 0 } };
 }
 
 /** The next step towards the identity that follows. */
@@ -114,12 +113,14 @@ export function onNextKeyMade(state: State, { key }: Of<'key-made'>): Step {
   return commit(state, { durable: withNext(state.durable, { at: 'keyed', key }), next: 'proceed' });
 }
 
-export function onRenewed(state: State, { chain, now }: Of<'renewed'>): Step {
+export function onRenewed(state: State, { chain, key, now }: Of<'renewed'>): Step {
   const own = registeredOf(state);
   if (state.renewal.at !== 'asking' || own?.next?.at !== 'keyed') return rest(state);
+  // An answer from before a reset, or of a key that was dropped meanwhile.
+  if (own.next.key.sha256 !== key.sha256) return rest(state);
   const judged = judgeIssued(state, own, chain, now);
   if (!judged.ok) return then(recordAnswer(state, now, judged.fault), (next) => refused(next, judged.fault, now));
-  const identity = { key: own.next.key, chain };
+  const identity = { key, chain };
   return commit(state, { durable: withNext(state.durable, { at: 'issued', identity }), next: 'proceed' });
 }
 
@@ -131,6 +132,8 @@ export function onProven(state: State, event: Of<'proven'>): Step {
   if (renewal.at !== 'proving' || own?.next?.at !== 'issued') return rest(state);
   const heard = hearAnswer(state, event, renewal.nonce);
   if (!heard.ok) return then(heard.step, (next) => onRenewalFailed(next, 'prove', heard.fault, now));
+  // Without the server's word over our nonce it may be the answer to another question.
+  if (!heard.timed) return then(heard.step, (next) => onRenewalFailed(next, 'prove', fault('server-answer'), now));
   const { identity } = own.next;
   const how = own.standing === 'readmitted' ? 'reenrolment' : 'renewal';
   const facts = { fingerprint: leafOf(identity)?.fingerprint ?? '', how };
@@ -156,7 +159,7 @@ export function onRenewalFailed(state: State, call: IdentityCall, why: Fault, no
   const ours = call === 'prove' ? state.renewal.at === 'proving' : state.renewal.at === 'asking';
   if (!ours) return rest(state);
   if (why.code === 'identity-retired') return retire(state);
-  const disproved = call === 'prove' && why.code === 'identity-refused';
+  const disproved = call === 'prove' && (why.code === 'identity-refused' || why.code === 'identity-unreadable');
   return why.kind === 'rejected' || disproved ? refused(state, why, now) : rest(later(state, why, now));
 }
 

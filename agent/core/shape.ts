@@ -118,7 +118,7 @@ export type Happening =
   | { readonly type: 'bundle-fetched'; readonly bytes: Uint8Array }
   | { readonly type: 'bundle-confirmed' }
   /** A certificate for the next key, proven against it: by renewal, or by enrolling again. */
-  | { readonly type: 'renewed'; readonly chain: readonly string[] }
+  | { readonly type: 'renewed'; readonly key: KeyRef; readonly chain: readonly string[] }
   /** A check-in by the next identity was answered. */
   | { readonly type: 'proven'; readonly fingerprint: string; readonly bytes: Uint8Array }
   /** The key of the next identity cannot be read back. */

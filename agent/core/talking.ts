@@ -5,7 +5,7 @@ import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { checkin, errand, onCheckinFailed } from './checking-in.ts';
 import { recordGoodTime } from './clock.ts';
 import { greet } from './delivering.ts';
-import { hasEnded } from './identity.ts';
+import { hasEnded, nudged, registeredOf } from './identity.ts';
 import { afterConnect, carrierOf, isDue, isSilent, soon } from './link.ts';
 import { failed } from './losing.ts';
 import { addressesOf } from './membership.ts';
@@ -13,7 +13,7 @@ import { judgePresented } from './pin.ts';
 import { proved } from './proving.ts';
 import { recordAnswer } from './refusals.ts';
 import { call, onCallFailed } from './registering.ts';
-import { askReadmission, attemptRenewal, isIdentityCall, later, nudged, tickRenewal } from './renewing.ts';
+import { askReadmission, attemptRenewal, isIdentityCall, later, tickRenewal } from './renewing.ts';
 import type { Effect, Now } from './shape.ts';
 import {
   acceptOf,
@@ -97,15 +97,16 @@ function attempt(state: State, now: Now): Step {
 
 /** A certificate that is not accepted: what it means depends on the slots, the clock, and the blocklist. */
 export function onPresented(state: State, event: Of<'presented'>): Step {
-  const { now, der } = event;
+  const { call: step, now, der } = event;
   const { pins, registration } = state.durable;
+  if (step && !registeredOf(state)) return rest(state);
   if (registration.at !== 'registered' || !registration.confirmed || !pins) {
     const during = state.link.at === 'calling' ? state.link.call : 'enrol';
     const failed = { type: 'call-failed', call: during, fault: fault('fingerprint-mismatch'), now } as const;
     return then(onCallFailed(state, failed), (next) => recordAnswer(next, now, failed.fault));
   }
   const judged = judgePresented(pins, der, clockOf(state, now), blocklistOf(state));
-  if (event.call) return onPresentedBeside(state, event, judged, now);
+  if (step) return onPresentedBeside(state, event, judged, now);
   if (judged.ok) return rest({ ...state, nonce: null, link: state.link.at === 'connected' ? state.link : soon(now) });
   const told = recordAnswer(state, now, judged.fault);
   if (state.link.at === 'connected') return then(told, (next) => onCheckinFailed(next, judged.fault, now));

@@ -266,6 +266,8 @@ async function followBy(
       : await enrolAgain({ accept, address, device, secret: effect.do === 'renew' ? '' : effect.secret }, pkcs8.value);
   if (outcome.at === 'failed') return [callFailed(call, outcome.fault)];
   return [
-    outcome.at === 'issued' ? { type: 'renewed', chain: outcome.chain } : { type: 'presented', der: outcome.der, call },
+    outcome.at === 'issued'
+      ? { type: 'renewed', key: effect.key, chain: outcome.chain }
+      : { type: 'presented', der: outcome.der, call },
   ];
 }

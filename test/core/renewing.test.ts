@@ -1,7 +1,11 @@
 /** The life of the device's own certificate: window, proof, refusals, grace, retirement and the way back (A7, B8, M4). */
+import fc from 'fast-check';
+import { nextKeyOf } from '../../agent/core/generation.ts';
 import { leafOf, registeredOf } from '../../agent/core/identity.ts';
+import { onRenewed } from '../../agent/core/renewing.ts';
 import type { Effect } from '../../agent/core/shape.ts';
 import { reportOf } from '../../agent/core/views.ts';
+import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { type FaultCode, fault } from '../../protocol/fault.ts';
 import { dayMs, hourMs, minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
@@ -120,6 +124,12 @@ table(
     { name: 'renew: for another key (F14)', call: 'renew', code: 'key-mismatch', keeps: 'none' },
     { name: 'prove: away', call: 'prove', code: 'server-unreachable', keeps: 'issued' },
     { name: 'prove: refused', call: 'prove', code: 'identity-refused', keeps: 'none' },
+    {
+      name: 'prove: key and certificate do not work together',
+      call: 'prove',
+      code: 'identity-unreadable',
+      keeps: 'none',
+    },
     { name: 'prove: expired', call: 'prove', code: 'expired', keeps: 'none' },
   ] as const,
   ({ call, code, keeps }) => {
@@ -132,10 +142,11 @@ table(
     assert.is(next(bench), keeps);
     assert.is(current(bench), first);
     assert.is(bench.state.faults.identity?.code, code);
-    const recorded = fault(code).kind === 'rejected' || code === 'server-answer';
-    assert.is(events(bench, 'answer-refused'), recorded ? 1 : 0);
+    const rejected = fault(code).kind === 'rejected';
+    assert.is(events(bench, 'answer-refused'), rejected || code === 'server-answer' ? 1 : 0);
+    assert.is(events(bench, 'state-refused'), code === 'identity-unreadable' ? 1 : 0);
     const { attempt } = bench.state.renewal.at === 'waiting' ? bench.state.renewal : { attempt: 0 };
-    assert.ok(attempt >= (keeps === 'none' && code !== 'identity-refused' ? 6 : 1), `attempt ${attempt}`);
+    assert.ok(attempt >= (rejected ? 6 : 1), `attempt ${attempt}`);
     const effects = leap(bench, 6 * hourMs);
     assert.is(did(effects, 'make-key') + did(effects, call) > 0, true, 'tried again within hours');
     assert.is(bench.server.state.connection, connection);
@@ -192,7 +203,7 @@ table(
       to = 300,
     } = (wish ?? {}) as { cn?: string; from?: number; to?: number };
     const chain = wish ? [base64(issue({ cn, from: at(from), to: at(to) }))] : ['AAAA'];
-    bench.instead = (effect) => (effect.do === 'renew' ? [{ type: 'renewed', chain }] : null);
+    bench.instead = (effect) => (effect.do === 'renew' ? [{ type: 'renewed', key: effect.key, chain }] : null);
     pass(bench, 2 * minuteMs);
     assert.is(bench.state.faults.identity?.code, code);
     assert.is(next(bench), 'none');
@@ -201,13 +212,70 @@ table(
   },
 );
 
+// Bounds: a good certificate with up to 8 bytes changed or cut short, or up to 200 characters of anything.
+test('what is issued, damaged in any way: the identity in use stays, and nothing else may follow (10^4 runs)', () => {
+  const bench = openAgeing();
+  hang(bench, 'renew');
+  leapTo(bench, 20);
+  pass(bench, 2 * minuteMs);
+  const own = registeredOf(bench.state);
+  const key = own && nextKeyOf(own);
+  assert.ok(key);
+  const { id: cn } = bench.server.device;
+  const leaf = issue({ cn, from: '2026-11-01', to: '2028-01-01' }).der;
+  const edits = fc.array(fc.record({ at: fc.nat(leaf.length - 1), to: fc.nat(255) }), { maxLength: 8 });
+  const now = nowOf(bench);
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ maxLength: 200 }), edits), fc.nat(leaf.length), (input, cut) => {
+      const bytes = Buffer.from(leaf);
+      if (typeof input !== 'string') for (const { at, to } of input) bytes[at] = to;
+      const chain = [typeof input === 'string' ? input : toBase64(bytes.subarray(0, cut))];
+      const { state } = onRenewed(bench.state, { type: 'renewed', key, chain, now });
+      const pending = state.pending?.durable.registration;
+      assert.ok(pending?.at === 'registered' && pending.identity === own?.identity);
+      if (pending.next?.at !== 'issued') return;
+      const taken = parseCertificate(fromBase64(chain[0] ?? ''));
+      assert.ok(taken.ok && taken.value.owner === cn, 'for another device');
+    }),
+    { numRuns: 10_000 },
+  );
+  const whole = onRenewed(bench.state, { type: 'renewed', key, chain: [toBase64(leaf)], now });
+  const { registration } = whole.state.pending?.durable ?? bench.state.durable;
+  assert.is(registration.at === 'registered' && registration.next?.at, 'issued', 'and undamaged it follows');
+});
+
 test('F14: the certificate in use once more is none that follows', () => {
   const bench = openAgeing();
   const chain = registeredOf(bench.state)?.identity.chain ?? [];
-  bench.instead = (effect) => (effect.do === 'renew' ? [{ type: 'renewed', chain }] : null);
+  bench.instead = (effect) => (effect.do === 'renew' ? [{ type: 'renewed', key: effect.key, chain }] : null);
   leapTo(bench, 20);
   pass(bench, 2 * minuteMs);
   assert.is(bench.state.faults.identity?.code, 'already-exists');
+});
+
+test('F14: the certificate of a key that was dropped meanwhile is no answer', () => {
+  const bench = openAgeing();
+  hang(bench, 'renew');
+  leapTo(bench, 20);
+  pass(bench, 2 * minuteMs);
+  const chain = [base64(issue({ cn: bench.server.device.id, from: '2026-11-01', to: '2028-01-01' }))];
+  send(bench, { type: 'renewed', key: { kind: 'file', sha256: '9'.repeat(64) }, chain });
+  assert.is(next(bench), 'keyed');
+});
+
+test('a proof that the server did not give over our nonce is none', () => {
+  const bench = openAgeing();
+  const first = current(bench);
+  hang(bench, 'prove');
+  leapTo(bench, 20);
+  const effects = pass(bench, 2 * minuteMs);
+  const asked = effects.find((each) => each.do === 'prove');
+  assert.ok(asked?.do === 'prove');
+  const other = { ...asked, body: asked.body.replace(/"nonce":"[0-9a-f]{32}"/, `"nonce":"${'e'.repeat(32)}"`) };
+  letGo(bench);
+  send(bench, ...(bench.server.perform(other) ?? []));
+  assert.is(current(bench), first);
+  assert.equal([next(bench), bench.state.faults.identity?.code], ['issued', 'server-answer']);
 });
 
 test('F13: a next key that cannot be read is on record; the identity in use goes on, and another key is made', () => {

@@ -1,21 +1,23 @@
 /** PKCS#10 that OpenSSL takes, and PKCS#7 as enrolment servers send it, the malformed included. */
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createHmac, createPrivateKey, createPublicKey } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import fc from 'fast-check';
 import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
-import { chainOfKey, enrol, readCertsOnly } from '../../agent/edge/enrol.ts';
+import { chainOfKey, enrol, enrolAgain, type Issued, readCertsOnly, renew } from '../../agent/edge/enrol.ts';
 import { fingerprintOf, fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
 import { certsOnly, issueDevice } from '../../server/edge/authority.ts';
 import { readRequest } from '../../server/edge/request.ts';
 import { openssl } from '../fakes/openssl.ts';
-import { authorityOf, authorityPem, deviceId, now, serverMaterial } from '../fakes/tls-server.ts';
+import { authorityOf, authorityPem, deviceId, deviceMaterial, now, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
 
 needs(['openssl']);
 
 const authority = await authorityOf('Local');
 const material = await serverMaterial(authority, ['127.0.0.1']);
+const inUse = await deviceMaterial(authority);
 const key = makeKey();
 const other = makeKey();
 const publicKeyDer = createPublicKey(createPrivateKey({ key: Buffer.from(key), format: 'der', type: 'pkcs8' })).export({
@@ -234,5 +236,112 @@ test('enrol: a server with another fingerprint hears no password', async () => {
   assert.is(result.ok ? 'taken' : result.fault.code, 'fingerprint-mismatch');
   assert.is(seen, undefined);
 });
+
+/** Renewal and enrolling again, against a server that asks for a certificate and takes any. */
+async function askAt(answer: Answer, how: 'renew' | 'again', accept: readonly string[] = [material.fingerprint]) {
+  const seen: (Seen & { readonly client: string })[] = [];
+  const options = { key: material.key, cert: material.cert, requestCert: true, rejectUnauthorized: false };
+  const server = createServer(options, (request, response) => {
+    const chunks: Uint8Array[] = [];
+    const peer = request.socket instanceof TLSSocket ? request.socket.getPeerX509Certificate() : undefined;
+    request.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+    request.on('end', () => {
+      const { authorization = '', 'content-type': type = '' } = request.headers;
+      const encoding = String(request.headers['content-transfer-encoding']);
+      const client = peer ? fingerprintOf(peer.raw) : '';
+      const body = Buffer.concat(chunks).toString();
+      seen.push({ authorization, type, encoding, body, path: request.url ?? '', client });
+      response.writeHead(answer.status, { 'Content-Type': 'application/pkcs7-mime' }).end(answer.body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const where = { address: `127.0.0.1:${port}`, accept, device: deviceId };
+  const issued =
+    how === 'renew'
+      ? await renew({ ...where, credentials: inUse }, key)
+      : await enrolAgain({ ...where, secret: secret.toString('hex') }, key);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  return { issued, seen: seen[0] };
+}
+const secret = Buffer.alloc(32, 9);
+const csrOf = (body: string): Uint8Array => fromBase64(body.replace(/\s/g, ''));
+const outcomeOf = (issued: Issued): string => (issued.at === 'failed' ? issued.fault.code : issued.at);
+
+test('renew: EST simplereenroll by the certificate in use, for the new key and the same device (RFC 7030 §4.2.2)', async () => {
+  const { issued, seen } = await askAt({ status: 200, body: wrapped('\r\n') }, 'renew');
+  assert.equal(issued, { at: 'issued', chain: [toBase64(leaf), toBase64(root)] });
+  assert.is(seen?.path, '/.well-known/est/simplereenroll');
+  assert.is(seen?.type, 'application/pkcs10');
+  assert.is(seen?.authorization, '');
+  assert.is(seen?.client, fingerprintOf(fromBase64(inUse.chain[0] ?? '')));
+  const csr = csrOf(seen?.body ?? '');
+  const read = readRequest(csr);
+  assert.ok(read.ok && Buffer.from(read.value.publicKeyDer).equals(publicKeyDer));
+  const shown = openssl(['req', '-inform', 'DER', '-in', 'csr', '-noout', '-subject'], { csr }).toString();
+  assert.match(shown, deviceId);
+});
+
+test('enrolAgain: no certificate, the device id, and a password over this very request', async () => {
+  const { issued, seen } = await askAt({ status: 200, body: message }, 'again');
+  assert.is(outcomeOf(issued), 'issued');
+  assert.is(seen?.path, '/.well-known/est/simpleenroll');
+  assert.is(seen?.client, '');
+  const [user, password] = Buffer.from(seen?.authorization.replace('Basic ', '') ?? '', 'base64')
+    .toString()
+    .split(':');
+  assert.is(user, deviceId);
+  const signed = Buffer.concat([Buffer.from('thintrust-reenrol-v1\0'), csrOf(seen?.body ?? '')]);
+  assert.is(password, createHmac('sha256', secret).update(signed).digest('hex'));
+});
+
+const named = (code: string): string => JSON.stringify({ code, kind: 'rejected', facts: {} });
+table(
+  'renew and enrolAgain: refusals',
+  (
+    [
+      { name: 'retired', status: 403, body: named('identity-retired'), renewed: 'identity-retired' },
+      { name: 'removed', status: 403, body: named('identity-refused'), renewed: 'identity-refused' },
+      { name: 'forbidden', status: 403, body: '', renewed: 'identity-refused', again: 'invitation-refused' },
+      { name: 'unauthorized', status: 401, body: '', renewed: 'identity-refused', again: 'invitation-refused' },
+      { name: 'a request it does not like', status: 400, body: '', renewed: 'csr-refused' },
+      { name: 'our own disk', status: 500, body: '{"code":"disk-failed"}', renewed: 'server-answer' },
+      { name: 'come again', status: 202, body: '', renewed: 'server-answer' },
+      { name: 'a redirect', status: 302, body: '', renewed: 'server-answer' },
+      { name: 'a page', status: 200, body: '<html>', renewed: 'server-answer' },
+      { name: 'too much', status: 200, body: Buffer.alloc(300 * 1024, 0x41), renewed: 'too-large' },
+      { name: 'for another key (F14)', status: 200, body: certsOnly([root]), renewed: 'key-mismatch' },
+    ] as const
+  ).flatMap((row) => [
+    { ...row, name: `renew: ${row.name}`, how: 'renew' as const, expected: row.renewed as string },
+    {
+      ...row,
+      name: `enrolAgain: ${row.name}`,
+      how: 'again' as const,
+      expected: ('again' in row ? row.again : row.renewed) as string,
+    },
+  ]),
+  async ({ body, expected, how, status }) => {
+    const { issued } = await askAt({ status, body }, how);
+    assert.is(outcomeOf(issued), expected);
+  },
+);
+
+table(
+  'a server outside the slots hears nothing: neither a request nor a password',
+  [
+    { name: 'renew', how: 'renew' as const },
+    { name: 'enrolAgain', how: 'again' as const },
+  ],
+  async ({ how }) => {
+    // An authority of the chain is no slot, as it was before registration.
+    const { issued, seen } = await askAt({ status: 200, body: message }, how, [
+      fingerprintOf(authority.certificateDer),
+    ]);
+    assert.equal(issued, { at: 'presented', der: toBase64(material.leaf) });
+    assert.is(seen, undefined);
+  },
+);
 
 test('the fixtures are what they claim', () => assert.match(authorityPem(authority), /BEGIN CERTIFICATE/));

@@ -297,7 +297,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         const leaf = parseCertificate(fromBase64(effect.identity.chain[0] ?? ''));
         if (leaf.ok && now() > leaf.value.notAfter + 30 * dayMs) state.retired = true;
         if (state.retired) return [{ type: 'call-failed', call: 'renew', fault: fault('identity-retired') }];
-        return [{ type: 'renewed', chain: issueNext(effect.key.sha256) }];
+        return [{ type: 'renewed', key: effect.key, chain: issueNext(effect.key.sha256) }];
       }
       case 'enrol-again': {
         if (!state.reachable) return answerCall('enrol-again', null);
@@ -308,7 +308,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         if (!state.readmits && (!again || again.seen))
           return [{ type: 'call-failed', call: 'enrol-again', fault: fault('invitation-refused') }];
         Object.assign(state, { readmits: false, retired: false });
-        return [{ type: 'renewed', chain: issueNext(effect.key.sha256) }];
+        return [{ type: 'renewed', key: effect.key, chain: issueNext(effect.key.sha256) }];
       }
       case 'fetch-rotations': {
         if (!state.reachable)

@@ -1,11 +1,23 @@
 /** Situations and events of the device's own certificate, for the state × event table and the tests of renewal. */
+import type { KeyRef } from '../../agent/core/durable.ts';
+import { nextKeyOf } from '../../agent/core/generation.ts';
 import { leafOf, registeredOf } from '../../agent/core/identity.ts';
 import type { Effect, Happening } from '../../agent/core/shape.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { dayMs, minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
 import { base64, print, serverCertificates } from './administration.ts';
-import { askNow, type Bench, lastStatus, loseConnection, noon, openRegistered, pass, send } from './agent.ts';
+import {
+  askNow,
+  type Bench,
+  keyDigest,
+  lastStatus,
+  loseConnection,
+  noon,
+  openRegistered,
+  pass,
+  send,
+} from './agent.ts';
 import { issue } from './issue.ts';
 import type { Incident, Situation } from './situations.ts';
 
@@ -106,18 +118,26 @@ export const identitySituations: readonly Situation[] = [
 ];
 
 const deviceOf = ({ server }: Bench): string => server.device.id || '6f1dcf1c-1111-4111-8111-111111111111';
+const nextKey = ({ state }: Bench): KeyRef => {
+  const own = registeredOf(state);
+  return (own && nextKeyOf(own)) ?? { kind: 'file', sha256: keyDigest };
+};
 const dates = { from: new Date(noon - dayMs).toISOString(), to: new Date(noon + 3000 * dayMs).toISOString() };
 
 export const identityIncidents: readonly Incident[] = [
   {
     name: 'a certificate for the next key',
-    make: (bench) => ({ type: 'renewed', chain: [base64(issue({ cn: deviceOf(bench), ...dates }))] }),
+    make: (bench) => ({
+      type: 'renewed',
+      key: nextKey(bench),
+      chain: [base64(issue({ cn: deviceOf(bench), ...dates }))],
+    }),
   },
   {
     name: 'the certificate of another device',
-    make: () => ({ type: 'renewed', chain: [base64(issue({ cn: 'another', ...dates }))] }),
+    make: (bench) => ({ type: 'renewed', key: nextKey(bench), chain: [base64(issue({ cn: 'another', ...dates }))] }),
   },
-  { name: 'garbage for a certificate', make: () => ({ type: 'renewed', chain: ['AAAA'] }) },
+  { name: 'garbage for a certificate', make: (bench) => ({ type: 'renewed', key: nextKey(bench), chain: ['AAAA'] }) },
   { name: 'the next identity proven', make: proven },
   {
     name: 'garbage for a proof',
