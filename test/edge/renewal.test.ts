@@ -10,6 +10,7 @@ import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { check } from '../../protocol/validate.ts';
 import type { RenewalProof } from '../../server/core/ports.ts';
 import { answerCode } from '../../server/edge/codes.ts';
+import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { setValidityDays } from '../../server/edge/issuance.ts';
@@ -182,6 +183,36 @@ test('validity is set for the whole server, in days from 1 to 397', () =>
     assert.is(renewalProof(device.chain).notAfter, start - hourMs + 90 * dayMs - 1000);
     for (const days of [0, 398, 1.5])
       assert.is(codeOf(await setValidityDays(world.server, admin, days)), 'bad-argument');
+  }));
+
+test('a recovered server that does not know the identity takes the device in by its renewal, also after the end', () =>
+  withFleet(async (world) => {
+    const { server, fleet } = world;
+    const device = await register(world, 'kiosk');
+    await server.db.deleteFrom('identities').execute();
+    world.time.now = later(370);
+    const ask = () => fleet.renew(renewalProof(device.chain), makeRequest(makeKey(), device.id));
+    assert.is(codeOf(await ask()), 'identity-refused');
+    const identity = await readIdentity(server.db);
+    await writeIdentity(server.db, { ...identity, recovered: identity.unassigned, adopting: true });
+    value(await ask());
+    assert.equal(await statuses(world), ['expired', 'issued']);
+  }));
+
+test('how long an identity holds that was taken in at a connection is known from the first report', () =>
+  withFleet(async (world) => {
+    const { server, fleet } = world;
+    const device = await register(world, 'kiosk');
+    await server.db.deleteFrom('identities').execute();
+    const identity = await readIdentity(server.db);
+    await writeIdentity(server.db, { ...identity, recovered: identity.unassigned, adopting: true });
+    assert.is(value(await fleet.deviceOf(device.proof)), device.id);
+    const ends = async () => (await listIdentities(server)).map(({ notAfter }) => notAfter);
+    assert.equal(await ends(), [null]);
+    const { fingerprint, notAfter } = renewalProof(device.chain);
+    const told = report(device.id, { identity: { fingerprint, notAfter } });
+    value(await fleet.receive(device.id, 'report', bytes(told)));
+    assert.equal(await ends(), [notAfter]);
   }));
 
 // slots
