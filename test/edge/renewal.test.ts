@@ -11,6 +11,7 @@ import { check } from '../../protocol/validate.ts';
 import type { RenewalProof } from '../../server/core/ports.ts';
 import { answerCode } from '../../server/edge/codes.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
+import { allDevices } from '../../server/edge/fleet.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { setValidityDays } from '../../server/edge/issuance.ts';
@@ -19,6 +20,7 @@ import { addGroup, listDevices, moveDevice, removeDevice, showDevice } from '../
 import { setIdentity, setLock } from '../../server/edge/policies.ts';
 import { queueEverything } from '../../server/edge/publishing.ts';
 import { readGate, scheduleReserve } from '../../server/edge/rotation.ts';
+import { tick } from '../../server/edge/upkeep.ts';
 import {
   auditOf,
   bytes,
@@ -130,6 +132,7 @@ test('30 days after its end a device is retired, for good, and what it never use
     assert.is(codeOf(await fleet.mayRenew(renewalProof(unused))), 'identity-refused');
     assert.is(await fleet.groupOf(device.id), null);
     assert.equal(world.refreshed.at(-1), { id: device.id, group: null });
+    assert.equal(await allDevices(server), []);
     time.now = later(380);
     assert.is(codeOf(await fleet.mayRenew(proof)), 'identity-retired', 'a clock that goes back changes nothing');
     assert.is(codeOf(await fleet.renew(proof, makeRequest(makeKey(), device.id))), 'identity-refused');
@@ -225,6 +228,7 @@ test('the slot is in the device document, follows the setting of the group and t
     const device = await register(world, 'kiosk', 'Floor');
     const { notAfter } = renewalProof(device.chain);
     const slot = async (): Promise<number> => {
+      await tick(server);
       await world.publish();
       const document = documentOf(world, device.id);
       assert.ok(check('deviceDocument', document).ok);
@@ -352,6 +356,7 @@ test('a deleted identity leaves the list, and its device is inactive until it re
     assert.is(codeOf(await fleet.deviceOf(device.proof)), 'identity-refused');
     assert.is(codeOf(await fleet.mayRenew(renewalProof(device.chain))), 'identity-refused');
     assert.is(await fleet.groupOf(device.id), null);
+    assert.equal(await allDevices(server), []);
     assert.equal(world.disconnected, [device.id]);
     assert.is(commandsOn(world, device.id).length, 0);
     assert.is(world.published.findLast(({ topic }) => topic === deviceLeafTopic(device.id, 'device'))?.payload, '');
