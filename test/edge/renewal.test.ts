@@ -11,7 +11,7 @@ import { check } from '../../protocol/validate.ts';
 import type { RenewalProof } from '../../server/core/ports.ts';
 import { answerCode } from '../../server/edge/codes.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
-import { allDevices } from '../../server/edge/fleet.ts';
+import { allDevices, makeFleet } from '../../server/edge/fleet.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { setValidityDays } from '../../server/edge/issuance.ts';
@@ -117,7 +117,7 @@ table(
     }),
 );
 
-test('30 days after its end a device is retired, for good, and what it never used is revoked', () =>
+test('30 days after its end a device is retired, for good, and what it never used is of no use', () =>
   withFleet(async (world) => {
     const { server, fleet, time } = world;
     const device = await register(world, 'kiosk');
@@ -127,9 +127,9 @@ test('30 days after its end a device is retired, for good, and what it never use
     time.now = later(366 + 30);
     assert.is(codeOf(await fleet.mayRenew(proof)), 'identity-retired');
     assert.is((await listDevices(server))[0]?.standing, 'retired');
-    assert.equal(await statuses(world), ['retired']);
+    assert.equal(await statuses(world), ['retired', 'issued']);
     assert.is(codeOf(await fleet.deviceOf(proofOf(unused))), 'identity-refused');
-    assert.is(codeOf(await fleet.mayRenew(renewalProof(unused))), 'identity-refused');
+    assert.is(codeOf(await fleet.mayRenew(renewalProof(unused))), 'identity-retired');
     assert.is(await fleet.groupOf(device.id), null);
     assert.equal(world.refreshed.at(-1), { id: device.id, group: null });
     assert.equal(await allDevices(server), []);
@@ -475,6 +475,34 @@ table(
       assert.is((await listIdentities(world.server)).filter(({ status }) => status !== 'retired').length, 0);
     }),
 );
+
+test('the key of a renewal whose answer was lost does for the second enrolment', () =>
+  withFleet(async (world) => {
+    const device = await register(world, 'kiosk');
+    world.time.now = later(364 + 20);
+    const key = makeKey();
+    const lost = value(await world.fleet.renew(renewalProof(device.chain), makeRequest(key, device.id)));
+    world.time.now = later(400);
+    assert.is(codeOf(await world.fleet.mayRenew(renewalProof(device.chain))), 'identity-retired');
+    assert.is(codeOf(await enrolAgain(world, device.id, key)), 'invitation-refused');
+    await answered(world, device.id);
+    assert.is(leafOf(value(await enrolAgain(world, device.id, key))), leafOf(lost));
+    assert.is(value(await world.fleet.deviceOf(proofOf(lost))), device.id);
+    assert.is((await listDevices(world.server))[0]?.standing, 'active');
+  }));
+
+test('nobody without the password has a certificate made', () =>
+  withFleet(async (world) => {
+    const device = await retired(world);
+    const { keys } = world.server;
+    const unreadable = {
+      ...world.server,
+      keys: { ...keys, clientAuthority: { ...keys.clientAuthority, keyPkcs8: Uint8Array.of(0) } },
+    };
+    const fleet = makeFleet(unreadable, async () => {});
+    const asked = { invitation: device.id, password: 'f'.repeat(64), csrDer: makeRequest(makeKey(), device.id) };
+    assert.is(codeOf(await fleet.enrol(asked)), 'invitation-refused');
+  }));
 
 test('a device that is not retired cannot enrol again, code or not', () =>
   withFleet(async (world) => {
