@@ -251,7 +251,7 @@ test('the slot is in the device document, follows the setting of the group and t
     assert.is((newest(world, policyTopic(office)) as unknown as Policy).identity, undefined);
     value(await moveDevice(server, admin, { device: 'kiosk', group: 'Office' }));
     const before = await slot();
-    time.now = later(340);
+    time.now = later(334);
     const csrDer = makeRequest(makeKey(), device.id);
     const next = value(await world.fleet.renew(renewalProof(device.chain), csrDer));
     assert.is(await slot(), before, 'an identity that is not used moves nothing');
