@@ -238,7 +238,7 @@ export const serverWords = {
       'Written. Start the broker: mosquitto -c {file}\nThen the server: thintrust-server run --broker mosquitto --broker-dir {directory}',
     removed: 'Removed.',
     renewDefault: 'default (30 days)',
-    renewBlank: 'blank (60)',
+    renewBlank: 'blank (60 days)',
     renewDays: '{days} days',
     statuses: {
       issued: 'Issued, not used yet',

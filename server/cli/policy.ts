@@ -134,10 +134,10 @@ async function setIdentity(given: Words): Promise<Outcome> {
   return show(call(given.state, 'PUT', `${pathOf(given)}/identity`, body), doneText);
 }
 
-const renewBeforeText = ({ identity }: Settings): string =>
-  identity.value === null
-    ? values.renewDefault
-    : fill(values.renewDays, { days: identity.value.renewBeforeDays ?? values.renewBlank });
+function renewBeforeText({ identity: { value } }: Settings): string {
+  if (value === null) return values.renewDefault;
+  return value.renewBeforeDays === null ? values.renewBlank : fill(values.renewDays, { days: value.renewBeforeDays });
+}
 
 async function setRotation(given: Words): Promise<Outcome> {
   const wanted = given.positionals[1] ?? '';

@@ -1,4 +1,5 @@
 /** Signing documents: the revision is allocated, the document signed and queued in the transaction of the change. */
+import { sql } from 'kysely';
 import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { DocumentType } from '../../protocol/jws.ts';
@@ -145,17 +146,14 @@ const identityBlock = ({ identity, identity_enforced }: Pick<Tables['groups'], '
 
 type BlockFlag = { readonly identity_enforced: number | null };
 
-/** Those of groups whose window changed; devices that cannot connect get none. */
-export async function signDevicesOf(server: Server, trx: Database, groups: readonly string[]): Promise<void> {
-  const rows = await trx
+/** Documents of the devices in these groups are due: the upkeep signs them, a few at a time. */
+export async function markDevicesOf(trx: Database, groups: readonly string[]): Promise<void> {
+  const { serverId } = await readIdentity(trx);
+  const audiences = trx
     .selectFrom('devices')
-    .select('id')
-    .where('group_id', 'in', groups)
-    .where('removed_at', 'is', null)
-    .where('deactivated_at', 'is', null)
-    .where('adopted_at', 'is', null)
-    .execute();
-  for (const { id } of rows) await signDevice(server, trx, id);
+    .select(sql<string>`${deviceAudience(serverId, '')} || id`.as('aud'))
+    .where('group_id', 'in', groups);
+  await trx.updateTable('documents').set({ signed_at: 0 }).where('aud', 'in', audiences).execute();
 }
 
 /** The next revision of an audience, used up in the transaction. */

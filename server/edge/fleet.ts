@@ -48,11 +48,11 @@ async function deviceOf(server: Server, proof: ClientProof): Promise<Result<stri
   const row = await db
     .selectFrom('identities')
     .innerJoin('devices', 'devices.id', 'identities.device_id')
-    .select(['device_id', 'revoked_at', 'removed_at', 'first_contact_at'])
+    .select(['device_id', 'revoked_at', 'removed_at', 'retired_at', 'first_contact_at'])
     .where('issuer', '=', proof.issuer)
     .where('serial', '=', proof.serial)
     .executeTakeFirst();
-  if (row && (row.revoked_at !== null || row.removed_at !== null)) return bad('identity-refused');
+  if (row && [row.revoked_at, row.removed_at, row.retired_at].some((at) => at !== null)) return bad('identity-refused');
   if (row && row.first_contact_at !== null) return good(row.device_id);
   return transact(db, async (trx) => {
     const device = row ? row.device_id : await adopt(server, trx, proof);

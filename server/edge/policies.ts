@@ -17,7 +17,7 @@ import {
 } from '../core/policy.ts';
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
-import { readDocument, readGroups, signDevicesOf, signFamily } from './documents.ts';
+import { markDevicesOf, readDocument, readGroups, signFamily } from './documents.ts';
 import { rewriteKit } from './kit.ts';
 import { findGroup } from './lookup.ts';
 import type { Database, Tables } from './tables.ts';
@@ -201,7 +201,7 @@ export const setSetting = (
 
 /**
  * When devices of the group renew their identities, in days before the end; null days are the longest window. Null takes
- * the group's own setting away. The slots of all its devices follow. Faults: `not-found`, `not-allowed`.
+ * the group's own setting away. The slots of its devices follow with the upkeep. Faults: `not-found`, `not-allowed`.
  */
 export const setIdentity = (
   server: Server,
@@ -274,7 +274,7 @@ function editPolicy<T>(
     if (!changed.ok) return changed;
     const signed = await signFamily(server, trx, id);
     if (!signed.ok) return signed;
-    if (block === 'identity') await signDevicesOf(server, trx, familyOf(groups, id));
+    if (block === 'identity') await markDevicesOf(trx, familyOf(groups, id));
     return changed;
   });
 }

@@ -4,11 +4,11 @@
  * proves the new one before it drops the old; the same key gets the same certificate until then.
  */
 import { timingSafeEqual, X509Certificate } from 'node:crypto';
-import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
+import { fingerprintOf, fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret } from '../../protocol/codes.ts';
-import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Facts, type Fault, good, type Result } from '../../protocol/fault.ts';
 import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
-import { dayMs } from '../../protocol/time.ts';
+import { dayMs, type Instant } from '../../protocol/time.ts';
 import { currentOf, judgeRenewal, type Renewal } from '../core/identity.ts';
 import type { Enrolment, RenewalProof } from '../core/ports.ts';
 import { windowStart } from '../core/slot.ts';
@@ -25,6 +25,10 @@ import { readRequest } from './request.ts';
 import type { Database, Tables } from './tables.ts';
 
 type Chain = readonly Uint8Array[];
+/** What a request comes to: a certificate there is already, or else a new one; with an action, it goes on record. */
+type Answer =
+  | { readonly again: Chain }
+  | { readonly again: Chain | null; readonly action: string; readonly renews: string; readonly facts: Facts };
 type Judged = { readonly device: string; readonly verdict: Renewal };
 
 /** A device that forgets each of its new keys is held to this many identities a day. */
@@ -53,29 +57,26 @@ export async function mayRenew(server: Server, proof: RenewalProof): Promise<Res
 export async function renew(server: Server, proof: RenewalProof, csrDer: Uint8Array): Promise<Result<Chain>> {
   const device = proof.commonName;
   const csr = readRequest(csrDer);
-  if (!csr.ok) return refuse(server, device, csr.fault);
-  const { publicKeyDer, subject } = csr.value;
-  const issued = await issueTo(server, device, publicKeyDer);
-  const kept = await transact(server.db, async (trx): Promise<Result<Chain>> => {
+  const kept = csr.ok ? await giveIdentity(server, device, csr.value.publicKeyDer, decide) : csr;
+  return kept.ok ? kept : refuse(server, device, kept.fault);
+
+  async function decide(trx: Database): Promise<Result<Answer>> {
     const found = await judge(server, trx, proof);
     if (!found.ok) return found;
     const { verdict } = found.value;
     if (verdict.at !== 'renew') return bad('identity-refused', { reason: 'not any more' });
-    if (subject !== device || found.value.device !== device) return bad('csr-refused', { reason: 'subject' });
+    if (!csr.ok || csr.value.subject !== device || found.value.device !== device)
+      return bad('csr-refused', { reason: 'subject' });
     await noteContact(server, trx, device, proof.fingerprint);
     const lives = await readLives(trx, device);
-    const known = withKey(lives, publicKeyDer);
-    if (known) return known.contactAt === null ? good(chainOf(known)) : bad('csr-refused', { reason: 'key in use' });
     const now = server.clock();
+    const known = withKey(lives, csr.value.publicKeyDer, now);
+    if (known) return isUnused(known) ? good({ again: chainOf(known) }) : bad('csr-refused', { reason: 'key in use' });
     if (lives.filter(({ issuedAt }) => now - issuedAt < dayMs).length >= maxIssuedADay) return bad('busy');
     const own = lives.find(({ fingerprint }) => fingerprint === proof.fingerprint);
-    await keepIdentity(server, trx, { device, issued, renews: proof.fingerprint });
     const when = verdict.late ? 'after the end' : (await isEarly(server, trx, device, own)) ? 'early' : 'in the window';
-    const facts = { fingerprint: issued.fingerprint, renews: proof.fingerprint, when };
-    await audit(server, trx, { actor: device, action: 'identity-issued', subject: device, facts });
-    return good(issued.chainDer);
-  });
-  return kept.ok ? kept : refuse(server, device, kept.fault);
+    return good({ again: null, action: 'identity-issued', renews: proof.fingerprint, facts: { when } });
+  }
 }
 
 /**
@@ -84,44 +85,33 @@ export async function renew(server: Server, proof: RenewalProof, csrDer: Uint8Ar
  */
 export async function reenrol(server: Server, { invitation, password, csrDer }: Enrolment): Promise<Result<Chain>> {
   const device = invitation;
-  const record = (why: Fault) =>
-    recordRefusal(server, { actor: 'server', action: 'enrolment-refused', subject: device }, why);
   const csr = readRequest(csrDer);
-  if (!csr.ok) {
-    await record(csr.fault);
-    return csr;
-  }
-  const { publicKeyDer } = csr.value;
-  const issued = await issueTo(server, device, publicKeyDer);
-  const kept = await transact(server.db, async (trx): Promise<Result<Chain>> => {
-    const refused = (reason: string) => bad('invitation-refused', { reason });
-    const row = await trx.selectFrom('devices').selectAll().where('id', '=', device).executeTakeFirst();
-    if (!row) return refused('unknown');
-    if (!isSecretOf(server, row, password, csrDer)) return refused('wrong password');
-    const standing = standingOf(row);
-    if (standing === 'removed' || standing === 'inactive') return refused(standing);
-    const lives = await readLives(trx, device);
-    const known = withKey(lives, publicKeyDer);
-    if (known && known.revokedAt === null && known.contactAt === null) return good(chainOf(known));
-    if (known) return refused('key in use');
-    if (standing !== 'retired') return refused('not retired');
-    const now = server.clock();
-    if (row.reenrol_until === null || row.reenrol_until <= now) return refused('no answered code');
-    const renews = currentOf(lives)?.fingerprint ?? '';
-    await keepIdentity(server, trx, { device, issued, renews });
-    await trx.updateTable('devices').set({ retired_at: null, reenrol_until: null }).where('id', '=', device).execute();
-    await signDevice(server, trx, device);
-    const facts = { fingerprint: issued.fingerprint, renews };
-    await audit(server, trx, { actor: device, action: 'enrolled-again', subject: device, facts });
-    return good(issued.chainDer);
-  });
+  const kept = csr.ok ? await giveIdentity(server, device, csr.value.publicKeyDer, decide) : csr;
   if (!kept.ok) {
-    await record(kept.fault);
-    return bad('invitation-refused');
+    await recordRefusal(server, { actor: 'server', action: 'enrolment-refused', subject: device }, kept.fault);
+    return csr.ok ? bad('invitation-refused') : csr;
   }
   const group = await server.db.selectFrom('devices').select('group_id').where('id', '=', device).executeTakeFirst();
   if (group) await server.carriers.current?.refresh([{ id: device, group: group.group_id }]);
   return kept;
+
+  async function decide(trx: Database): Promise<Result<Answer>> {
+    const refused = (reason: string) => bad('invitation-refused', { reason });
+    const row = await trx.selectFrom('devices').selectAll().where('id', '=', device).executeTakeFirst();
+    if (!row || !csr.ok) return refused('unknown');
+    if (!isSecretOf(server, row, password, csrDer)) return refused('wrong password');
+    const standing = standingOf(row);
+    if (standing === 'removed' || standing === 'inactive') return refused(standing);
+    const lives = await readLives(trx, device);
+    const now = server.clock();
+    const known = withKey(lives, csr.value.publicKeyDer, now);
+    if (known && !isUnused(known)) return refused('key in use');
+    const again = known ? chainOf(known) : null;
+    if (standing === 'active') return again ? good({ again }) : refused('not retired');
+    if (row.reenrol_until === null || row.reenrol_until <= now) return refused('no answered code');
+    await trx.updateTable('devices').set({ retired_at: null, reenrol_until: null }).where('id', '=', device).execute();
+    return good({ again, action: 'enrolled-again', renews: currentOf(lives)?.fingerprint ?? '', facts: {} });
+  }
 }
 
 /**
@@ -129,9 +119,15 @@ export async function reenrol(server: Server, { invitation, password, csrDer }: 
  * of one that was used before changes nothing.
  */
 export async function noteContact(server: Server, trx: Database, device: string, fingerprint: string): Promise<void> {
-  const lives = await readLives(trx, device);
-  const own = lives.find((life) => life.fingerprint === fingerprint);
-  if (!own || own.contactAt !== null || own.revokedAt !== null) return;
+  const own = await trx
+    .selectFrom('identities')
+    .select('renews')
+    .where('device_id', '=', device)
+    .where('fingerprint', '=', fingerprint)
+    .where('first_contact_at', 'is', null)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  if (!own) return;
   await trx
     .updateTable('identities')
     .set({ first_contact_at: server.clock() })
@@ -143,6 +139,46 @@ export async function noteContact(server: Server, trx: Database, device: string,
   await audit(server, trx, { actor: device, action: 'identity-renewed', subject: device, facts });
   const row = await trx.selectFrom('devices').select('adopted_at').where('id', '=', device).executeTakeFirst();
   if (row?.adopted_at === null) await signDevice(server, trx, device);
+}
+
+/**
+ * Decides twice: before a certificate is made, so that strangers have none made, and again in the transaction that keeps it.
+ */
+async function giveIdentity(
+  server: Server,
+  device: string,
+  publicKeyDer: Uint8Array,
+  decide: (trx: Database) => Promise<Result<Answer>>,
+): Promise<Result<Chain>> {
+  const { db } = server;
+  const first = await tryOut(db, decide);
+  if (!first.ok) return first;
+  const issued = first.value.again ? null : await issueTo(server, device, publicKeyDer);
+  return transact(db, async (trx): Promise<Result<Chain>> => {
+    const decided = await decide(trx);
+    if (!decided.ok) return decided;
+    const { again } = decided.value;
+    const chain = again ?? issued?.chainDer;
+    // What was there a moment ago was used meanwhile.
+    if (!chain) return bad('busy');
+    if (!('action' in decided.value)) return good(chain);
+    const { action, renews, facts } = decided.value;
+    if (!again && issued) await keepIdentity(server, trx, { device, issued, renews });
+    if (action === 'enrolled-again') await signDevice(server, trx, device);
+    const fingerprint = fingerprintOf(chain[0] ?? new Uint8Array());
+    await audit(server, trx, { actor: device, action, subject: device, facts: { ...facts, fingerprint, renews } });
+    return good(chain);
+  });
+}
+
+/** Runs and undoes everything. */
+async function tryOut<T>(db: Database, attempt: (trx: Database) => Promise<T>): Promise<T> {
+  const trx = await db.startTransaction().execute();
+  try {
+    return await attempt(trx);
+  } finally {
+    await trx.rollback().execute();
+  }
 }
 
 export async function issueTo(server: Server, device: string, publicKeyDer: Uint8Array): Promise<DeviceIdentity> {
@@ -190,18 +226,9 @@ async function judge(server: Server, trx: Database, proof: RenewalProof): Promis
   return good({ device, verdict });
 }
 
-/** What it was given and never used dies with it. */
 async function retire(server: Server, trx: Database, device: string, { fingerprint, notAfter }: RenewalProof) {
   const now = server.clock();
   await trx.updateTable('devices').set({ retired_at: now, presence: 'offline' }).where('id', '=', device).execute();
-  await trx
-    .updateTable('identities')
-    .set({ revoked_at: now })
-    .where('device_id', '=', device)
-    .where('first_contact_at', 'is', null)
-    .where('revoked_at', 'is', null)
-    .where('fingerprint', '!=', fingerprint)
-    .execute();
   await trx.deleteFrom('commands').where('device_id', '=', device).execute();
   const facts = { fingerprint, ended: new Date(notAfter).toISOString() };
   await audit(server, trx, { actor: 'server', action: 'device-retired', subject: device, facts });
@@ -231,8 +258,13 @@ function isSecretOf({ keys }: Server, row: Tables['devices'], password: string, 
   });
 }
 
-const withKey = (lives: readonly Kept[], publicKeyDer: Uint8Array): Kept | undefined =>
-  lives.find(({ chain: [leaf] }) => leaf !== undefined && keyOf(leaf).equals(publicKeyDer));
+const isUnused = ({ contactAt, revokedAt }: Kept): boolean => contactAt === null && revokedAt === null;
+
+/** An identity over this key; one that ended without ever being used is as good as none. */
+const withKey = (lives: readonly Kept[], publicKeyDer: Uint8Array, now: Instant): Kept | undefined =>
+  lives
+    .filter((life) => !isUnused(life) || life.notAfter > now)
+    .find(({ chain: [leaf] }) => leaf !== undefined && keyOf(leaf).equals(publicKeyDer));
 
 const keyOf = (leaf: string): Buffer =>
   new X509Certificate(fromBase64(leaf)).publicKey.export({ format: 'der', type: 'spki' });

@@ -12,7 +12,12 @@ import type { Choices } from './material.ts';
 import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
 import { scheduleReserve, switchCertificate } from './rotation.ts';
 
-/** Signs what is seven days old, and the newest rotation statement once a day; makes the reserve 90 days before the end, switches what is scheduled. */
+const signedAtOnce = 50;
+
+/**
+ * Signs what is seven days old, and the newest rotation statement once a day; makes the reserve 90 days before the end,
+ * switches what is scheduled.
+ */
 export async function tick(server: Server): Promise<void> {
   await resign(server);
   const now = server.clock();
@@ -46,20 +51,24 @@ async function resign(server: Server): Promise<void> {
   const documents = await server.db.selectFrom('documents').select(['type', 'topic', 'signed_at']).execute();
   const due = documents.filter(({ signed_at }) => isResignDue(instant(signed_at), now));
   if (due.length === 0) return;
-  await transact(server.db, async (trx) => {
-    if (due.some(({ type }) => type === 'policy')) {
-      const signed = await signAllPolicies(server, trx);
-      if (!signed.ok) return signed;
-    }
-    for (const { topic, type } of due) if (type === 'device') await signDevice(server, trx, topic.split('/')[3] ?? '');
-    await audit(server, trx, {
-      actor: 'server',
-      action: 'documents-renewed',
-      subject: '',
-      facts: { count: due.length },
-    });
-    return good(null);
+  const facts = { count: due.length };
+  const policies = await transact(server.db, async (trx) => {
+    await audit(server, trx, { actor: 'server', action: 'documents-renewed', subject: '', facts });
+    return due.some(({ type }) => type === 'policy') ? signAllPolicies(server, trx) : good(null);
   });
+  if (!policies.ok) return;
+  const devices = due.filter(({ type }) => type === 'device').map(({ topic }) => topic);
+  // A few at a time: everybody else waits for the database meanwhile.
+  for (let first = 0; first < devices.length; first += signedAtOnce)
+    await transact(server.db, async (trx) => {
+      const there = await trx
+        .selectFrom('documents')
+        .select('topic')
+        .where('topic', 'in', devices.slice(first, first + signedAtOnce))
+        .execute();
+      for (const { topic } of there) await signDevice(server, trx, topic.split('/')[3] ?? '');
+      return good(null);
+    });
 }
 
 /** The administrator's turn: a scheduled switch waits for devices. */

@@ -88,6 +88,50 @@ type Row = {
   readonly file?: string;
 };
 
+type Renewing = { readonly days: number | null | undefined; readonly lock?: boolean };
+const renewing = ({ days, lock = false }: Renewing): Settings => ({
+  ...emptySettings,
+  identity: { enforced: lock, value: days === undefined ? null : { renewBeforeDays: days } },
+});
+table(
+  'when identities are renewed flattens from the root down',
+  [
+    { name: 'nothing said', path: [{ days: undefined }, { days: undefined }], field: undefined, enforced: false },
+    { name: 'inherited', path: [{ days: 10 }, { days: undefined }], field: 10, enforced: false },
+    { name: 'blank is a value', path: [{ days: 10 }, { days: null }], field: null, enforced: false },
+    {
+      name: 'a lock wins over everything below',
+      path: [{ days: null, lock: true }, { days: 10 }],
+      field: null,
+      enforced: true,
+    },
+    {
+      name: 'a lock without a value hides none',
+      path: [{ days: undefined, lock: true }, { days: 10 }],
+      field: 10,
+      enforced: true,
+    },
+  ] as {
+    readonly name: string;
+    readonly path: readonly Renewing[];
+    readonly field: number | null | undefined;
+    readonly enforced: boolean;
+  }[],
+  ({ path, field, enforced }) => {
+    const flat = flatten(path.map(renewing));
+    assert.is(flat.identity.enforced, enforced);
+    const group = { id: 'g', name: 'g' };
+    const body = composePolicy({
+      group,
+      settings: flat,
+      server: { main: '', reserve: null },
+      addresses: { https: '', mqtt: '' },
+    });
+    assert.is(body.identity?.renewBeforeDays, field);
+    assert.is('identity' in body, field !== undefined);
+  },
+);
+
 table(
   'contacts flatten from the root down',
   [

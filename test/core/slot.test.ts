@@ -64,13 +64,14 @@ table(
   },
 );
 
-test('over 30 days no second has more than three of one hundred thousand devices', () => {
+test('over 30 days no second has more than four of one hundred thousand devices', () => {
   const seconds = new Map<number, number>();
   for (let index = 0; index < 100_000; index++) {
     const second = Math.floor(Number(slotOf(idOf(index), year, 30, now)) / secondMs);
     seconds.set(second, (seconds.get(second) ?? 0) + 1);
   }
-  assert.ok(Math.max(...seconds.values()) <= 3);
+  // A mean of 0.051 a second: of fair draws two in five reach four, one in 180 five.
+  assert.ok(Math.max(...seconds.values()) <= 4);
 });
 
 test('a slot is the same however often it is asked for, and another for the next identity', () => {

@@ -54,6 +54,34 @@ test('a database of the first release opens with what is in it', () =>
     );
   }));
 
+test('identities from before the third migration: those of confirmed devices have been used, the others not', () =>
+  inFolder(async (path) => {
+    const raw = new DatabaseSync(path);
+    raw.exec(readFileSync('test/vectors/server-database-0001.sql', 'utf8'));
+    const group = String(raw.prepare('select id from groups').get()?.['id']);
+    for (const [id, confirmed] of [
+      ['a', 7],
+      ['b', null],
+    ] as const) {
+      raw
+        .prepare(`insert into devices (id, name, hardware_id, group_id, secret_generation, locator, presence, confirmed_at, created_at)
+          values (?, ?, '', ?, 1, '0000', 'offline', ?, 1)`)
+        .run(id, id, group, confirmed);
+      raw
+        .prepare(`insert into identities (issuer, serial, fingerprint, device_id, chain, not_after, issued_at)
+          values ('us', ?, ?, ?, '[]', 9, 5)`)
+        .run(id, id, id);
+    }
+    raw.close();
+    const { db, close } = value(await openDatabase(path));
+    const rows = await db.selectFrom('identities').select('first_contact_at').orderBy('serial').execute();
+    await close();
+    assert.equal(
+      rows.map(({ first_contact_at }) => first_contact_at),
+      [5, null],
+    );
+  }));
+
 test('a new database has the shape of a migrated one, and opening twice changes nothing', () =>
   inFolder(async (path) => {
     const old = `${path}.old`;

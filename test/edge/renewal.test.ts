@@ -10,6 +10,8 @@ import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { check } from '../../protocol/validate.ts';
 import type { RenewalProof } from '../../server/core/ports.ts';
 import { answerCode } from '../../server/edge/codes.ts';
+import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
+import { allDevices, makeFleet } from '../../server/edge/fleet.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { setValidityDays } from '../../server/edge/issuance.ts';
@@ -18,6 +20,7 @@ import { addGroup, listDevices, moveDevice, removeDevice, showDevice } from '../
 import { setIdentity, setLock } from '../../server/edge/policies.ts';
 import { queueEverything } from '../../server/edge/publishing.ts';
 import { readGate, scheduleReserve } from '../../server/edge/rotation.ts';
+import { tick } from '../../server/edge/upkeep.ts';
 import {
   auditOf,
   bytes,
@@ -114,7 +117,7 @@ table(
     }),
 );
 
-test('30 days after its end a device is retired, for good, and what it never used is revoked', () =>
+test('30 days after its end a device is retired, for good, and what it never used is of no use', () =>
   withFleet(async (world) => {
     const { server, fleet, time } = world;
     const device = await register(world, 'kiosk');
@@ -124,11 +127,12 @@ test('30 days after its end a device is retired, for good, and what it never use
     time.now = later(366 + 30);
     assert.is(codeOf(await fleet.mayRenew(proof)), 'identity-retired');
     assert.is((await listDevices(server))[0]?.standing, 'retired');
-    assert.equal(await statuses(world), ['retired']);
+    assert.equal(await statuses(world), ['retired', 'issued']);
     assert.is(codeOf(await fleet.deviceOf(proofOf(unused))), 'identity-refused');
-    assert.is(codeOf(await fleet.mayRenew(renewalProof(unused))), 'identity-refused');
+    assert.is(codeOf(await fleet.mayRenew(renewalProof(unused))), 'identity-retired');
     assert.is(await fleet.groupOf(device.id), null);
     assert.equal(world.refreshed.at(-1), { id: device.id, group: null });
+    assert.equal(await allDevices(server), []);
     time.now = later(380);
     assert.is(codeOf(await fleet.mayRenew(proof)), 'identity-retired', 'a clock that goes back changes nothing');
     assert.is(codeOf(await fleet.renew(proof, makeRequest(makeKey(), device.id))), 'identity-refused');
@@ -184,6 +188,36 @@ test('validity is set for the whole server, in days from 1 to 397', () =>
       assert.is(codeOf(await setValidityDays(world.server, admin, days)), 'bad-argument');
   }));
 
+test('a recovered server that does not know the identity takes the device in by its renewal, also after the end', () =>
+  withFleet(async (world) => {
+    const { server, fleet } = world;
+    const device = await register(world, 'kiosk');
+    await server.db.deleteFrom('identities').execute();
+    world.time.now = later(370);
+    const ask = () => fleet.renew(renewalProof(device.chain), makeRequest(makeKey(), device.id));
+    assert.is(codeOf(await ask()), 'identity-refused');
+    const identity = await readIdentity(server.db);
+    await writeIdentity(server.db, { ...identity, recovered: identity.unassigned, adopting: true });
+    value(await ask());
+    assert.equal(await statuses(world), ['expired', 'issued']);
+  }));
+
+test('how long an identity holds that was taken in at a connection is known from the first report', () =>
+  withFleet(async (world) => {
+    const { server, fleet } = world;
+    const device = await register(world, 'kiosk');
+    await server.db.deleteFrom('identities').execute();
+    const identity = await readIdentity(server.db);
+    await writeIdentity(server.db, { ...identity, recovered: identity.unassigned, adopting: true });
+    assert.is(value(await fleet.deviceOf(device.proof)), device.id);
+    const ends = async () => (await listIdentities(server)).map(({ notAfter }) => notAfter);
+    assert.equal(await ends(), [null]);
+    const { fingerprint, notAfter } = renewalProof(device.chain);
+    const told = report(device.id, { identity: { fingerprint, notAfter } });
+    value(await fleet.receive(device.id, 'report', bytes(told)));
+    assert.equal(await ends(), [notAfter]);
+  }));
+
 // slots
 
 test('the slot is in the device document, follows the setting of the group and the identity in use', () =>
@@ -194,6 +228,7 @@ test('the slot is in the device document, follows the setting of the group and t
     const device = await register(world, 'kiosk', 'Floor');
     const { notAfter } = renewalProof(device.chain);
     const slot = async (): Promise<number> => {
+      await tick(server);
       await world.publish();
       const document = documentOf(world, device.id);
       assert.ok(check('deviceDocument', document).ok);
@@ -216,7 +251,7 @@ test('the slot is in the device document, follows the setting of the group and t
     assert.is((newest(world, policyTopic(office)) as unknown as Policy).identity, undefined);
     value(await moveDevice(server, admin, { device: 'kiosk', group: 'Office' }));
     const before = await slot();
-    time.now = later(340);
+    time.now = later(334);
     const csrDer = makeRequest(makeKey(), device.id);
     const next = value(await world.fleet.renew(renewalProof(device.chain), csrDer));
     assert.is(await slot(), before, 'an identity that is not used moves nothing');
@@ -321,6 +356,7 @@ test('a deleted identity leaves the list, and its device is inactive until it re
     assert.is(codeOf(await fleet.deviceOf(device.proof)), 'identity-refused');
     assert.is(codeOf(await fleet.mayRenew(renewalProof(device.chain))), 'identity-refused');
     assert.is(await fleet.groupOf(device.id), null);
+    assert.equal(await allDevices(server), []);
     assert.equal(world.disconnected, [device.id]);
     assert.is(commandsOn(world, device.id).length, 0);
     assert.is(world.published.findLast(({ topic }) => topic === deviceLeafTopic(device.id, 'device'))?.payload, '');
@@ -439,6 +475,34 @@ table(
       assert.is((await listIdentities(world.server)).filter(({ status }) => status !== 'retired').length, 0);
     }),
 );
+
+test('the key of a renewal whose answer was lost does for the second enrolment', () =>
+  withFleet(async (world) => {
+    const device = await register(world, 'kiosk');
+    world.time.now = later(364 + 20);
+    const key = makeKey();
+    const lost = value(await world.fleet.renew(renewalProof(device.chain), makeRequest(key, device.id)));
+    world.time.now = later(400);
+    assert.is(codeOf(await world.fleet.mayRenew(renewalProof(device.chain))), 'identity-retired');
+    assert.is(codeOf(await enrolAgain(world, device.id, key)), 'invitation-refused');
+    await answered(world, device.id);
+    assert.is(leafOf(value(await enrolAgain(world, device.id, key))), leafOf(lost));
+    assert.is(value(await world.fleet.deviceOf(proofOf(lost))), device.id);
+    assert.is((await listDevices(world.server))[0]?.standing, 'active');
+  }));
+
+test('nobody without the password has a certificate made', () =>
+  withFleet(async (world) => {
+    const device = await retired(world);
+    const { keys } = world.server;
+    const unreadable = {
+      ...world.server,
+      keys: { ...keys, clientAuthority: { ...keys.clientAuthority, keyPkcs8: Uint8Array.of(0) } },
+    };
+    const fleet = makeFleet(unreadable, async () => {});
+    const asked = { invitation: device.id, password: 'f'.repeat(64), csrDer: makeRequest(makeKey(), device.id) };
+    assert.is(codeOf(await fleet.enrol(asked)), 'invitation-refused');
+  }));
 
 test('a device that is not retired cannot enrol again, code or not', () =>
   withFleet(async (world) => {

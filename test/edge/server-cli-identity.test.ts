@@ -1,0 +1,177 @@
+/** Identities on the command line of a running server: rules, list, renewal, deletion. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeKey, makeRequest, readCertsOnly } from '../../agent/edge/enrol.ts';
+import { toBase64, toPem } from '../../protocol/certificate.ts';
+import type { CheckinAnswer } from '../../protocol/schema.ts';
+import { parse } from '../../server/cli/command.ts';
+import { identityCommands } from '../../server/cli/identity.ts';
+import { policyCommands } from '../../server/cli/policy.ts';
+import { fleetCommands } from '../../server/cli/remote.ts';
+import { payloadOf, proofOf, report, value } from '../fakes/fleet-server.ts';
+import { administer, type Ran, type RunningServer, startServer } from '../fakes/server-process.ts';
+import { assert, table, test } from '../harness.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'thintrust-server-'));
+process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+const state = join(root, 'state');
+/** The commands in this process; that the program runs them is asked once. */
+async function ask(...words: string[]): Promise<Omit<Ran, 'code'> & { readonly code: number }> {
+  const parsed = parse([...fleetCommands, ...identityCommands, ...policyCommands], [...words, '--state', state], {});
+  if (parsed.at !== 'run') return { code: 2, out: '', err: parsed.text };
+  const outcome = await parsed.command.run(parsed.words);
+  if (outcome.ok === 'misused') return { code: 2, out: '', err: outcome.text };
+  if (!outcome.ok) return { code: 1, out: '', err: outcome.fault.code };
+  return { code: 0, out: parsed.words.json ? JSON.stringify(outcome.data) : outcome.text, err: '' };
+}
+
+let running: Promise<RunningServer> | null = null;
+const server = (): Promise<RunningServer> => {
+  running ??= startServer(state, ['--https-port', '0', '--mqtt-port', '0']);
+  return running;
+};
+
+type Device = {
+  readonly id: string;
+  readonly chain: readonly Uint8Array[];
+  readonly cert: string;
+  readonly key: string;
+};
+
+async function post(
+  path: string,
+  body: string,
+  more: object,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const [host, port] = (await server()).https.split(':');
+  const sent = request({ host, port, path, method: 'POST', rejectUnauthorized: false, agent: false, ...more });
+  sent.end(body);
+  const [answer] = await once(sent, 'response');
+  let text = '';
+  for await (const part of answer) text += part;
+  return { status: answer.statusCode, body: text };
+}
+
+/** Enrolled, or renewed where `with` is an identity. */
+async function identity(
+  path: string,
+  subject: string,
+  more: { readonly cert?: string; readonly key?: string; readonly auth?: string },
+) {
+  const key = makeKey();
+  const headers = { 'Content-Type': 'application/pkcs10' };
+  const { status, body } = await post(`/.well-known/est/${path}`, toBase64(makeRequest(key, subject)), {
+    ...more,
+    headers,
+  });
+  assert.is(status, 200, body);
+  const chain = value(readCertsOnly(Buffer.from(body)));
+  const pem = { cert: chain.map((der) => toPem(der)).join(''), key: toPem(key, 'PRIVATE KEY') };
+  return { ...pem, chain, id: proofOf(chain).commonName } satisfies Device;
+}
+
+async function registered(name: string): Promise<Device> {
+  const { invitation, password } = JSON.parse((await ask('invite', '--name', name, '--json')).out);
+  const device = await identity('simpleenroll', 'hardware', { auth: `${invitation}:${password}` });
+  assert.is((await post('/v1/bundle/confirm', '{}', device)).status, 204);
+  return device;
+}
+
+async function checkIn({ id, cert, key }: Device): Promise<CheckinAnswer | string> {
+  const body = { format: 1, nonce: '0'.repeat(32), report: report(id), events: [] };
+  const answer = await post('/v1/checkin', JSON.stringify(body), { cert, key });
+  return answer.status === 200 ? JSON.parse(answer.body) : JSON.parse(answer.body).code;
+}
+const line = async (name: string): Promise<string> =>
+  new RegExp(`^${name} .*$`, 'm').exec((await ask('identities')).out)?.[0] ?? '';
+
+test('an identity from its rules to its deletion', async () => {
+  await server();
+  assert.match((await ask('identity', 'rules')).out, /^Validity \(days\) +365$/m);
+  assert.is((await ask('identity', 'rules', '--validity', '100')).code, 0);
+  assert.match((await ask('identity', 'rules')).out, /100$/m);
+  assert.is((await ask('identities')).out, 'None.\n');
+  const device = await registered('kiosk');
+  const { serial, fingerprint } = proofOf(device.chain);
+  assert.match(await line('kiosk'), new RegExp(`^kiosk +Valid +\\S+Z +\\S+Z +\\S+Z +${serial} +${fingerprint}$`));
+  assert.is((await ask('identity', 'renew', 'kiosk')).code, 0);
+  assert.match(await line('kiosk'), /Renewal requested/);
+  const answer = await checkIn(device);
+  const [command = ''] = typeof answer === 'string' ? [] : answer.commands;
+  assert.equal(payloadOf(command)['command'], { do: 'renew' });
+  const next = await identity('simplereenroll', device.id, device);
+  assert.is(typeof (await checkIn(next)), 'object');
+  const rows = JSON.parse((await ask('identities', '--json')).out);
+  assert.equal(
+    rows.map(({ status, thumbprint }: { readonly status: string; readonly thumbprint: string }) => [
+      status,
+      thumbprint,
+    ]),
+    [
+      ['superseded', fingerprint],
+      ['renewed', proofOf(next.chain).fingerprint],
+    ],
+  );
+  assert.match((await ask('identities')).out, /Certificate renewed/);
+  assert.is((await ask('identity', 'delete', 'kiosk')).out, 'Removed.\n');
+  assert.is((await ask('identities')).out, 'None.\n');
+  assert.match((await ask('devices')).out, /^kiosk .*Inactive/m);
+  assert.is(await checkIn(next), 'identity-refused');
+  assert.is((await ask('identity', 'renew', 'kiosk')).code, 1);
+});
+
+test('the program knows the commands', async () => {
+  await server();
+  assert.match((await administer(['identity', 'rules'], { state })).out, /^Validity \(days\) +100$/m);
+});
+
+test('when a group renews', async () => {
+  await server();
+  assert.is((await ask('group', 'add', 'Office')).code, 0);
+  const shown = async () => /^Renew before end +(.*)$/m.exec((await ask('policy', 'show', 'Office')).out)?.[1];
+  for (const [given, says] of [
+    ['45', '45 days'],
+    ['blank', 'blank (60 days)'],
+    ['default', 'default (30 days)'],
+  ] as const) {
+    assert.is((await ask('policy', 'set-identity', 'Office', '--renew-before', given)).code, 0);
+    assert.is(await shown(), says);
+  }
+  assert.is((await ask('policy', 'lock', 'Office', 'identity')).code, 0);
+  assert.match((await ask('policy', 'show', 'Office')).out, /^Locked +identity$/m);
+});
+
+table(
+  'what is not understood',
+  [
+    {
+      name: '0 days before',
+      words: ['policy', 'set-identity', 'Office', '--renew-before', '0'],
+      code: 2,
+      says: /1 to 60, blank/,
+    },
+    {
+      name: '61 days before',
+      words: ['policy', 'set-identity', 'Office', '--renew-before', '61'],
+      code: 2,
+      says: /1 to 60, blank/,
+    },
+    { name: 'no days at all', words: ['policy', 'set-identity', 'Office'], code: 2, says: /--renew-before is missing/ },
+    { name: 'a validity of 398 days', words: ['identity', 'rules', '--validity', '398'], code: 2, says: /1 to 397/ },
+    { name: 'no device', words: ['identity', 'renew', 'nobody'], code: 1, says: /not-found/ },
+    { name: 'nothing to delete', words: ['identity', 'delete', 'nobody'], code: 1, says: /not-found/ },
+  ],
+  async ({ words, code, says }) => {
+    await server();
+    const ran = await ask(...words);
+    assert.is(ran.code, code);
+    assert.match(ran.err, says);
+  },
+);
+
+test('the server stops', async () => {
+  assert.is(await (await server()).stop(), 0);
+});
