@@ -374,6 +374,8 @@ table('the clock', times, ({ make, file, expected, floor: wanted }) => {
   if (expected !== 'ok') return;
   const inSeventy = bench.time.wallErrorMs !== 0;
   assert.is(lastStatus(bench).clock.at, inSeventy ? before : 'known');
+  start(bench);
+  assert.is(floor(bench), wanted(bench), 'and over a restart');
   pass(bench, 3000);
   assert.is(bench.state.link.at, 'connected');
   pass(bench, 20_000);
