@@ -4,7 +4,7 @@
  */
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { filesBelow, type Secret, secretsIn } from '../fakes/secrets.ts';
 import { assert, test } from '../harness.ts';
@@ -37,73 +37,63 @@ function secretsOf(device: Device): readonly Secret[] {
   ];
 }
 
+const supportOf = async (system: System, device: Device): Promise<Buffer> =>
+  Buffer.from(await good(system.thintrust(device, ['diagnose', '--state', device.state])));
+
 /** What was written beside the state: by the daemon to its journal, by the server to its log. */
 const spoken = (system: System): Buffer =>
   Buffer.concat(['thintrustd.log', 'thintrust-server.log'].map((name) => readFileSync(join(system.folder, name))));
 
-test('register, connect, reset: secrets are where they must be, then nowhere, and never told', async () => {
+test('secrets are where they must be, nowhere after a reset, and never told', async () => {
   const system = openSystem();
   const device = system.device('keeper');
-  try {
-    await system.startServer();
-    await system.powerOn(device);
-    await register(system, device);
-    const secrets = secretsOf(device);
-    // So that the search is seen to find.
-    assert.equal(placesOf(join(device.state, 'keys'), secrets), ['…: key as bytes']);
-    assert.ok(placesOf(join(device.state, 'objects'), secrets).every((found) => found === '…: device secret as hex'));
-    const kept = placesOf(device.state, secrets);
-    assert.ok(kept.length > 1);
-    assert.ok(
-      kept.every((found) => /^(keys|objects)\//.test(found)),
-      kept.join('\n'),
-    );
-    const typed = { name: 'password', bytes: Buffer.from('Correct-Horse-Battery-9') };
-    await system.thintrust(device, ['connect', 'rdp', '127.0.0.1:1', '--user', 'someone'], `${typed.bytes}\n`);
-    const support = await good(system.thintrust(device, ['diagnose', '--state', device.state]));
-    assert.equal(secretsIn(Buffer.from(support), [...secrets, typed]), []);
-    await good(system.thintrust(device, ['reset', '--yes']));
-    await whenStatus(device, 'reset', (status) => status.at === 'unregistered');
-    assert.equal(placesOf(device.state, [...secrets, typed]), []);
-    assert.equal(placesOf(device.runtime, [...secrets, typed]), []);
-    await system.powerOff(device, 'SIGTERM');
-    assert.equal(placesOf(device.state, [...secrets, typed]), [], 'nor what a stop writes');
-    assert.ok(spoken(system).length > 100);
-    assert.equal(secretsIn(spoken(system), [...secrets, typed]), []);
-    const after = await good(system.thintrust(device, ['diagnose', '--state', device.state]));
-    assert.equal(secretsIn(Buffer.from(after), [...secrets, typed]), []);
-  } finally {
-    await system.close();
-  }
-});
-
-test('a one-time password that is not used up yet goes with the reset, and was never told', async () => {
-  const system = openSystem();
-  const device = system.device('waiter');
-  // A server that never answers: the order waits.
+  // A server that never answers: an order to it waits, with its password.
   const deaf = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   try {
     await new Promise((listening) => deaf.once('listening', listening));
     await system.startServer();
     await system.powerOn(device);
     const invited = (await json(system.admin(['invite', '--name', 'waiter', '--json']))) as Record<string, string>;
-    const password = { name: 'password', bytes: Buffer.from(`${invited['password']}`) };
+    const oneTime = { name: 'one-time password', bytes: Buffer.from(`${invited['password']}`) };
     const told = ['--fingerprint', `${invited['fingerprint']}`, '--invitation', `${invited['invitation']}`];
-    const where = deaf.address();
-    const address = typeof where === 'object' ? `127.0.0.1:${where?.port}` : '';
-    await system.thintrust(device, ['register', '--address', address, ...told], `${password.bytes}\n`);
-    await until(
+    const { port } = deaf.address() as AddressInfo;
+    await system.thintrust(device, ['register', '--address', `127.0.0.1:${port}`, ...told], `${oneTime.bytes}\n`);
+    const ordered = await until(
       'the order is on the disk',
-      async () => placesOf(device.state, [password]),
+      async () => placesOf(device.state, [oneTime]),
       (places) => places.length > 0,
     );
-    assert.ok(placesOf(device.state, [password]).every((found) => found === 'objects/…: password as bytes'));
-    const support = await good(system.thintrust(device, ['diagnose', '--state', device.state]));
-    assert.equal(secretsIn(Buffer.from(support), [password]), []);
+    assert.ok(
+      ordered.every((found) => found === 'objects/…: one-time password as bytes'),
+      ordered.join('\n'),
+    );
+    assert.equal(secretsIn(await supportOf(system, device), [oneTime]), []);
     await good(system.thintrust(device, ['reset', '--yes']));
-    assert.is((await statusOf(device)).at, 'unregistered');
-    assert.equal(placesOf(device.state, [password]), []);
-    assert.equal(secretsIn(spoken(system), [password]), []);
+    assert.equal(placesOf(device.state, [oneTime]), []);
+
+    await register(system, device);
+    const secrets = secretsOf(device);
+    const kept = placesOf(device.state, secrets);
+    assert.ok(
+      kept.includes('keys/…: key as bytes') && kept.includes('objects/…: device secret as hex'),
+      kept.join('\n'),
+    );
+    assert.ok(
+      kept.every((found) => /^keys\/…: key |^objects\/…: device secret /.test(found)),
+      kept.join('\n'),
+    );
+    const typed = { name: 'password', bytes: Buffer.from('Correct-Horse-Battery-9') };
+    await system.thintrust(device, ['connect', 'rdp', '127.0.0.1:1', '--user', 'someone'], `${typed.bytes}\n`);
+    const all = [...secrets, typed, oneTime];
+    assert.equal(secretsIn(await supportOf(system, device), all), []);
+    await good(system.thintrust(device, ['reset', '--yes']));
+    await whenStatus(device, 'reset', (status) => status.at === 'unregistered');
+    await system.powerOff(device, 'SIGTERM');
+    assert.equal(placesOf(device.state, all), []);
+    assert.equal(placesOf(device.runtime, all), []);
+    assert.ok(spoken(system).length > 100);
+    assert.equal(secretsIn(spoken(system), all), []);
+    assert.equal(secretsIn(await supportOf(system, device), all), []);
   } finally {
     deaf.close();
     await system.close();
