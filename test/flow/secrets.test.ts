@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { filesBelow, type Secret, secretsIn } from '../fakes/secrets.ts';
 import { assert, test } from '../harness.ts';
 import { good, json, register } from './acts.ts';
-import { type Device, openSystem, type System, statusOf, until, whenStatus } from './system.ts';
+import { type Device, openSystem, type System, until, whenStatus } from './system.ts';
 
 const placesOf = (folder: string, secrets: readonly Secret[]): readonly string[] =>
   filesBelow(folder)
