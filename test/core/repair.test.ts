@@ -224,6 +224,18 @@ test('used once: the same file again, an older one, and both after a restart and
   assert.is(openRepair(file, rulesOf(bench, server)).ok, false);
 });
 
+test('on an older generation, after a damaged one, the same file is good again and an older one is not', () => {
+  const bench = stranded();
+  const { server, objects } = bench;
+  const [older, file] = [server.repairFile(), server.repairFile()];
+  assert.is(apply(bench, file), 'ok');
+  bench.objects = objects;
+  start(bench);
+  assert.is(bench.state.durable.repaired, null);
+  assert.is(apply(bench, older), 'repair-used');
+  assert.is(apply(bench, file), 'ok');
+});
+
 test('another file than the one that was looked at is not applied', () => {
   const bench = stranded();
   const [looked, swapped] = [bench.server.repairFile(), bench.server.repairFile()];
