@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openEngine } from '../native/engine.ts';
+import { guardMemory, openEngine } from '../native/engine.ts';
 import { fault } from '../protocol/fault.ts';
 import { type Instant, instant } from '../protocol/time.ts';
 import { initial, step } from './core/agent.ts';
@@ -52,6 +52,8 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
     return asked.code;
   }
   const journal = openJournal((line) => process.stderr.write(line), env);
+  const unguarded = guardMemory();
+  if (unguarded !== null) journal('warning', `keys in memory are not guarded: ${unguarded}`, null);
   try {
     mkdirSync(asked.state, { recursive: true, mode: 0o700 });
     mkdirSync(asked.runtime, { recursive: true, mode: 0o755 });

@@ -137,6 +137,7 @@ async function memoryConnected(): Promise<Memory> {
   }
 }
 
+/** By root, where the process belongs to another or guards its memory. */
 function read(pid: number): Memory {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const of = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);

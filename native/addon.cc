@@ -3,6 +3,7 @@
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {"verifyPath", nullptr, VerifyPath, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"guard", nullptr, Guard, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"notify", nullptr, Notify, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   if (napi_define_properties(env, exports, sizeof functions / sizeof functions[0], functions) != napi_ok)

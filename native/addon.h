@@ -10,4 +10,7 @@ napi_value VerifyPath(napi_env env, napi_callback_info info);
 // notify(socketPath, text) -> 0 or the errno; see native/engine.ts.
 napi_value Notify(napi_env env, napi_callback_info info);
 
+// guard() -> 0 or the errno; see native/engine.ts.
+napi_value Guard(napi_env env, napi_callback_info info);
+
 #endif

@@ -33,6 +33,7 @@ type RawAnswer = {
   readonly chainLength: number;
 };
 type Addon = {
+  readonly guard: () => number;
   readonly verifyPath: (question: PathQuestion) => RawAnswer;
   readonly notify: (socketPath: string, text: string) => number;
 };
@@ -68,6 +69,19 @@ export function openEngine(): Engine {
     verifyPath: (question) => toAnswer(addon.verifyPath(question)),
     notify: addon.notify,
   };
+}
+
+/**
+ * From now on no core of this process is written, and nobody but root attaches to it or reads its memory. Programs it
+ * starts have no cores either; whether they may be attached to is their own. Null when it is so, else why not.
+ */
+export function guardMemory(): string | null {
+  try {
+    const errno = load().guard();
+    return errno === 0 ? null : `errno ${errno}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 function toAnswer(raw: RawAnswer): PathAnswer {

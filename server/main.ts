@@ -1,4 +1,5 @@
 /** `thintrust-server`: exit code 0 good, 1 refused (the fault on standard error), 2 misused. */
+import { guardMemory } from '../native/engine.ts';
 import { serverWords as words } from '../words/server.ts';
 import { aim, type Command, misused, type Outcome, type Parsed, parse } from './cli/command.ts';
 import { outcomeOf, sentenceOf } from './cli/refusal.ts';
@@ -16,6 +17,9 @@ main(process.argv.slice(2)).then((code) => {
 });
 
 async function main(argv: readonly string[]): Promise<number> {
+  // Any command may be given a passphrase, and some open the keys with it.
+  const unguarded = guardMemory();
+  if (unguarded !== null) process.stderr.write(`warning: keys in memory are not guarded: ${unguarded}\n`);
   const commands = await readCommands();
   const { note } = await import('./cli/client.ts');
   const { state, command } = aim(commands, argv, process.env);
@@ -46,7 +50,15 @@ async function readCommands(): Promise<readonly Command[]> {
   const { fleetCommands } = await import('./cli/remote.ts');
   const { identityCommands } = await import('./cli/identity.ts');
   const { policyCommands } = await import('./cli/policy.ts');
-  return [...localCommands, ...codeCommands, ...fleetCommands, ...identityCommands, ...policyCommands];
+  const { repairCommands } = await import('./cli/repair.ts');
+  return [
+    ...localCommands,
+    ...codeCommands,
+    ...repairCommands,
+    ...fleetCommands,
+    ...identityCommands,
+    ...policyCommands,
+  ];
 }
 
 function report(outcome: Outcome, json: boolean, state: string): number {

@@ -32,6 +32,8 @@ export const serverWords = {
   oldNode: 'The server needs Node.js {wanted} or newer; this is {found}.',
   noFile: 'The file {file} cannot be read.',
   fileThere: 'The file {file} is there already. Nothing was overwritten.',
+  badEnding: '--out wants a file that ends in {ending}: devices look for no other.',
+  timeByKit: '--set-time needs --kit: only the recovery key may set the time of devices.',
   noPassphrase: 'A passphrase is needed: set THINTRUST_PASSPHRASE or give it on standard input.',
   failed: 'Refused: {sentence}',
   done: 'Done.',
@@ -86,6 +88,8 @@ export const serverWords = {
     'certificate remove-link': 'Take such a change back: devices that missed it need a code.',
     'certificate statements': 'Print the signed statements of these changes, for a USB stick.',
     code: 'Answer a confirmation code that a person at a device reads out.',
+    'repair-bundle':
+      'Make a repair file for a USB stick: it leads devices back to this server without the certificate they hold.',
     audit: 'Show the audit log, newest first.',
     adopt: 'After a recovery: whether unknown devices with an identity of ours are taken in (on, off).',
     backup: 'Write an encrypted backup of everything, keys included.',
@@ -115,6 +119,10 @@ export const serverWords = {
     fields: '--fields A,B         1 to 4 fields of at most 10 letters and digits each',
     limit: '--limit N            number of rows',
     kit: '--kit FILE           recovery kit',
+    out: '--out FILE           the file to write, ending in .thintrust',
+    days: '--days N             days it is good for, 1 to 90 (default: 30)',
+    'set-time':
+      '--set-time           devices take the time of signing for proven, whatever they had proof of; needs --kit',
     'server-name': '--name NAME          DNS name or IP address devices connect to (default: the host)',
     host: '--host ADDRESS       address to listen on (default: 127.0.0.1)',
     'https-port': '--https-port N       port for registration and check-in (default: 443; 0: a free one, kept)',
@@ -211,6 +219,7 @@ export const serverWords = {
     rotation: 'Follows statements',
     number: 'No.',
     counts: 'Counts',
+    setsTime: 'Sets the time',
   },
   values: {
     never: 'never',
@@ -236,6 +245,8 @@ export const serverWords = {
     restored: 'Restored into {directory}. Start it: thintrust-server run --state {directory}',
     mosquitto:
       'Written. Start the broker: mosquitto -c {file}\nThen the server: thintrust-server run --broker mosquitto --broker-dir {directory}',
+    repairMade:
+      'Written: {file}. Put it on a USB stick, in its root or one folder below. Tell the person at the device what it will show:',
     removed: 'Removed.',
     renewDefault: 'default (30 days)',
     renewBlank: 'blank (60 days)',

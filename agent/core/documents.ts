@@ -179,11 +179,15 @@ const isReplay = (rev: number, highest: number | undefined, held: number | undef
 const replay = (rev: number, held: number | undefined, jws: string | undefined): Result<Admission> =>
   good({ at: 'replay', newer: jws !== undefined && rev < (held ?? 0) ? jws : null });
 
-/** Verified documents raise what may never fall: revisions and the hard floor of the clock. */
+/**
+ * Verified documents raise what may never fall, revisions, and the hard floor of the clock. One that was counted has raised
+ * the floor already: what the server or a repair file has lowered since is not taken back by a document still held.
+ */
 export function raisedBy(counters: Counters, documents: readonly Pick<Policy, 'aud' | 'rev' | 'iat'>[]): Counters {
   const highest = { ...counters.highest };
   for (const each of documents) highest[each.aud] = Math.max(each.rev, highest[each.aud] ?? 0);
-  return documents.map(signedAt).reduce(raiseHardFloor, { ...counters, highest });
+  const uncounted = documents.filter(({ aud, rev }) => rev > (counters.highest[aud] ?? -1));
+  return uncounted.map(signedAt).reduce(raiseHardFloor, { ...counters, highest });
 }
 
 /** When a document was signed. */

@@ -32,26 +32,31 @@ export type OpenRepair = {
   readonly time: Instant | null;
 };
 
+/** Opens a repair file and judges all of it. Faults: those of `openJws` and `judgeRepair`. */
+export function openRepair(token: string, rules: RepairRules): Result<OpenRepair> {
+  const { recovery, policy } = rules.keys;
+  if (token.length > maxRepairBytes) return bad('too-large', { bytes: token.length, limit: maxRepairBytes });
+  const opened = openJws(token, 'repair', [recovery, ...policy]);
+  if (!opened.ok) return opened;
+  return judgeRepair(opened.value.payload, opened.value.kid === thumbprint(recovery) ? 'recovery' : 'policy', rules);
+}
+
 /**
- * Opens a repair file and judges all of it. The dates of the main certificate are judged too, by the time that holds with
- * the file: one that led nowhere would only be used up.
- * Faults: those of `openJws` and `read`, `unknown-critical`, `wrong-audience`, `not-allowed` (a policy key says what only
+ * What a key of ours has signed. The dates of the main certificate are judged too, by the time that holds with the file:
+ * one that led nowhere would only be used up.
+ * Faults: those of `read`, `unknown-critical`, `wrong-audience`, `not-allowed` (a policy key says what only
  * the recovery key may), `from-the-future`, `repair-stale`, `repair-used`, those of `judgePins`, `blocklisted`, `expired`,
  * `not-yet-valid`.
  */
-export function openRepair(token: string, rules: RepairRules): Result<OpenRepair> {
-  const { serverId, keys, clock, repaired } = rules;
-  if (token.length > maxRepairBytes) return bad('too-large', { bytes: token.length, limit: maxRepairBytes });
-  const opened = openJws(token, 'repair', [keys.recovery, ...keys.policy]);
-  if (!opened.ok) return opened;
-  const document = read('repairBundle', opened.value.payload, maxRepairBytes);
+export function judgeRepair(payload: Uint8Array, by: OpenRepair['by'], rules: RepairRules): Result<OpenRepair> {
+  const { serverId, clock, repaired } = rules;
+  const document = read('repairBundle', payload, maxRepairBytes);
   if (!document.ok) return document;
   const bundle = document.value;
   const [unknown] = bundle.critical ?? [];
   if (unknown !== undefined) return bad('unknown-critical', { what: unknown });
   const { aud, rev, iat } = bundle;
   if (aud !== repairAudience(serverId)) return bad('wrong-audience', { aud });
-  const by = opened.value.kid === thumbprint(keys.recovery) ? 'recovery' : 'policy';
   const given = bundle.time ?? null;
   if (by === 'policy' && (given !== null || (bundle.policyKeys ?? []).length > 0))
     return bad('not-allowed', { what: given === null ? 'policyKeys' : 'time' });

@@ -25,6 +25,7 @@ import {
   setSetting,
   showPolicy,
 } from './policies.ts';
+import { draftRepair } from './repair.ts';
 import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 
 export type Call = {
@@ -227,6 +228,18 @@ export const adminRoutes: readonly AdminRoute[] = [
         : Promise.resolve(bad('bad-argument', { what: 'link' }));
     },
   },
+  withBody(
+    { method: 'POST', url: '/repair-files', action: 'edit-server-certificates' },
+    Type.Object(
+      {
+        days: Type.Integer({ minimum: 1, maximum: 90 }),
+        key: Type.Union([Type.Literal('policy'), Type.Literal('recovery')]),
+        time: Type.Boolean(),
+      },
+      closed,
+    ),
+    (server, body, { actor }) => draftRepair(server, actor, body),
+  ),
   withBody(
     { method: 'POST', url: '/codes', action: 'answer-codes', records: true },
     Type.Object(

@@ -239,12 +239,13 @@ async function store(server: Server, trx: Database, { type, aud, topic, body }: 
   await queue(server, trx, topic, aud);
 }
 
-async function lastRevision(trx: Database, aud: string): Promise<number> {
+/** 0 where nothing was signed for this audience. */
+export async function lastRevision(trx: Database, aud: string): Promise<number> {
   const row = await trx.selectFrom('revisions').select('rev').where('aud', '=', aud).executeTakeFirst();
   return row?.rev ?? 0;
 }
 
-async function keepRevision(trx: Database, aud: string, rev: number): Promise<void> {
+export async function keepRevision(trx: Database, aud: string, rev: number): Promise<void> {
   await trx
     .insertInto('revisions')
     .values({ aud, rev })

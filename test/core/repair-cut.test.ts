@@ -80,13 +80,17 @@ async function finish(world: World, more: Partial<Plan> = {}): Promise<number> {
   const { ending, device } = await live(world, plan(world, { ...more, afterEffect }));
   assert.is(ending, 'goal', `${ending}: ${JSON.stringify(device.status)}`);
   assertEnd(world, device);
-  const { ending: last, device: again } = await live(world, {
+  return effects;
+}
+
+/** The power comes back to a device that has used the file. */
+async function assertUsed(world: World): Promise<void> {
+  const { ending, device } = await live(world, {
     whenQuiet: ({ answers }) => (answers.size === 0 ? [ask({ do: 'repair', jws: stickOf(world), rev })] : []),
     goal: ({ answers }) => answers.size > 0,
   });
-  const [answer] = [...again.answers.values()];
-  assert.equal([last, answer?.ok === false && answer.fault.code], ['goal', 'repair-used']);
-  return effects;
+  const [answer] = [...device.answers.values()];
+  assert.equal([ending, answer?.ok === false && answer.fault.code], ['goal', 'repair-used']);
 }
 
 async function worldsAfterCuts(world: World, seed: number, known: Set<string>) {
@@ -128,6 +132,7 @@ test('undisturbed: it takes all its effects', () => {
 const rows = first.left.map((each) => ({ name: `effect ${each.after}`, ...each }));
 table('killed after an effect, and again after every effect of the recovery', rows, async ({ after, world }) => {
   const second = await worldsAfterCuts(world, after * 7919, known);
+  await assertUsed(world);
   for (const { world: cutTwice } of second.left) await finish(cutTwice);
 });
 

@@ -1,7 +1,7 @@
 /** Repair files: every way one is refused, what one does, and that nothing but the right signature does it (B5, F8, F39). */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { openRepair, type RepairRules } from '../../agent/core/repair.ts';
+import { judgeRepair, openRepair, type RepairRules } from '../../agent/core/repair.ts';
 import { fromBase64 } from '../../protocol/certificate.ts';
 import { faultKinds } from '../../protocol/fault.ts';
 import { maxRepairBytes } from '../../protocol/limits.ts';
@@ -224,6 +224,18 @@ test('used once: the same file again, an older one, and both after a restart and
   assert.is(openRepair(file, rulesOf(bench, server)).ok, false);
 });
 
+test('on an older generation, after a damaged one, the same file is good again and an older one is not', () => {
+  const bench = stranded();
+  const { server, objects } = bench;
+  const [older, file] = [server.repairFile(), server.repairFile()];
+  assert.is(apply(bench, file), 'ok');
+  bench.objects = objects;
+  start(bench);
+  assert.is(bench.state.durable.repaired, null);
+  assert.is(apply(bench, older), 'repair-used');
+  assert.is(apply(bench, file), 'ok');
+});
+
 test('another file than the one that was looked at is not applied', () => {
   const bench = stranded();
   const [looked, swapped] = [bench.server.repairFile(), bench.server.repairFile()];
@@ -374,6 +386,8 @@ table('the clock', times, ({ make, file, expected, floor: wanted }) => {
   if (expected !== 'ok') return;
   const inSeventy = bench.time.wallErrorMs !== 0;
   assert.is(lastStatus(bench).clock.at, inSeventy ? before : 'known');
+  start(bench);
+  assert.is(floor(bench), wanted(bench), 'and over a restart');
   pass(bench, 3000);
   assert.is(bench.state.link.at, 'connected');
   pass(bench, 20_000);
@@ -427,17 +441,19 @@ const rulesOf = ({ state }: Bench, { serverId, keys }: Bench['server']): RepairR
 });
 const runs = { numRuns: 10_000 };
 
-test('anything at all in any place of one, rightly signed (JSON of fast-check’s default depth, 10^4 runs)', () => {
+test('anything at all in any place of what a key of ours signed (JSON of fast-check’s default depth, 10^4 runs)', () => {
   const id = randomUUID();
   const places = Object.keys(model(id));
   let opened = 0;
+  const by = fc.constantFrom('recovery' as const, 'policy' as const);
   fc.assert(
-    fc.property(fc.nat(20), fc.option(fc.jsonValue(), { nil: undefined, freq: 6 }), (at, value) => {
+    fc.property(by, fc.nat(20), fc.option(fc.jsonValue(), { nil: undefined, freq: 9 }), (signer, at, value) => {
       const body = { ...model(id), ...(value === undefined ? {} : { [places[at % places.length] ?? 'x']: value }) };
-      const result = openRepair(signDocument('repair', key.keyPkcs8, key.publicKey, body), rules(id));
+      const result = judgeRepair(Buffer.from(JSON.stringify(body)), signer, rules(id));
       opened += result.ok ? 1 : 0;
       assert.ok(result.ok || result.fault.code in faultKinds);
       if (result.ok) assert.equal(fromBase64(result.value.bundle.pins.main), result.value.main.der);
+      if (result.ok && signer === 'policy') assert.is(result.value.time, null);
     }),
     runs,
   );

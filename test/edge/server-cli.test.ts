@@ -104,6 +104,33 @@ test('an administrator’s day', async () => {
     assert.ok(audit.includes(action), action);
 });
 
+test('a repair file: by the running server, and from the kit with its passphrase, with no server at all', async () => {
+  const { printed } = await server();
+  const passphrase = passphraseIn(printed);
+  const made = join(root, 'a.thintrust');
+  const told = await ask('repair-bundle', '--out', made, '--days', '3');
+  assert.is(told.code, 0, told.err);
+  assert.match(told.out, /^HTTPS +127\.0\.0\.1:\d+$/m);
+  assert.match(readFileSync(made, 'latin1'), /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  assert.is((await ask('repair-bundle', '--out', made)).code, 1, 'nothing is overwritten');
+  const kit = join(state, 'recovery-kit.json');
+  const alone = join(root, 'b.thintrust');
+  const words = ['repair-bundle', '--kit', kit, '--set-time', '--json'];
+  for (const [typed, code] of [
+    ['', 2],
+    [passphrase, 0],
+  ] as const) {
+    const ran = await administer([...words, '--out', alone], { input: `${typed}\n` });
+    assert.is(ran.code, code, ran.err);
+    assert.is(existsSync(alone), code === 0);
+    if (code === 0) assert.equal([typeof JSON.parse(ran.out).time, JSON.parse(ran.out).file], ['number', alone]);
+  }
+  const beside = await administer([...words, '--out', join(root, 'c.thintrust')], { state, input: `${passphrase}\n` });
+  assert.is(beside.code, 0, beside.err);
+  const [row] = JSON.parse((await ask('audit', '--limit', '1', '--json')).out);
+  assert.equal([row.action, row.facts.key, row.facts.time], ['repair-file-made', 'recovery', 'yes']);
+});
+
 const big = Buffer.alloc(9 * 1024 * 1024, 65);
 const weak = toPem(issue({ cn: 'weak', ca: true, key: rsaKey(1024) }).der);
 type Bad = {
@@ -165,6 +192,31 @@ const bad: readonly Bad[] = [
   { name: 'a missing argument', words: ['group', 'add'], code: 2, says: /NAME is missing/ },
   { name: 'a missing option', words: ['device', 'move', 'x'], code: 2, says: /--group is missing/ },
   { name: 'a word too many', words: ['group', 'add', 'a', 'b'], code: 2, says: /one word too many: “b”/ },
+  {
+    name: 'a repair file no device looks for',
+    words: ['repair-bundle', '--out', 'a.jws'],
+    code: 2,
+    says: /\.thintrust/,
+  },
+  {
+    name: 'a time without the kit',
+    words: ['repair-bundle', '--out', 'a.thintrust', '--set-time'],
+    code: 2,
+    says: /needs --kit/,
+  },
+  {
+    name: 'ninety-one days',
+    words: ['repair-bundle', '--out', 'a.thintrust', '--days', '91'],
+    code: 2,
+    says: /1 to 90/,
+  },
+  {
+    name: 'a kit that is not there',
+    words: ['repair-bundle', '--out', 'a.thintrust', '--kit', '/nonexistent'],
+    code: 1,
+    says: /nonexistent/,
+    fault: 'not-found',
+  },
   { name: 'an unknown purpose', words: add('Office', authority, 'ksc'), code: 2, says: /rdp, broker, log/ },
   {
     name: 'an unknown setting',
