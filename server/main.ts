@@ -46,7 +46,15 @@ async function readCommands(): Promise<readonly Command[]> {
   const { fleetCommands } = await import('./cli/remote.ts');
   const { identityCommands } = await import('./cli/identity.ts');
   const { policyCommands } = await import('./cli/policy.ts');
-  return [...localCommands, ...codeCommands, ...fleetCommands, ...identityCommands, ...policyCommands];
+  const { authorityCommands } = await import('./cli/authorities.ts');
+  return [
+    ...localCommands,
+    ...codeCommands,
+    ...fleetCommands,
+    ...identityCommands,
+    ...policyCommands,
+    ...authorityCommands,
+  ];
 }
 
 function report(outcome: Outcome, json: boolean, state: string): number {
