@@ -4,35 +4,43 @@ import { join } from 'node:path';
 import { type Peer, withEstServer, withScepServer } from '../fakes/enrolment-peers.ts';
 import { assert, needs, table } from '../harness.ts';
 import { good, json } from './acts.ts';
-import { openSystem, type System, whenStatus } from './system.ts';
+import { node20, openSystem, type System, whenStatus } from './system.ts';
 
-needs(['root', 'chroot', 'scepserver', 'estserver']);
+needs(['root', 'chroot', 'scepserver', 'estserver', 'node20']);
 
 type Row = {
   readonly name: string;
+  /** Of the device's programs. */
+  readonly runtime: string;
   readonly open: (use: (peer: Peer) => Promise<void>) => Promise<void>;
   readonly password: string;
   readonly told: readonly string[];
+  /** Its way once it is registered is the same whoever issued. */
+  readonly whole: boolean;
 };
 const rows: readonly Row[] = [
   {
-    name: 'SCEP, micromdm',
+    name: 'SCEP, micromdm, Node 20 on the device',
+    runtime: node20() ?? '',
     open: (use) => withScepServer(['-challenge', 'secret'], use),
     password: 'secret',
     told: ['--ca', 'scep', '--subject', 'thin-$RANDOM_16$'],
+    whole: true,
   },
   {
-    name: 'EST, libest',
+    name: 'EST, libest, Node 24 on the device',
+    runtime: process.execPath,
     open: withEstServer,
     password: 'estpwd',
     told: ['--ca', 'est', '--ca-user', 'estuser', '--key', 'P-384'],
+    whole: false,
   },
 ];
 
-table('registered through a foreign authority', rows, async ({ open, password, told }) => {
-  const system = openSystem();
+table('registered through a foreign authority', rows, async ({ open, password, runtime, told, whole }) => {
+  const system = openSystem(runtime);
   try {
-    await open((peer) => tell(system, peer, password, told));
+    await open((peer) => tell(system, peer, { password, told, whole }));
   } catch (error) {
     const logs = ['thintrust-server', 'thintrustd'].map((name) => `--- ${name}\n${system.log(name)}`);
     throw new Error([String(error), ...logs].join('\n'));
@@ -41,7 +49,11 @@ table('registered through a foreign authority', rows, async ({ open, password, t
   }
 });
 
-async function tell(system: System, peer: Peer, password: string, told: readonly string[]): Promise<void> {
+async function tell(
+  system: System,
+  peer: Peer,
+  { password, told, whole }: Pick<Row, 'password' | 'told' | 'whole'>,
+): Promise<void> {
   await system.startServer();
   const device = system.device('first');
   await system.powerOn(device);
@@ -54,13 +66,21 @@ async function tell(system: System, peer: Peer, password: string, told: readonly
     const words = ['register', ...server, '--invitation', invited['invitation'] ?? '', ...authority, ...told, '--json'];
     return system.thintrust(device, words, `${invited['password']}\n`);
   };
+  const add = async () =>
+    (await json(system.admin(['authority', 'add', peer.ca, '--json']))) as { fingerprint: string };
+  if (!whole) {
+    await add();
+    await good(register(password));
+    await whenStatus(device, 'the device is connected', (status) => status.link?.at === 'connected');
+    return;
+  }
   assert.match((await register('wrong')).out, /"(challenge|invitation)-refused"/);
   await whenStatus(device, 'the order has ended', (status) => status.at === 'unregistered');
 
   // The authority is not let in yet: the certificate is there, and nobody here takes it.
   const early = await register(password);
   assert.match(early.out, /"identity-refused"/);
-  const added = (await json(system.admin(['authority', 'add', peer.ca, '--json']))) as { fingerprint: string };
+  const added = await add();
   await whenStatus(device, 'the device is connected', (status) => status.link?.at === 'connected');
 
   // It is who it is after a power cut too.
