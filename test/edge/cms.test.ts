@@ -123,6 +123,12 @@ table(
   },
 );
 
+test('isSignedBy: whoever only names the signer has signed nothing', () => {
+  const forged = readSigned(signMessage(content, [], { pkcs8: otherKey, certificate: own, hash: 'sha256' }));
+  assert.ok(forged?.signer);
+  assert.not.ok(forged && isSignedBy(forged, own));
+});
+
 test('readSigned: certificates alone, as they came', () => {
   assert.equal(
     readSigned(certsOnly([own, other]))?.certificates.map((der) => Buffer.from(der).equals(own)),
