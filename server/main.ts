@@ -50,6 +50,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { fleetCommands } = await import('./cli/remote.ts');
   const { identityCommands } = await import('./cli/identity.ts');
   const { policyCommands } = await import('./cli/policy.ts');
+  const { authorityCommands } = await import('./cli/authorities.ts');
   const { repairCommands } = await import('./cli/repair.ts');
   return [
     ...localCommands,
@@ -58,6 +59,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...fleetCommands,
     ...identityCommands,
     ...policyCommands,
+    ...authorityCommands,
   ];
 }
 

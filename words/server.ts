@@ -87,6 +87,9 @@ export const serverWords = {
     'certificate links': 'List the changes of the server certificate that devices may follow.',
     'certificate remove-link': 'Take such a change back: devices that missed it need a code.',
     'certificate statements': 'Print the signed statements of these changes, for a USB stick.',
+    authorities: 'List the foreign authorities whose device certificates are let in.',
+    'authority add': 'Let in devices with certificates of this foreign authority (a CA certificate in PEM or DER).',
+    'authority remove': 'Let in devices with certificates of a foreign authority no more.',
     code: 'Answer a confirmation code that a person at a device reads out.',
     'repair-bundle':
       'Make a repair file for a USB stick: it leads devices back to this server without the certificate they hold.',

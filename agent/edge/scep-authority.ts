@@ -3,7 +3,7 @@
  * Both come unprotected, so only the fingerprint that the device was told makes an authority of them; capabilities choose
  * among methods that are all good enough to be talked down to.
  */
-import { type KeyObject, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { fingerprintOf, parseCertificate } from '../../protocol/certificate.ts';
 import { derChildren, derTag, oidOf, readDer } from '../../protocol/der.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
@@ -76,55 +76,50 @@ export function readAuthority(body: Uint8Array, anchor: string, address: string)
     if (!parsed.ok) return message ? parsed : bad('server-answer', { status: 'GetCACert' });
   }
   if (!served.some((der) => fingerprintOf(der) === anchor)) return bad('authority-mismatch', { address });
-  const certificates = served.filter((der) => descends(der, served, anchor));
-  const issuing = issuingOf(certificates);
-  const recipient = recipientOf(certificates, issuing);
-  return issuing && recipient
-    ? good({ anchor, certificates, recipient, issuing })
-    : bad('capability-missing', { what: 'RSA' });
+  const all = served.map((der) => new X509Certificate(der));
+  const descending = all.filter((each) => descends(each, all, anchor));
+  const cas = descending.filter(({ ca }) => ca);
+  // The CA at the lower end of the path.
+  const issuing = cas.find((each) => !cas.some((below) => below !== each && hasIssued(each, below)));
+  const recipient = issuing && recipientOf(descending, issuing);
+  if (!recipient) return bad('capability-missing', { what: 'RSA' });
+  const certificates = descending.map(({ raw }) => raw);
+  return good({ anchor, certificates, recipient: recipient.raw, issuing: issuing.raw });
 }
 
 /**
  * Whether signatures lead from a certificate over CAs of the pool to the anchor, at most ten. Dates and names are not
  * judged: whoever is shown the certificate does that.
  */
-export function descends(der: Uint8Array, pool: readonly Uint8Array[], anchor: string): boolean {
-  let link: Uint8Array | undefined = der;
+export function descends(from: X509Certificate, pool: readonly X509Certificate[], anchor: string): boolean {
+  let link: X509Certificate | undefined = from;
   for (let length = 0; link && length < maxPathLength; length++) {
-    if (fingerprintOf(link) === anchor) return true;
-    const subject: Uint8Array = link;
+    if (fingerprintOf(link.raw) === anchor) return true;
+    const subject: X509Certificate = link;
     link = pool.find((candidate) => candidate !== subject && hasIssued(candidate, subject));
   }
   return false;
 }
 
-function hasIssued(issuer: Uint8Array, subject: Uint8Array): boolean {
+function hasIssued(issuer: X509Certificate, subject: X509Certificate): boolean {
   try {
-    const [one, other] = [new X509Certificate(issuer), new X509Certificate(subject)];
-    return one.ca && other.checkIssued(one) && other.verify(one.publicKey);
+    return issuer.ca && subject.checkIssued(issuer) && subject.verify(issuer.publicKey);
   } catch {
     return false;
   }
 }
 
-/** The CA at the lower end of the path. */
-const issuingOf = (certificates: readonly Uint8Array[]): Uint8Array | null =>
-  certificates.find(
-    (der) => isCa(der) && !certificates.some((each) => each !== der && isCa(each) && hasIssued(der, each)),
-  ) ?? null;
-
 /** RFC 8894 §2.1.2: of a registration authority the certificate that enciphers; else the authority that issues. */
-function recipientOf(certificates: readonly Uint8Array[], issuing: Uint8Array | null): Uint8Array | null {
-  const rsa = certificates.filter((der) => keyOf(der)?.asymmetricKeyType === 'rsa');
-  const others = rsa.filter((der) => !isCa(der));
-  return others.find(enciphers) ?? others[0] ?? rsa.find((der) => der === issuing) ?? null;
+function recipientOf(certificates: readonly X509Certificate[], issuing: X509Certificate): X509Certificate | null {
+  const rsa = certificates.filter((each) => keyTypeOf(each) === 'rsa');
+  const others = rsa.filter(({ ca }) => !ca);
+  return others.find(({ raw }) => enciphers(raw)) ?? others[0] ?? rsa.find((each) => each === issuing) ?? null;
 }
 
-const isCa = (der: Uint8Array): boolean => new X509Certificate(der).ca;
-
-function keyOf(der: Uint8Array): KeyObject | null {
+/** Null for a key OpenSSL cannot read. */
+function keyTypeOf(certificate: X509Certificate): string | null {
   try {
-    return new X509Certificate(der).publicKey;
+    return certificate.publicKey.asymmetricKeyType ?? null;
   } catch {
     return null;
   }

@@ -3,9 +3,9 @@
  * authority whose fingerprint the device was told, and only what that authority signed is believed. RSA keys alone, since
  * answers are sealed for them.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { asn1Tag, octets, printable, sequence } from './asn1.ts';
 import {
@@ -192,8 +192,9 @@ function chainFrom(
   const pool = [...certificates, ...authority.certificates];
   const chain = chainOfKey(pool, pkcs8);
   if (!chain.ok) return chain;
-  const leaf = pool.find((der) => toBase64(der) === chain.value[0]);
-  return leaf && descends(leaf, pool, authority.anchor) ? chain : bad('issuer-unknown');
+  const leaf = new X509Certificate(fromBase64(chain.value[0] ?? ''));
+  const all = pool.map((der) => new X509Certificate(der));
+  return descends(leaf, all, authority.anchor) ? chain : bad('issuer-unknown');
 }
 
 /** A server that knows no capabilities answers with an error (RFC 8894 §3.5.2): it has none. */

@@ -4,19 +4,23 @@ import type { CheckinAnswer, CheckinRequest, RegistrationBundle, Rotations } fro
 import type { Instant } from '../../protocol/time.ts';
 import type { Place, Upward } from './access.ts';
 
-/** What a TLS handshake proved: the client certificate, already verified against our client authority. */
+/** What a TLS handshake proved: the client certificate, already verified against the authorities that are let in. */
 export type ClientProof = {
   readonly issuer: string;
   readonly serial: string;
   readonly fingerprint: string;
-  /** Device id, where the certificate is a device identity. */
+  /** Device id, where the certificate is a device identity of our own authority. */
   readonly commonName: string;
+  /** The certificate itself. */
+  readonly der: Uint8Array;
 };
 
 /** The same for renewal, where the dates are the fleet's to judge. */
 export type RenewalProof = ClientProof & { readonly notBefore: Instant; readonly notAfter: Instant };
 
-export type Enrolment = { readonly invitation: string; readonly password: string; readonly csrDer: Uint8Array };
+/** Of an invitation, as they were typed. */
+export type Credentials = { readonly invitation: string; readonly password: string };
+export type Enrolment = Credentials & { readonly csrDer: Uint8Array };
 
 /** What the device-facing carriers ask of the fleet. Every change is one transaction with its audit row. */
 export type Fleet = {
@@ -38,6 +42,8 @@ export type Fleet = {
   readonly renew: (proof: RenewalProof, csrDer: Uint8Array) => Promise<Result<readonly Uint8Array[]>>;
   /** DER: the certificate revocation list of device identities. */
   readonly revocations: () => Promise<Uint8Array>;
+  /** The device that a certificate of a foreign authority is for, once an invitation says so. */
+  readonly bind: (proof: ClientProof, typed: Credentials) => Promise<Result<string>>;
   readonly bundle: (device: string) => Promise<Result<RegistrationBundle>>;
   readonly confirm: (device: string) => Promise<Result<null>>;
   /** Signed links from a certificate of ours (SHA-256) to the main one, for whoever asks; `not-found`. */
@@ -52,7 +58,13 @@ export type Fleet = {
 };
 
 /** Key and chain (leaf first) in PEM, and the authorities whose client certificates are let in. */
-export type ListenerTls = { readonly key: string; readonly chain: string; readonly clientAuthorities: string };
+export type ListenerTls = {
+  readonly key: string;
+  readonly chain: string;
+  readonly clientAuthorities: string;
+  /** Others than our own; only listeners that ask the fleet whose a certificate is may let these in. */
+  readonly foreignAuthorities?: string;
+};
 
 /** An MQTT broker, embedded or outside. All topics and payloads are made by the fleet. */
 export type Broker = {

@@ -7,6 +7,7 @@ import type { Action } from '../core/permission.ts';
 import { setAdopting } from './backup.ts';
 import { answerCode } from './codes.ts';
 import type { Actor, Server } from './context.ts';
+import { addForeignAuthority, listForeignAuthorities, removeForeignAuthority } from './foreign.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
 import { readValidityDays, setValidityDays } from './issuance.ts';
@@ -197,6 +198,18 @@ export const adminRoutes: readonly AdminRoute[] = [
     Type.Object({ fields: Type.Union([Type.Array(field, { minItems: 1, maxItems: 4 }), Type.Null()]) }, closed),
     (server, { fields }, call) => setNaming(server, call.actor, of(call, 'group'), fields),
   ),
+  reading('/authorities', async (server) => good(await listForeignAuthorities(server.db))),
+  withBody(
+    { method: 'POST', url: '/authorities', action: 'edit-server' },
+    Type.Object({ content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$', maxLength: 128 * 1024 }) }, closed),
+    (server, { content }, { actor }) => addForeignAuthority(server, actor, Buffer.from(content, 'base64')),
+  ),
+  {
+    method: 'DELETE',
+    url: '/authorities/:fingerprint',
+    action: 'edit-server',
+    run: (server, call) => removeForeignAuthority(server, call.actor, of(call, 'fingerprint')),
+  },
   reading('/server-certificates', async (server) => good(await listServerCertificates(server))),
   reading('/server-certificates/gate', (server) => readGate(server)),
   withBody(

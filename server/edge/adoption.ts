@@ -18,6 +18,7 @@ import { read } from '../../protocol/validate.ts';
 import { composePolicy, emptySettings } from '../core/policy.ts';
 import type { ClientProof } from '../core/ports.ts';
 import { datesAt } from '../core/revision.ts';
+import { isIssuedBy } from './authority.ts';
 import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { raiseRevision, readDocument, signDevice, signFamily } from './documents.ts';
 import { readPins } from './pins.ts';
@@ -43,7 +44,7 @@ export async function takeNewer(
     await audit(server, trx, { actor: device, action: 'newer-refused', subject: device, facts: { count: unread } });
 }
 
-/** The device id when it may come in, else null. `proof` was verified against our client authority by the handshake. */
+/** The device id when it may come in, else null. `proof` was verified by the handshake; only our own authority's word is enough. */
 export async function adopt(
   server: Server,
   trx: Database,
@@ -51,6 +52,7 @@ export async function adopt(
 ): Promise<string | null> {
   const device = proof.commonName;
   const identity = await readIdentity(trx);
+  if (!isIssuedBy(server.keys.clientAuthority, proof.der)) return null;
   if (!identity.adopting || identity.recovered === null || !uuid.test(device)) return null;
   const now = server.clock();
   const known = await trx.selectFrom('devices').select('removed_at').where('id', '=', device).executeTakeFirst();

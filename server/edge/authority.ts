@@ -4,7 +4,7 @@
  * pkijs; keys and serial numbers are `node:crypto`'s. Every certificate is back-dated one hour, for devices whose clock is
  * a little late.
  */
-import { createHash, createPublicKey, generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import * as asn1js from 'asn1js';
@@ -122,6 +122,10 @@ export async function issueDevice(authority: Authority, request: DeviceRequest):
   const { issuer, serial, fingerprint, notAfter } = read.value;
   return { chainDer: [leaf, authority.certificateDer], issuer, serial, fingerprint, notAfter };
 }
+
+/** Whether this authority signed a certificate, whatever that calls its issuer. */
+export const isIssuedBy = ({ certificateDer }: Pick<Authority, 'certificateDer'>, der: Uint8Array): boolean =>
+  new X509Certificate(Buffer.from(der)).verify(new X509Certificate(Buffer.from(certificateDer)).publicKey);
 
 /** Certificate revocation list, version 2 (RFC 5280 §5), DER. */
 export async function makeCrl(authority: Authority, { revoked, number, now, days }: CrlRequest): Promise<Uint8Array> {

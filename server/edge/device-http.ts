@@ -10,9 +10,9 @@ import { bad, type Fault, type FaultCode, fault, good, type Result } from '../..
 import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
 import type { Rotations } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
-import type { Clock, Fleet, ListenerTls, Log, RenewalProof } from '../core/ports.ts';
+import type { Clock, Credentials, Fleet, ListenerTls, Log, RenewalProof } from '../core/ports.ts';
 import { bodyOf, originOf, type Route } from './device-route.ts';
-import { estRoutes } from './est.ts';
+import { basicOf, estRoutes } from './est.ts';
 import { answerInKind } from './http-version.ts';
 import {
   type Bounds,
@@ -43,8 +43,8 @@ export type DeviceHttpOptions = {
   readonly bounds?: Bounds;
 };
 
-/** A stranger showed no certificate of ours. */
-type Caller = Result<string> & { readonly stranger: boolean };
+/** A stranger showed no certificate of ours; what is recorded needs no second row. */
+type Caller = Result<string> & { readonly stranger: boolean; readonly recorded?: true };
 /** Refuses what the fleet does not hear of, and has it recorded. */
 type Deny = (reply: FastifyReply, refusal: Fault) => Promise<FastifyReply>;
 
@@ -85,9 +85,13 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
       await fleet.refused(device, ...originOf(request, refusal));
     return sendFault(reply, refusal, log);
   };
-  const current = async (socket: TLSSocket): Promise<Caller> => {
+  /** With an invitation, whoever is not known yet is bound to a device by it. */
+  const current = async (socket: TLSSocket, invited: Credentials | null): Promise<Caller> => {
     const proof = proofOf(socket, clock());
-    return proof.ok ? { ...(await fleet.deviceOf(proof.value)), stranger: false } : { ...proof, stranger: true };
+    if (!proof.ok) return { ...proof, stranger: true };
+    const known = await fleet.deviceOf(proof.value);
+    if (known.ok || !invited) return { ...known, stranger: false };
+    return { ...(await fleet.bind(proof.value, invited)), stranger: false, recorded: true };
   };
   const renewable = async (socket: TLSSocket, request: FastifyRequest): Promise<Caller> => {
     const proof = renewalProofOf(socket, authorities, verifyPath);
@@ -98,7 +102,7 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
   const app = makeApp(options, deny);
   const connections = boundConnections(app.server, options.bounds ?? defaultBounds, log);
 
-  for (const { method, url, bodyLimit = maxSmallBytes, identity, answer } of routes)
+  for (const { method, url, bodyLimit = maxSmallBytes, identity, binds = false, answer } of routes)
     app.route({
       method,
       url,
@@ -106,7 +110,9 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
       onRequest: async (request, reply) => {
         if (identity === 'none') return;
         const socket = request.raw.socket as TLSSocket;
-        const device = await (identity === 'current' ? current(socket) : renewable(socket, request));
+        const invited = binds ? basicOf(request.headers.authorization) : null;
+        const device = await (identity === 'current' ? current(socket, invited) : renewable(socket, request));
+        if (!device.ok && device.recorded) return sendFault(reply, device.fault, log);
         if (!device.ok) return deny(device.stranger ? reply.status(401) : reply, device.fault);
         devices.set(request, device.value);
       },
@@ -155,6 +161,7 @@ function routesOf(fleet: Fleet): readonly Route[] {
       method: 'GET',
       url: '/v1/bundle',
       identity: 'current',
+      binds: true,
       answer: (_request, _reply, device) => fleet.bundle(device),
     },
     {

@@ -10,6 +10,8 @@ export type Route = {
   readonly url: string;
   readonly bodyLimit?: number;
   readonly identity: NeededIdentity;
+  /** An identity nobody knows yet may be bound here, by an invitation. */
+  readonly binds?: boolean;
   /** `device` is empty where no identity is needed, `proof` null where it need not be renewable. */
   readonly answer: (
     request: FastifyRequest,

@@ -112,7 +112,7 @@ type Arrival = {
 };
 
 /** What the device may know is that it was refused; why goes to the audit. */
-async function refuse(
+export async function refuse(
   server: Server,
   invitation: string,
   why: Fault,
@@ -134,7 +134,12 @@ async function chainOf(trx: Database, device: string | null): Promise<readonly U
   return row ? (JSON.parse(row.chain) as string[]).map(fromBase64) : null;
 }
 
-async function addDevice(server: Server, trx: Database, arrival: Arrival): Promise<Result<readonly Uint8Array[]>> {
+/** With its identity and its first documents; the invitation is bound to its key. */
+export async function addDevice(
+  server: Server,
+  trx: Database,
+  arrival: Arrival,
+): Promise<Result<readonly Uint8Array[]>> {
   const { invitation, key, deviceId, hardwareId, issued } = arrival;
   const now = server.clock();
   const name = invitation.name ?? (hardwareId.slice(0, maxName) || `device ${deviceId.slice(0, 8)}`);

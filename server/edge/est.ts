@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { derTag, writeDer } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
-import type { Fleet } from '../core/ports.ts';
+import type { Credentials, Fleet } from '../core/ports.ts';
 import { certsOnly } from './authority.ts';
 import { bodyOf, originOf, type Route } from './device-route.ts';
 import { maxRequestBytes } from './request.ts';
@@ -90,7 +90,7 @@ function layBase64(reply: FastifyReply, der: Uint8Array): string {
 }
 
 /** RFC 7617, UTF-8; the user name ends at the first colon. */
-export function basicOf(header: string | undefined): { readonly invitation: string; readonly password: string } | null {
+export function basicOf(header: string | undefined): Credentials | null {
   const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(header ?? '')?.[1] ?? '';
   const pair = /^([^:]{1,64}):(.{1,128})$/su.exec(Buffer.from(encoded, 'base64').toString());
   return pair?.[1] && pair[2] ? { invitation: pair[1], password: pair[2] } : null;

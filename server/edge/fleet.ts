@@ -6,6 +6,7 @@ import { adopt } from './adoption.ts';
 import type { Server } from './context.ts';
 import { transact } from './database.ts';
 import { bundle, confirm, enrol } from './enrolment.ts';
+import { bindForeign } from './foreign.ts';
 import { statementsFrom } from './links.ts';
 import { readServerCertificates } from './pins.ts';
 import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
@@ -26,6 +27,7 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     mayRenew: (proof) => mayRenew(server, proof),
     renew: (proof, csrDer) => andPublish(renew(server, proof, csrDer)),
     revocations: () => publishedRevocations(server),
+    bind: (proof, typed) => andPublish(bindForeign(server, proof, typed)),
     bundle: (device) => bundle(server, device),
     confirm: (device) => confirm(server, device),
     rotations: (from) => statementsFrom(server, from),
@@ -48,10 +50,12 @@ async function deviceOf(server: Server, proof: ClientProof): Promise<Result<stri
   const row = await db
     .selectFrom('identities')
     .innerJoin('devices', 'devices.id', 'identities.device_id')
-    .select(['device_id', 'revoked_at', 'removed_at', 'retired_at', 'first_contact_at'])
+    .select(['device_id', 'revoked_at', 'removed_at', 'retired_at', 'first_contact_at', 'fingerprint'])
     .where('issuer', '=', proof.issuer)
     .where('serial', '=', proof.serial)
     .executeTakeFirst();
+  // Two authorities may give the same name and number: what was bound is this one certificate.
+  if (row && row.fingerprint !== proof.fingerprint) return bad('identity-refused', { reason: 'another certificate' });
   if (row && [row.revoked_at, row.removed_at, row.retired_at].some((at) => at !== null)) return bad('identity-refused');
   if (row && row.first_contact_at !== null) return good(row.device_id);
   return transact(db, async (trx) => {

@@ -38,10 +38,15 @@ const ciphers = [
 ].join(':');
 
 /** For `createServer` and `setSecureContext` alike: the latter forgets what it is not told again. */
-export const contextOptions = ({ key, chain, clientAuthorities }: ListenerTls): SecureContextOptions => ({
+export const contextOptions = ({
+  key,
+  chain,
+  clientAuthorities,
+  foreignAuthorities = '',
+}: ListenerTls): SecureContextOptions => ({
   key,
   cert: chain,
-  ca: clientAuthorities,
+  ca: `${clientAuthorities}${foreignAuthorities}`,
   minVersion: 'TLSv1.2',
   ciphers,
   honorCipherOrder: true,
@@ -86,7 +91,7 @@ export function proofOf(socket: TLSSocket, now: Instant): Result<ClientProof> {
   const refusal = socket.authorized ? '' : String(socket.authorizationError);
   if (refusal === 'CERT_HAS_EXPIRED' || (refusal === '' && notAfter < now)) return bad('expired', { notAfter });
   if (refusal !== '') return bad('identity-refused', { reason: refusal.slice(0, 100) });
-  return good({ issuer, serial, fingerprint, commonName: owner });
+  return good({ issuer, serial, fingerprint, commonName: owner, der: peer.raw });
 }
 
 /**
@@ -116,7 +121,7 @@ export function renewalProofOf(
     policy: null,
   });
   if (!judged.trusted) return bad('identity-refused', { reason: judged.fault.code });
-  return good({ issuer, serial, fingerprint, commonName: owner, notBefore, notAfter });
+  return good({ issuer, serial, fingerprint, commonName: owner, der: peer.raw, notBefore, notAfter });
 }
 
 /** DER of the certificates in a PEM text of ours. */

@@ -97,6 +97,11 @@ async function linksOfBefore(db: Untyped): Promise<void> {
   }
 }
 
+/** Authorities of others whose client certificates are let in. */
+const foreign: readonly string[] = [
+  'create table foreign_authorities (fingerprint text primary key, certificate text not null, added_at bigint not null)',
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -122,6 +127,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-identity-life': {
     up: async (db: Untyped) => {
       for (const statement of third) await run(db, statement);
+    },
+  },
+  '0005-foreign-authorities': {
+    up: async (db: Untyped) => {
+      for (const statement of foreign) await run(db, statement);
     },
   },
   '0006-rotation': {

@@ -44,11 +44,13 @@ export async function readListenerTls({ db, keys }: Pick<Server, 'db' | 'keys'>)
   if (!main) return bad('internal', { what: 'no main certificate' });
   const key = open(keys.master, main.sealed_key);
   if (!key.ok) return key;
+  const foreign = await db.selectFrom('foreign_authorities').select('certificate').orderBy('added_at').execute();
   const chain = (JSON.parse(main.chain) as string[]).map((der) => toPem(Buffer.from(der, 'base64'))).join('');
   return good({
     key: toPem(key.value, 'PRIVATE KEY'),
     chain,
     clientAuthorities: toPem(keys.clientAuthority.certificateDer),
+    foreignAuthorities: foreign.map(({ certificate }) => toPem(Buffer.from(certificate, 'base64'))).join(''),
   });
 }
 

@@ -102,6 +102,8 @@ export type Tables = {
     used_at: number | null;
     created_at: number;
   };
+  /** Authorities of others whose client certificates are let in; base64 DER. */
+  foreign_authorities: { fingerprint: string; certificate: string; added_at: number };
   /** The latest signed document of each audience that is published. */
   documents: {
     aud: string;

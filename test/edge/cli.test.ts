@@ -130,6 +130,16 @@ const registerArgs = [
   'inv-1',
 ];
 
+const authorityArgs = [
+  ...registerArgs,
+  '--ca',
+  'scep',
+  '--ca-address',
+  'ca:80',
+  '--ca-fingerprint',
+  `${'CD:'.repeat(31)}CD`,
+];
+
 type Row = {
   name: string;
   args: string[];
@@ -193,6 +203,33 @@ const rows: Row[] = [
     args: [...registerArgs, '--password-file', '/dev/zero'],
     code: 1,
     err: /one-time password/,
+  },
+  {
+    name: 'another authority without its address',
+    args: [...registerArgs, '--ca', 'scep'],
+    code: 2,
+    err: /--ca-address/,
+  },
+  {
+    name: 'its address without a protocol',
+    args: [...registerArgs, '--ca-address', 'ca:80'],
+    code: 2,
+    err: /^--ca is missing/,
+  },
+  { name: 'a protocol there is not', args: [...registerArgs, '--ca', 'acme'], code: 2, err: /est, scep/ },
+  {
+    name: 'another authority, its password missing',
+    args: [...authorityArgs, '--ca-password-file', '/nonexistent'],
+    input: 'x\n',
+    code: 1,
+    err: /\/nonexistent/,
+  },
+  {
+    name: 'another authority at no address',
+    args: authorityArgs.with(authorityArgs.indexOf('ca:80'), 'nowhere'),
+    input: 'x\n',
+    code: 1,
+    err: /enrolment/,
   },
   { name: 'code in groups', args: ['code', '1234', '5678', '9012'], code: 0, out: /^The code was right/ },
   { name: 'no code', args: ['code'], code: 2, err: /CODE/ },
@@ -359,6 +396,38 @@ test('what is asked of the daemon', () =>
       },
       { do: 'code', code: '1234 5678 9012' },
     ]);
+  }));
+
+test('register with another authority: what the options leave out is filled in', () =>
+  withDaemon(good(null), async (runtime, asked) => {
+    const file = join(runtime, 'password');
+    writeFileSync(file, 'secret\n');
+    await thintrust(runtime, [...authorityArgs, '--ca-password-file', file, '--subject', '$CONFIG_UUID$'], 'x\n');
+    await thintrust(runtime, [...authorityArgs.with(authorityArgs.indexOf('scep'), 'est'), '--ca-user', 'u'], 'x\n');
+    const common = { address: 'ca:80', fingerprint: 'cd'.repeat(32) };
+    assert.equal(
+      asked.map((ask) => (ask.do === 'register' ? ask.order.enrolment : ask)),
+      [
+        {
+          protocol: 'scep',
+          ...common,
+          path: '/scep',
+          user: '',
+          password: 'secret',
+          subject: '$CONFIG_UUID$',
+          key: 'RSA-2048',
+        },
+        {
+          protocol: 'est',
+          ...common,
+          path: '/.well-known/est',
+          user: 'u',
+          password: '',
+          subject: '$RANDOM_32$',
+          key: 'P-256',
+        },
+      ],
+    );
   }));
 
 test('what is asked about servers and settings', () =>

@@ -96,13 +96,21 @@ const isOurs = ({ fleet }: Served, pem: Uint8Array): boolean => {
   return leaf.verify(authority.publicKey) && /CN=[0-9a-f-]{36}/.test(leaf.subject);
 };
 
-test('libest estclient: takes our authorities, and enrols with a one-time password over HTTP/1.0', () =>
+/** A renewed identity: the same device, another certificate and key. */
+function assertFollows(next: Uint8Array, before: Uint8Array): void {
+  const [one, other] = [new X509Certificate(before), new X509Certificate(next)];
+  assert.is(other.subject, one.subject);
+  assert.is.not(other.serialNumber, one.serialNumber);
+  assert.not.ok(one.publicKey.equals(other.publicKey));
+}
+
+test('libest estclient: authorities, CSR attributes, enrolment with a one-time password, all over HTTP/1.0', () =>
   withOurServer(async (served) => {
     const { place, port } = served;
     const to = ['-s', '127.0.0.1', '-p', port, '--pem-output', '-o', '.'];
     const trusting = { EST_OPENSSL_CACERT: 'ca.pem' };
     const taken = await place.run('estclient', ['-g', ...to], trusting);
-    assert.is(taken.code, 0, taken.told);
+    assert.not.match(taken.told, /EST_ERR/);
     assert.match(place.read('cacert-0-0.pem').toString(), /BEGIN CERTIFICATE/);
     const { invitation, password } = await invited(served);
     place.write('own.key', toPem(makeKey('RSA-2048'), 'PRIVATE KEY'));
@@ -110,11 +118,19 @@ test('libest estclient: takes our authorities, and enrols with a one-time passwo
     const refused = await place.run('estclient', [...ask, '-h', 'AAAA-AAAA-AAAA'], trusting);
     assert.ok(refused.told.includes('EST_ERR_AUTH_FAIL'), refused.told);
     const enrolled = await place.run('estclient', [...ask, '-h', password], trusting);
-    assert.is(enrolled.code, 0, enrolled.told);
-    assert.ok(isOurs(served, place.read('cert-0-0.pem')));
+    assert.not.match(enrolled.told, /EST_ERR/);
+    const first = place.read('cert-0-0.pem');
+    assert.ok(isOurs(served, first));
+    // It leaves with 0 whatever happened, and says what did.
+    const attributes = await place.run('estclient', ['-a', ...to], trusting);
+    assert.not.match(attributes.told, /EST_ERR/);
+    place.write('first.pem', first);
+    // It knows renewal with the same key alone, and our server wants a new one.
+    const renewed = await place.run('estclient', ['-r', ...to, '-c', 'first.pem', '-k', 'own.key'], trusting);
+    assert.match(renewed.told, /EST_ERR_HTTP_BAD_REQ/);
   }));
 
-test('strongSwan pki: takes our authorities, and enrols with a one-time password, base64 on one line', () =>
+test('strongSwan pki: authorities, enrolment with a one-time password, renewal; base64 on one line', () =>
   withOurServer(async (served) => {
     const { place, port } = served;
     const url = ['--url', `https://127.0.0.1:${port}`, '--cacert', 'ca.pem', '--outform', 'pem'];
@@ -131,6 +147,15 @@ test('strongSwan pki: takes our authorities, and enrols with a one-time password
     const enrolled = await place.run('pki', [...ask, `${invitation}:${password}`]);
     assert.is(enrolled.code, 0, enrolled.told);
     assert.ok(isOurs(served, enrolled.out));
+    place.write('first.pem', enrolled.out);
+    place.write('next.key', toPem(makeKey('RSA-3072'), 'PRIVATE KEY'));
+    const subject = new X509Certificate(enrolled.out).subject.split('\n').join(', ');
+    const again = await place.run('pki', ['--req', '--in', 'next.key', '--dn', subject]);
+    place.write('next.csr', again.out);
+    const own = ['--cert', 'first.pem', '--key', 'own.key'];
+    const renewed = await place.run('pki', ['--est', ...url, '--in', 'next.csr', ...own]);
+    assert.is(renewed.code, 0, renewed.told);
+    assertFollows(renewed.out, enrolled.out);
   }));
 
 table(

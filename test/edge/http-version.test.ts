@@ -23,9 +23,9 @@ table(
   ({ answer, expected }) => assert.is(oldHead(answer), expected),
 );
 
-test('oldHead: 10^4 bodies of at most 4 KiB stay as they are', () => {
+test('oldHead: 10^4 bodies of at most 300 characters stay as they are', () => {
   fc.assert(
-    fc.property(fc.string({ maxLength: 4096, unit: 'binary' }), (body) => {
+    fc.property(fc.string({ maxLength: 300 }), (body) => {
       const written = oldHead(`HTTP/1.1 200 OK\r\na: b\r\n\r\n${body}`);
       return written === `HTTP/1.0 200 OK\r\nA: b\r\n\r\n${body}`;
     }),

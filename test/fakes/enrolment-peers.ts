@@ -23,7 +23,8 @@ export type Place = {
   readonly run: (program: string, args: readonly string[], environment?: NodeJS.ProcessEnv) => Promise<Ran>;
 };
 export type Ran = { readonly code: number | null; readonly out: Buffer; readonly told: string };
-export type Peer = { readonly address: string; readonly fingerprint: string };
+/** `ca` is the file of its authority, `fingerprint` that authority's. */
+export type Peer = { readonly address: string; readonly fingerprint: string; readonly ca: string };
 
 const longestMs = 20_000;
 
@@ -57,7 +58,11 @@ export async function withScepServer(args: readonly string[], use: (peer: Peer) 
     const depot = ['-depot', join(folder, 'depot'), '-capass', 'cakey', '-http-addr', `127.0.0.1:${port}`];
     const server = await startPeer('scepserver', [...depot, '-allowrenew', '0', ...args], port);
     try {
-      await use({ address: `127.0.0.1:${port}`, fingerprint: fingerprintOfPem(read('depot/ca.pem')) });
+      await use({
+        address: `127.0.0.1:${port}`,
+        fingerprint: fingerprintOfPem(read('depot/ca.pem')),
+        ca: join(folder, 'depot/ca.pem'),
+      });
     } finally {
       await server.stop();
     }
@@ -108,7 +113,11 @@ export async function withEstServer(use: (peer: Peer) => Promise<void>): Promise
         if (!alive(child)) throw new Error('estserver ended');
         await delay(20);
       }
-      await use({ address: `127.0.0.1:${port}`, fingerprint: fingerprintOfPem(read('ca.pem')) });
+      await use({
+        address: `127.0.0.1:${port}`,
+        fingerprint: fingerprintOfPem(read('ca.pem')),
+        ca: join(folder, 'ca.pem'),
+      });
     } finally {
       await stop(child);
     }

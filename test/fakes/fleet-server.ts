@@ -142,7 +142,7 @@ export async function withFleet(run: (fleet: FleetServer) => Promise<void>): Pro
 
 export function proofOf(chain: readonly Uint8Array[]): ClientProof {
   const { issuer, serial, fingerprint, owner } = value(parseCertificate(chain[0] ?? new Uint8Array()));
-  return { issuer, serial, fingerprint, commonName: owner };
+  return { issuer, serial, fingerprint, commonName: owner, der: chain[0] ?? new Uint8Array() };
 }
 
 /** Invited, enrolled and confirmed. */

@@ -27,6 +27,7 @@ export type FakeFleet = Fleet & {
     /** Null lets everybody renew. */
     mayRenew: Result<string> | null;
     renew: Result<readonly Uint8Array[]>;
+    bind: Result<string>;
     checkin: (() => Promise<never>) | null;
   };
   /** Resolves when something that fits has been received. */
@@ -48,6 +49,7 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
     enrol: bad('invitation-refused'),
     mayRenew: null,
     renew: bad('csr-refused'),
+    bind: bad('invitation-refused'),
     checkin: null,
   };
   return {
@@ -93,6 +95,7 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
     },
     renew: async () => answers.renew,
     revocations: async () => Uint8Array.of(0x30, 0),
+    bind: async () => answers.bind,
     bundle: async (device) => good(bundleOf(device)),
     confirm: async (device) => {
       confirmed.push(device);

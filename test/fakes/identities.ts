@@ -46,6 +46,7 @@ export async function makeDevice(authority: Authority, id: string = randomUUID()
     issuer,
     serial,
     fingerprint,
+    der: chainDer[0] ?? new Uint8Array(),
     chainDer,
     key,
     cert: chainDer.map((der) => toPem(der)).join(''),

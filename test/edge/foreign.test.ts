@@ -1,0 +1,156 @@
+/** Certificates of foreign authorities at the server: who is let in, by what, and what no foreign word can do (A5). */
+import { generateKeyPairSync } from 'node:crypto';
+import { makeKey, readKey, spkiOf } from '../../agent/edge/csr.ts';
+import { type Certificate, parseCertificate, toPem } from '../../protocol/certificate.ts';
+import { type Authority, issueDevice, makeAuthority } from '../../server/edge/authority.ts';
+import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
+import {
+  addForeignAuthority,
+  bindForeign,
+  listForeignAuthorities,
+  removeForeignAuthority,
+} from '../../server/edge/foreign.ts';
+import { invite } from '../../server/edge/invitations.ts';
+import { readListenerTls } from '../../server/edge/pins.ts';
+import { auditOf, codeOf, type FleetServer, proofOf, start, value, withFleet } from '../fakes/fleet-server.ts';
+import { issue } from '../fakes/issue.ts';
+import { assert, table, test } from '../harness.ts';
+
+const admin = 'administrator';
+const foreign = await makeAuthority('Foreign CA', start);
+const other = await makeAuthority('Other CA', start);
+const stranger = '6f1dcf1c-1111-4111-8111-111111111111';
+
+/** A client certificate with any common name. */
+async function identityOf(authority: Authority, key = makeKey(), name = 'thin 1') {
+  const publicKeyDer = spkiOf(readKey(key));
+  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: name, days: 30, now: start });
+  return proofOf(chainDer);
+}
+const invited = async ({ server }: FleetServer, name = 'kiosk') => {
+  const { invitation, password } = value(await invite(server, admin, { name }));
+  return { invitation, password };
+};
+const pem = (authority: Authority): Uint8Array => Buffer.from(toPem(authority.certificateDer));
+const own = (world: FleetServer): Certificate =>
+  value(parseCertificate(world.server.keys.clientAuthority.certificateDer));
+
+test('an authority is added, listed, given to the listeners, and removed', () =>
+  withFleet(async (world) => {
+    const { server } = world;
+    const added = value(await addForeignAuthority(server, admin, pem(foreign)));
+    assert.is(added.owner, 'Foreign CA');
+    assert.equal(await listForeignAuthorities(server.db), [added]);
+    const tls = value(await readListenerTls(server));
+    assert.is(tls.foreignAuthorities, toPem(foreign.certificateDer));
+    assert.is(
+      tls.clientAuthorities,
+      toPem(server.keys.clientAuthority.certificateDer),
+      'a broker trusts names of ours only',
+    );
+    assert.is(world.served.length, 1);
+    value(await removeForeignAuthority(server, admin, added.fingerprint));
+    assert.is(value(await readListenerTls(server)).foreignAuthorities, '');
+    assert.is(codeOf(await removeForeignAuthority(server, admin, added.fingerprint)), 'not-found');
+    const audited = await auditOf(world);
+    assert.equal(audited.slice(0, 2), ['authority-removed', 'authority-added']);
+  }));
+
+const weak = issue({ cn: 'Weak', ca: true, key: generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey });
+type Refused = {
+  readonly name: string;
+  readonly file: (world: FleetServer) => Uint8Array;
+  readonly twice?: true;
+  readonly expected: string;
+};
+const refusals: readonly Refused[] = [
+  { name: 'garbage', file: () => Buffer.from('garbage'), expected: 'certificate-unreadable' },
+  { name: 'two in a file', file: () => Buffer.concat([pem(foreign), pem(other)]), expected: 'bad-argument' },
+  {
+    name: 'a certificate that is no authority',
+    file: () => issue({ cn: 'leaf' }).der,
+    expected: 'certificate-wrong-kind',
+  },
+  { name: 'a weak one', file: () => weak.der, expected: 'certificate-weak-key' },
+  { name: 'our own', file: (world) => own(world).der, expected: 'bad-argument' },
+  { name: 'the same twice', file: () => pem(foreign), twice: true, expected: 'already-exists' },
+];
+
+table('addForeignAuthority refuses', refusals, ({ file, twice, expected }) =>
+  withFleet(async (world) => {
+    if (twice) value(await addForeignAuthority(world.server, admin, file(world)));
+    assert.is(codeOf(await addForeignAuthority(world.server, admin, file(world))), expected);
+  }),
+);
+
+test('an invitation binds a foreign certificate to a new device; from then on it needs none', () =>
+  withFleet(async (world) => {
+    const { fleet, server } = world;
+    const proof = await identityOf(foreign);
+    assert.is(codeOf(await fleet.deviceOf(proof)), 'identity-refused');
+    const typed = await invited(world);
+    const device = value(await fleet.bind(proof, typed));
+    assert.is(value(await fleet.deviceOf(proof)), device);
+    assert.is(value(await fleet.bundle(device)).deviceName, 'kiosk');
+    assert.equal(
+      world.refreshed.map(({ id }) => id),
+      [device],
+    );
+    value(await fleet.confirm(device));
+    assert.is(codeOf(await fleet.bind(await identityOf(foreign), typed)), 'invitation-refused', 'used');
+    assert.ok((await auditOf(world)).includes('enrolled'));
+    assert.is((await server.db.selectFrom('identities').selectAll().execute()).length, 1);
+  }));
+
+test('a power cut before the bundle is confirmed: the same key gets the same device, with its newest certificate', () =>
+  withFleet(async (world) => {
+    const { fleet } = world;
+    const typed = await invited(world);
+    const key = makeKey();
+    const first = await identityOf(foreign, key);
+    const device = value(await fleet.bind(first, typed));
+    assert.is(value(await fleet.bind(await identityOf(foreign, key), typed)), device);
+    assert.is(codeOf(await fleet.deviceOf(first)), 'identity-refused', 'the first one is superseded');
+    assert.is(codeOf(await fleet.bind(await identityOf(foreign), typed)), 'invitation-refused', 'another key');
+  }));
+
+table(
+  'bind refuses',
+  [
+    { name: 'a wrong password', change: { password: 'AAAA-AAAA-AAAA' }, expected: 'invitation-refused' },
+    { name: 'an invitation there is not', change: { invitation: 'AAAAAAAA' }, expected: 'invitation-refused' },
+  ],
+  ({ change, expected }) =>
+    withFleet(async (world) => {
+      const typed = { ...(await invited(world)), ...change };
+      assert.is(codeOf(await world.fleet.bind(await identityOf(foreign), typed)), expected);
+      assert.ok((await auditOf(world)).some((row) => row.startsWith('enrolment-refused')));
+    }),
+);
+
+test('a certificate of ours that nobody knows is bound to nothing, invitation or not', () =>
+  withFleet(async (world) => {
+    const lost = await identityOf(world.server.keys.clientAuthority, makeKey(), stranger);
+    assert.is(codeOf(await bindForeign(world.server, lost, await invited(world))), 'identity-refused');
+  }));
+
+test('a certificate with the issuer and the number of another device is not that device', () =>
+  withFleet(async (world) => {
+    const { fleet } = world;
+    const proof = await identityOf(foreign);
+    value(await fleet.bind(proof, await invited(world)));
+    const forged = await identityOf(other);
+    const posing = { ...forged, issuer: proof.issuer, serial: proof.serial };
+    assert.is(codeOf(await fleet.deviceOf(posing)), 'identity-refused');
+    assert.is(codeOf(await fleet.bind(posing, await invited(world, 'second'))), 'invitation-refused');
+  }));
+
+test('a rebuilt server adopts by certificates of its own authority alone', () =>
+  withFleet(async (world) => {
+    const { fleet, server } = world;
+    const identity = await readIdentity(server.db);
+    await writeIdentity(server.db, { ...identity, adopting: true, recovered: identity.unassigned });
+    assert.is(codeOf(await fleet.deviceOf(await identityOf(foreign, makeKey(), stranger))), 'identity-refused');
+    const ours = await identityOf(server.keys.clientAuthority, makeKey(), stranger);
+    assert.is(value(await fleet.deviceOf(ours)), stranger);
+  }));

@@ -1,0 +1,98 @@
+/** A device with the identity of an authority that is not ours, with the real programs of all sides: micromdm's or libest's. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Peer, withEstServer, withScepServer } from '../fakes/enrolment-peers.ts';
+import { assert, needs, table } from '../harness.ts';
+import { good, json } from './acts.ts';
+import { node20, openSystem, type System, whenStatus } from './system.ts';
+
+needs(['root', 'chroot', 'scepserver', 'estserver', 'node20']);
+
+type Row = {
+  readonly name: string;
+  /** Of the device's programs. */
+  readonly runtime: string;
+  readonly open: (use: (peer: Peer) => Promise<void>) => Promise<void>;
+  readonly password: string;
+  readonly told: readonly string[];
+  /** Its way once it is registered is the same whoever issued. */
+  readonly whole: boolean;
+};
+const rows: readonly Row[] = [
+  {
+    name: 'SCEP, micromdm, Node 20 on the device',
+    runtime: node20() ?? '',
+    open: (use) => withScepServer(['-challenge', 'secret'], use),
+    password: 'secret',
+    told: ['--ca', 'scep', '--subject', 'thin-$RANDOM_16$'],
+    whole: true,
+  },
+  {
+    name: 'EST, libest, Node 24 on the device',
+    runtime: process.execPath,
+    open: withEstServer,
+    password: 'estpwd',
+    told: ['--ca', 'est', '--ca-user', 'estuser', '--key', 'P-384'],
+    whole: false,
+  },
+];
+
+table('registered through a foreign authority', rows, async ({ open, password, runtime, told, whole }) => {
+  const system = openSystem(runtime);
+  try {
+    await open((peer) => tell(system, peer, { password, told, whole }));
+  } catch (error) {
+    const logs = ['thintrust-server', 'thintrustd'].map((name) => `--- ${name}\n${system.log(name)}`);
+    throw new Error([String(error), ...logs].join('\n'));
+  } finally {
+    await system.close();
+  }
+});
+
+async function tell(
+  system: System,
+  peer: Peer,
+  { password, told, whole }: Pick<Row, 'password' | 'told' | 'whole'>,
+): Promise<void> {
+  await system.startServer();
+  const device = system.device('first');
+  await system.powerOn(device);
+  const file = join(system.folder, 'ca-password');
+  const register = async (secret: string) => {
+    writeFileSync(file, `${secret}\n`);
+    const invited = (await json(system.admin(['invite', '--name', 'first', '--json']))) as Record<string, string>;
+    const server = ['--address', invited['address'] ?? '', '--fingerprint', invited['fingerprint'] ?? ''];
+    const authority = ['--ca-address', peer.address, '--ca-fingerprint', peer.fingerprint, '--ca-password-file', file];
+    const words = ['register', ...server, '--invitation', invited['invitation'] ?? '', ...authority, ...told, '--json'];
+    return system.thintrust(device, words, `${invited['password']}\n`);
+  };
+  const add = async () =>
+    (await json(system.admin(['authority', 'add', peer.ca, '--json']))) as { fingerprint: string };
+  if (!whole) {
+    await add();
+    await good(register(password));
+    await whenStatus(device, 'the device is connected', (status) => status.link?.at === 'connected');
+    return;
+  }
+  assert.match((await register('wrong')).out, /"(challenge|invitation)-refused"/);
+  await whenStatus(device, 'the order has ended', (status) => status.at === 'unregistered');
+
+  // The authority is not let in yet: the certificate is there, and nobody here takes it.
+  const early = await register(password);
+  assert.match(early.out, /"identity-refused"/);
+  const added = await add();
+  await whenStatus(device, 'the device is connected', (status) => status.link?.at === 'connected');
+
+  // It is who it is after a power cut too.
+  await system.powerOff(device);
+  await system.powerOn(device);
+  const { device: own } = await whenStatus(device, 'it is there again', (status) => status.link?.at === 'connected');
+  assert.is(own?.name, 'first');
+  assert.match(await good(system.admin(['authorities'])), new RegExp(added.fingerprint));
+
+  // Without the authority it is let in no more.
+  await good(system.admin(['authority', 'remove', added.fingerprint]));
+  await system.powerOff(device);
+  await system.powerOn(device);
+  await whenStatus(device, 'it is refused', ({ faults }) => faults.some(({ code }) => code === 'identity-refused'));
+}
