@@ -2,6 +2,7 @@
 import { serverWords as words } from '../words/server.ts';
 import { aim, type Command, misused, type Outcome, type Parsed, parse } from './cli/command.ts';
 import { outcomeOf, sentenceOf } from './cli/refusal.ts';
+import { childWord } from './edge/import-identity.ts';
 
 const wantedNode = [24, 7] as const;
 
@@ -11,9 +12,12 @@ if (major < wantedNode[0] || (major === wantedNode[0] && minor < wantedNode[1]))
   process.stderr.write(`${sentence}\n`);
   process.exit(2);
 }
-main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});
+if (process.argv[2] === childWord)
+  import('./edge/identity-child.ts').then(({ answerIdentityFile }) => answerIdentityFile());
+else
+  main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
 
 async function main(argv: readonly string[]): Promise<number> {
   const commands = await readCommands();
@@ -44,9 +48,11 @@ async function readCommands(): Promise<readonly Command[]> {
   const { localCommands } = await import('./cli/local.ts');
   const { codeCommands } = await import('./cli/code.ts');
   const { fleetCommands } = await import('./cli/remote.ts');
+  const { certificateCommands } = await import('./cli/certificate.ts');
   const { identityCommands } = await import('./cli/identity.ts');
   const { policyCommands } = await import('./cli/policy.ts');
-  return [...localCommands, ...codeCommands, ...fleetCommands, ...identityCommands, ...policyCommands];
+  const own = [...certificateCommands, ...identityCommands, ...policyCommands];
+  return [...localCommands, ...codeCommands, ...fleetCommands, ...own];
 }
 
 function report(outcome: Outcome, json: boolean, state: string): number {

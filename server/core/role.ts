@@ -6,9 +6,12 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
 
 export type Role = 'main' | 'reserve' | 'previous' | 'retired';
+/** Made here, by our own authority, or brought by an administrator. */
+export type Source = 'own' | 'uploaded';
 export type RoleCertificate = {
   readonly fingerprint: string;
   readonly role: Role;
+  readonly source: Source;
   /** Of a reserve: when it becomes main by itself. */
   readonly activateAt: Instant | null;
   readonly notAfter: Instant;
@@ -31,6 +34,8 @@ export type Due =
 /** A reserve is made by itself this long before the main certificate ends, and takes over this long before. */
 const makeReserveBeforeMs = 90 * dayMs;
 const activateBeforeMs = 30 * dayMs;
+/** An uploaded one gives way as late as is safe: its successor is the administrator's to bring, ours only saves the day. */
+const activateBeforeUploadedMs = 7 * dayMs;
 export const serverCertificateDays = 397;
 
 export const withRole = <C extends RoleCertificate>(certificates: readonly C[], role: Role): C | null =>
@@ -70,13 +75,16 @@ export function dueAt(certificates: readonly RoleCertificate[], devices: readonl
   if (!main) return { do: 'nothing' };
   if (!reserve)
     return main.notAfter - now <= makeReserveBeforeMs
-      ? { do: 'make-reserve', activateAt: instant(Math.max(now, main.notAfter - activateBeforeMs)) }
+      ? { do: 'make-reserve', activateAt: instant(Math.max(now, main.notAfter - leadOf(main))) }
       : { do: 'nothing' };
   if (main.notAfter <= now) return { do: 'switch', because: 'main-expired' };
   if (reserve.activateAt === null || reserve.activateAt > now) return { do: 'nothing' };
   const notReady = devicesNotReady(devices, reserve.fingerprint).length;
   return notReady === 0 ? { do: 'switch', because: 'scheduled' } : { do: 'warn', notReady };
 }
+
+const leadOf = ({ source }: RoleCertificate): number =>
+  source === 'uploaded' ? activateBeforeUploadedMs : activateBeforeMs;
 
 /** Facts hold short texts: the first names, and how many more there are. */
 function namesOf(devices: readonly DeviceView[]): string {

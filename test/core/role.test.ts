@@ -18,9 +18,14 @@ const device = (name: string, current: string | null, reserve: string | null = n
 const certificate = (
   role: RoleCertificate['role'],
   fingerprint: string,
-  { activate = null, ends = 397 }: { readonly activate?: number | null; readonly ends?: number } = {},
+  {
+    activate = null,
+    ends = 397,
+    source = 'own',
+  }: { readonly activate?: number | null; readonly ends?: number; readonly source?: RoleCertificate['source'] } = {},
 ): RoleCertificate => ({
   role,
+  source,
   fingerprint,
   activateAt: activate === null ? null : inDays(activate),
   notAfter: inDays(ends),
