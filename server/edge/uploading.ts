@@ -21,11 +21,12 @@ import { readServerCertificates } from './pins.ts';
 import { listServerCertificates, type ServerCertificateView, serveMain, setRole } from './rotation.ts';
 import type { Database, Tables } from './tables.ts';
 
-export type CertificateUpload = IdentityFile & {
+export type Wish = {
   readonly role: 'main' | 'reserve';
   /** Of a reserve; seven days from now where it is left out. */
   readonly activateAt?: Instant;
 };
+export type CertificateUpload = IdentityFile & Wish;
 export type UploadedCertificate = {
   readonly certificate: ServerCertificateView;
   /** Outdated encryption of the file: it should be made again before it is kept. */
@@ -34,30 +35,39 @@ export type UploadedCertificate = {
 
 const activateAfterMs = 7 * dayMs;
 
-/**
- * Faults: those of `importIdentity` and `judgeOwn`; `chain-incomplete` where the chain ends neither in a root of its own nor in one
- * that this machine knows; those of the path engine; `certificate-twice`, `reserve-there`, `devices-pinned` (as main, where devices or open
- * invitations know the one in use), `bad-argument` (an activation outside the certificate's life), `would-strand`.
- */
+/** Faults: those of `importIdentity` and `keepCertificate`. */
 export async function uploadCertificate(
   server: Server,
   actor: Actor,
   upload: CertificateUpload,
 ): Promise<Result<UploadedCertificate> | OwnFaults> {
-  const { db, clock, keys } = server;
   const read = await importIdentity(upload);
-  if (!read.ok) return read;
+  return read.ok ? keepCertificate(server, actor, read.value, upload) : read;
+}
+
+/**
+ * Judges and keeps what was read. Faults: those of `judgeOwn`; `chain-incomplete` where the chain ends neither in a root of its own
+ * nor in one that this machine knows; those of the path engine; `certificate-twice`, `reserve-there`, `devices-pinned` (as main, where
+ * devices or open invitations know the one in use), `bad-argument` (an activation outside the certificate's life), `would-strand`.
+ */
+export async function keepCertificate(
+  server: Server,
+  actor: Actor,
+  read: ReadIdentity,
+  wish: Wish,
+): Promise<Result<UploadedCertificate> | OwnFaults> {
+  const { db, clock, keys } = server;
   const { name } = await readIdentity(db);
-  const chain = judgeUpload(read.value, name, clock());
+  const chain = judgeUpload(read, name, clock());
   if (!chain.ok) return chain;
   const [leaf] = chain.value;
-  const activateAt = upload.role === 'main' ? null : (upload.activateAt ?? instant(clock() + activateAfterMs));
+  const activateAt = wish.role === 'main' ? null : (wish.activateAt ?? instant(clock() + activateAfterMs));
   if (activateAt !== null && (activateAt < clock() - dayMs || activateAt >= leaf.notAfter))
     return bad('bad-argument', { what: 'activation date, within the life of the certificate' });
   const row = certificateRow(keys.master, {
-    role: upload.role,
+    role: wish.role,
     chain: chain.value.map(({ der }) => toBase64(der)),
-    key: toBase64(read.value.key),
+    key: toBase64(read.key),
     activateAt,
     madeAt: clock(),
     source: 'uploaded',
@@ -65,7 +75,7 @@ export async function uploadCertificate(
   const kept = await transact(db, async (trx) => {
     const placed = await place(server, trx, row);
     if (!placed.ok) return placed;
-    const facts = { role: row.role, owner: leaf.owner.slice(0, 200), outdated: read.value.legacy.join(', ') };
+    const facts = { role: row.role, owner: leaf.owner.slice(0, 200), outdated: read.legacy.join(', ') };
     await audit(server, trx, { actor, action: 'certificate-uploaded', subject: row.fingerprint, facts });
     return signAllPolicies(server, trx);
   });
@@ -73,9 +83,7 @@ export async function uploadCertificate(
   await rewriteKit(server);
   if (row.role === 'main') await serveMain(server, row.fingerprint);
   const view = (await listServerCertificates(server)).find(({ fingerprint }) => fingerprint === row.fingerprint);
-  return view
-    ? good({ certificate: view, legacy: read.value.legacy })
-    : bad('internal', { what: 'the certificate is gone' });
+  return view ? good({ certificate: view, legacy: read.legacy }) : bad('internal', { what: 'the certificate is gone' });
 }
 
 async function place(server: Server, trx: Database, row: Tables['server_certificates']): Promise<Result<null>> {
