@@ -140,7 +140,11 @@ const bad: readonly Bad[] = [
   { name: 'nothing', bag: [], key: rsa, codes: ['key-foreign'] },
   { name: 'RSA 1024', bag: one({ key: rsaKey(1024) }), codes: ['certificate-weak-key'] },
   { name: 'EC P-521', bag: one({ key: ecKey('secp521r1') }), codes: ['certificate-weak-key'] },
-  { name: 'EC secp256k1', bag: one({ by: root, key: ecKey('secp256k1') }).concat(root), codes: ['certificate-weak-key'] },
+  {
+    name: 'EC secp256k1',
+    bag: one({ by: root, key: ecKey('secp256k1') }).concat(root),
+    codes: ['certificate-weak-key'],
+  },
   { name: '398 days', bag: one({ to: '2027-07-03T00:00:01Z' }), codes: ['life-too-long'] },
   { name: 'expired', bag: one({ from: '2025-11-22T00:00:00Z', to: '2026-11-22T12:00:00Z' }), codes: ['expired'] },
   {

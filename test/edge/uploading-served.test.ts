@@ -55,6 +55,24 @@ function seen(address: string): Promise<{ readonly chain: string; readonly verif
   });
 }
 
+/** Command lines that are refused, and what is said: all that is wrong. */
+async function refusals(): Promise<void> {
+  const p521 = ['test/vectors/certificates/p521.pem', '--key', 'test/vectors/keys/p521.pem'];
+  const rows: readonly (readonly [words: readonly string[], code: number, says: RegExp])[] = [
+    [['/nonexistent'], 1, /\/nonexistent cannot be read/],
+    [['/dev/zero'], 1, /too large/],
+    [[join(root, 'rsa.pem'), '--key', '/nonexistent'], 1, /\/nonexistent cannot be read/],
+    [[join(root, 'rsa.pem')], 1, /no private key/],
+    [[join(root, 'rsa.pem'), '--at', '2030-01-01T00:00:00Z', '--after-days', '2'], 2, /not both/],
+    [p521, 1, /\(EC P-521\)[\s\S]*valid for too long[\s\S]*another name: 127\.0\.0\.1/],
+  ];
+  for (const [words, code, says] of rows) {
+    const refused = await ask(['certificate', 'upload', ...words]);
+    assert.is(refused.code, code, words.join(' '));
+    assert.match(refused.err, says);
+  }
+}
+
 test('leaf and intermediates are served by all listeners, RSA and EC, by mosquitto too', async () => {
   // The chain leaves its root out, which this machine knows.
   process.env['SSL_CERT_FILE'] = put('top.pem', pemOf(top));
@@ -85,6 +103,7 @@ test('leaf and intermediates are served by all listeners, RSA and EC, by mosquit
   assert.is(uploaded.code, 0, uploaded.err);
   assert.match(uploaded.out, /^reserve +uploaded +rsa server /m);
   assert.match(uploaded.out, /outdated method \(RC2-40, 3DES\)/);
+  await refusals();
   assert.is((await ask(['certificate', 'switch'])).code, 0);
   for (const address of [embedded.https, embedded.mqtt])
     assert.equal(await seen(address), { chain: pemOf(rsa, middle), verified: true }, address);
