@@ -15,9 +15,10 @@ import { signAllPolicies } from './documents.ts';
 import type { IdentityFile, ReadIdentity } from './identity-file.ts';
 import { importIdentity } from './import-identity.ts';
 import { rewriteKit } from './kit.ts';
+import { addLink } from './links.ts';
 import { contextOptions } from './listener.ts';
 import { certificateRow } from './material.ts';
-import { readServerCertificates } from './pins.ts';
+import { leafOf, readServerCertificates } from './pins.ts';
 import { listServerCertificates, type ServerCertificateView, serveMain, setRole } from './rotation.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -94,7 +95,11 @@ async function place(server: Server, trx: Database, row: Tables['server_certific
   if (row.role === 'main') {
     const count = await countWhoKnow(trx, server.clock());
     if (count > 0) return bad('devices-pinned', { count });
-    for (const { fingerprint, role } of there) if (role === 'main') await setRole(trx, fingerprint, 'retired');
+    for (const { fingerprint, role } of there)
+      if (role === 'main') {
+        await setRole(trx, fingerprint, 'retired');
+        await addLink(server, trx, fingerprint, leafOf(row));
+      }
   }
   if (same) await trx.deleteFrom('server_certificates').where('fingerprint', '=', row.fingerprint).execute();
   await trx.insertInto('server_certificates').values(row).execute();

@@ -8,6 +8,7 @@ import type { Server } from '../../server/edge/context.ts';
 import { readIdentityFile } from '../../server/edge/identity-file.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { kitFile, openKit } from '../../server/edge/kit.ts';
+import { listLinks } from '../../server/edge/links.ts';
 import { readListenerTls, readPins, readServerCertificates } from '../../server/edge/pins.ts';
 import {
   listServerCertificates,
@@ -103,6 +104,10 @@ test('a server that no device knows takes it as main at once', () =>
     assert.equal([made.certificate.role, made.certificate.activateAt], ['main', null]);
     assert.equal(await rolesOf(world), { [fingerprint(leaf)]: 'main', [own?.fingerprint ?? '']: 'retired' });
     assert.equal(served, [pemOf([leaf, middle, root])]);
+    assert.equal(
+      (await listLinks(server)).map(({ from, to }) => [from, to]),
+      [[own?.fingerprint, fingerprint(leaf)]],
+    );
     assert.is(value(await invite(server, admin, {})).fingerprint, fingerprint(leaf));
   }));
 
