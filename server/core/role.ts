@@ -28,6 +28,7 @@ export type RoleChange = { readonly [fingerprint: string]: Role };
 export type Due =
   | { readonly do: 'nothing' }
   | { readonly do: 'make-reserve'; readonly activateAt: Instant }
+  | { readonly do: 'drop-reserve' }
   | { readonly do: 'switch'; readonly because: 'scheduled' | 'main-expired' }
   | { readonly do: 'warn'; readonly notReady: number };
 
@@ -45,14 +46,16 @@ export const withRole = <C extends RoleCertificate>(certificates: readonly C[], 
 export const devicesNotReady = (devices: readonly DeviceView[], reserve: string): readonly DeviceView[] =>
   devices.filter(({ pins }) => pins.reserve !== reserve && pins.current !== reserve);
 
-/** Faults: `no-reserve`; `devices-not-ready` with count and names, unless overridden. */
+/** Faults: `no-reserve`; `expired` for a reserve that nobody would accept any more; `devices-not-ready` with count and names, unless overridden. */
 export function decideSwitch(
   certificates: readonly RoleCertificate[],
   devices: readonly DeviceView[],
   override: boolean,
+  now: Instant,
 ): Result<RoleChange> {
   const reserve = withRole(certificates, 'reserve');
   if (!reserve) return bad('no-reserve');
+  if (reserve.notAfter <= now) return bad('expired', { notAfter: reserve.notAfter });
   const waiting = devicesNotReady(devices, reserve.fingerprint);
   if (waiting.length > 0 && !override)
     return bad('devices-not-ready', { count: waiting.length, devices: namesOf(waiting) });
@@ -77,6 +80,7 @@ export function dueAt(certificates: readonly RoleCertificate[], devices: readonl
     return main.notAfter - now <= makeReserveBeforeMs
       ? { do: 'make-reserve', activateAt: instant(Math.max(now, main.notAfter - leadOf(main))) }
       : { do: 'nothing' };
+  if (reserve.notAfter <= now) return { do: 'drop-reserve' };
   if (main.notAfter <= now) return { do: 'switch', because: 'main-expired' };
   if (reserve.activateAt === null || reserve.activateAt > now) return { do: 'nothing' };
   const notReady = devicesNotReady(devices, reserve.fingerprint).length;

@@ -97,14 +97,14 @@ export async function readGate({ db }: Server): Promise<Result<Gate>> {
 
 /**
  * Reserve to main, main to previous; policies are signed in the same transaction, then all listeners serve the new one and
- * each is asked what it serves. Faults: `no-reserve`, `devices-not-ready`, `would-strand`.
+ * each is asked what it serves. Faults: `no-reserve`, `expired`, `devices-not-ready`, `would-strand`.
  */
 export async function switchCertificate(server: Server, actor: Actor, override: boolean): Promise<Result<Switched>> {
   const { db } = server;
   const done = await transact(db, async (trx) => {
     const certificates = (await readServerCertificates(trx)).map(roleCertificate);
     const views = await readDeviceViews(trx);
-    const change = decideSwitch(certificates, views, override);
+    const change = decideSwitch(certificates, views, override, server.clock());
     if (!change.ok) return change;
     for (const [fingerprint, role] of Object.entries(change.value)) await setRole(trx, fingerprint, role);
     const main = withRole(certificates, 'reserve')?.fingerprint ?? '';

@@ -10,7 +10,7 @@ import { rewriteKit } from './kit.ts';
 import { resignLinks } from './links.ts';
 import type { Choices } from './material.ts';
 import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
-import { scheduleReserve, switchCertificate } from './rotation.ts';
+import { resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 
 /** Signs what is seven days old, and the newest rotation statement once a day; makes the reserve 90 days before the end, switches what is scheduled. */
 export async function tick(server: Server): Promise<void> {
@@ -19,6 +19,7 @@ export async function tick(server: Server): Promise<void> {
   const certificates = (await readServerCertificates(server.db)).map(roleCertificate);
   const due = dueAt(certificates, await readDeviceViews(server.db), now);
   if (due.do === 'make-reserve') await makeReserve(server, certificates, due.activateAt);
+  if (due.do === 'drop-reserve') await resetReserve(server, 'server');
   if (due.do === 'switch') await switchCertificate(server, 'server', due.because === 'main-expired');
   if (due.do === 'warn') await warnOnceADay(server, due.notReady);
   await resignLinks(server);

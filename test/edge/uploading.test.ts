@@ -231,3 +231,20 @@ test('near its end one of our own stands by, late, and it is on record that the 
     value(await resetReserve(server, admin));
     value(await bring(server, next));
   }));
+
+test('a reserve that ends before it is used strands nobody: it is dropped, and one of our own comes in time', () =>
+  withFleet(async (world) => {
+    const { server, time } = world;
+    await register(world, 'absent');
+    const brief = upload([issue({ cn: 'brief', ips, from: '2026-11-01T00:00:00Z', to: '2026-12-20T00:00:00Z' })]);
+    value(await bring(server, brief));
+    time.now = instant(Date.parse('2026-12-20T00:00:00Z'));
+    assert.is(codeOf(await switchCertificate(server, admin, true)), 'expired');
+    await tick(server);
+    assert.is(codeOf(await readGate(server)), 'no-reserve');
+    assert.ok((await auditOf(world)).includes('reserve-reset'));
+    const main = (await listServerCertificates(server)).find(({ role }) => role === 'main');
+    time.now = instant((main?.notAfter ?? 0) - 90 * dayMs);
+    await tick(server);
+    assert.is(value(await readGate(server)).open, false);
+  }));
