@@ -40,6 +40,10 @@ test: build lint ## all tests; as root on Debian it first installs missing progr
 coverage: build ## the same tests, measured; the report is coverage/index.html
 	@c8 --all --include='{agent,protocol,server,ui,words,native}/**/*.ts' --reporter=text-summary --reporter=html node test/run.ts
 
+.PHONY: fuzz-import
+fuzz-import: build ## three hundred damaged files through the process that reads keys (minutes)
+	@THINTRUST_IMPORT_RUNS=300 node test/run.ts test/edge/import-identity.test.ts
+
 .PHONY: deps
 deps: $(node20) ## programs the tests need: Debian packages (as root), and Node 20 beside Node 24
 	@scripts/deps.sh

@@ -3,6 +3,7 @@ import { guardMemory } from '../native/engine.ts';
 import { serverWords as words } from '../words/server.ts';
 import { aim, type Command, misused, type Outcome, type Parsed, parse } from './cli/command.ts';
 import { outcomeOf, sentenceOf } from './cli/refusal.ts';
+import { childWord } from './edge/import-identity.ts';
 
 const wantedNode = [24, 7] as const;
 
@@ -12,9 +13,12 @@ if (major < wantedNode[0] || (major === wantedNode[0] && minor < wantedNode[1]))
   process.stderr.write(`${sentence}\n`);
   process.exit(2);
 }
-main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});
+if (process.argv[2] === childWord)
+  import('./edge/identity-child.ts').then(({ answerIdentityFile }) => answerIdentityFile());
+else
+  main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
 
 async function main(argv: readonly string[]): Promise<number> {
   // Any command may be given a passphrase, and some open the keys with it.
@@ -48,6 +52,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { localCommands } = await import('./cli/local.ts');
   const { codeCommands } = await import('./cli/code.ts');
   const { fleetCommands } = await import('./cli/remote.ts');
+  const { certificateCommands } = await import('./cli/certificate.ts');
   const { identityCommands } = await import('./cli/identity.ts');
   const { policyCommands } = await import('./cli/policy.ts');
   const { authorityCommands } = await import('./cli/authorities.ts');
@@ -57,6 +62,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...codeCommands,
     ...repairCommands,
     ...fleetCommands,
+    ...certificateCommands,
     ...identityCommands,
     ...policyCommands,
     ...authorityCommands,

@@ -146,6 +146,26 @@ export const en = {
     'reserve-there':
       'There is a reserve certificate already. Switch to it, or take it back first: certificate reset-reserve.',
     'no-reserve': 'There is no reserve certificate. Make one first: certificate schedule.',
+    'devices-pinned':
+      '{count} devices or open invitations know the certificate in use, and would lose their server. Upload the new one as reserve: devices are told of it first.',
+
+    'password-wrong': 'The password of the file is wrong, or it needs one.',
+    'integrity-missing':
+      'The PKCS #12 file has no integrity check (MAC), so that anybody may have changed it. Make it again with one.',
+    'iterations-excessive':
+      'The file asks for too much work to try its password[: {count} rounds][, at most {limit} are accepted].',
+    'algorithm-unsupported': 'The file is protected by a method that is not supported[: {algorithm}].',
+    'key-file-unreadable': 'The key or the PKCS #12 file cannot be read: it is damaged, or something else.',
+    'key-missing': 'There is no private key in the file. Name the file that has it.',
+    'too-many-keys': 'There is more than one private key[: {count}]. Export one with its certificates.',
+    'key-foreign': 'The private key belongs to none of the certificates.',
+    'certificate-missing': 'There is no certificate in the file.',
+    'life-too-long':
+      'The certificate[ “{owner}”] is valid for too long[: {days} days][, at most {limit} are accepted].',
+    'chain-incomplete':
+      'The chain ends too early: the certificate of “{issuer}”, which issued “{owner}”, is missing. Add all certificates up to the root.',
+    'chain-foreign': 'The certificate “{owner}” is no part of the chain. Leave it out.',
+    'import-stopped': 'Reading the file took too much time or memory[ ({reason})]. It was given up.',
 
     'disk-full': 'The storage of the device is full. The last good state stays in use.',
     'disk-failed': 'The storage of the device failed[ ({what})]. The service will start again.',

@@ -9,6 +9,11 @@ export async function readPassphrase(): Promise<string> {
   return (await readInput()).split(/\r?\n/, 1)[0]?.trim() ?? '';
 }
 
+/** The first line of standard input as it is, blanks at its ends too; empty where it is a terminal. */
+export async function readPasswordLine(): Promise<string> {
+  return process.stdin.isTTY ? '' : ((await readInput()).split(/\r?\n/, 1)[0] ?? '');
+}
+
 /** All of it, as text; what is beyond 1 MiB is left. */
 export async function readInput(): Promise<string> {
   const parts: Buffer[] = [];

@@ -11,6 +11,7 @@ const placeOptions: Readonly<Record<string, Option>> = {
   host: { type: 'string', text: 'host' },
   'https-port': { type: 'string', text: 'https-port' },
   'mqtt-port': { type: 'string', text: 'mqtt-port' },
+  'authority-key': { type: 'string', text: 'authority-key' },
 };
 
 export const localCommands: readonly Command[] = [

@@ -1,20 +1,16 @@
 /** Commands that ask the running server over its administration socket. */
 import { basename } from 'node:path';
 import { groupFingerprint } from '../../protocol/certificate.ts';
-import { dayMs } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 import type { Invited } from '../edge/invitations.ts';
-import type { LinkView } from '../edge/links.ts';
 import type { AuditRow, StatusView } from '../edge/overview.ts';
 import type { DeviceDetails, DeviceRow, GroupView } from '../edge/places.ts';
-import type { Gate, ServerCertificateView, Switched } from '../edge/rotation.ts';
 import { type Answer, call, segment } from './client.ts';
-import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
+import { type Command, misused, numberOption, type Outcome, textOption } from './command.ts';
 import { date, lines, table } from './print.ts';
 
 const { labels, values } = words;
-const maxAfterDays = 396;
 const maxAuditRows = 1000;
 
 /** What was refused stays refused; what was answered becomes text. */
@@ -103,59 +99,6 @@ export const fleetCommands: readonly Command[] = [
     },
   },
   {
-    name: 'certificate show',
-    positionals: [],
-    options: none,
-    run: ({ state }) => show(call<ServerCertificateView[]>(state, 'GET', '/server-certificates'), certificatesText),
-  },
-  {
-    name: 'certificate schedule',
-    positionals: [],
-    options: { at: { type: 'string', text: 'at' }, 'after-days': { type: 'string', text: 'after-days' } },
-    run: schedule,
-  },
-  {
-    name: 'certificate gate',
-    positionals: [],
-    options: none,
-    run: ({ state }) => show(call<Gate>(state, 'GET', '/server-certificates/gate'), gateText),
-  },
-  {
-    name: 'certificate switch',
-    positionals: [],
-    options: { override: { type: 'boolean', text: 'override' } },
-    run: ({ state, options }) => {
-      const body = { override: options['override'] === true };
-      return show(call<Switched>(state, 'POST', '/server-certificates/switch', body), switchedText);
-    },
-  },
-  {
-    name: 'certificate reset-reserve',
-    positionals: [],
-    options: none,
-    run: ({ state }) => show(call(state, 'DELETE', '/server-certificates/reserve'), doneText),
-  },
-  {
-    name: 'certificate links',
-    positionals: [],
-    options: none,
-    run: ({ state }) => show(call<LinkView[]>(state, 'GET', '/server-certificates/links'), linksText),
-  },
-  {
-    name: 'certificate remove-link',
-    positionals: ['NUMBER'],
-    options: none,
-    run: ({ state, positionals: [seq = ''] }) =>
-      show(call(state, 'DELETE', `/server-certificates/links/${segment(seq)}`), doneText),
-  },
-  {
-    name: 'certificate statements',
-    positionals: [],
-    options: none,
-    run: ({ state }) =>
-      show(call(state, 'GET', '/server-certificates/statements'), (statements) => `${JSON.stringify(statements)}\n`),
-  },
-  {
     name: 'audit',
     positionals: [],
     options: { limit: { type: 'string', text: 'limit' } },
@@ -179,20 +122,6 @@ export const fleetCommands: readonly Command[] = [
 
 /** File names travel without their directory. */
 export const fileName = (path: string): string => basename(path).slice(-255);
-
-async function schedule(given: Words): Promise<Outcome> {
-  const [at, days] = [textOption(given, 'at'), numberOption(given, 'after-days', 0, maxAfterDays)];
-  if (days.ok !== true) return days;
-  if (at !== undefined && days.value !== undefined) return misused(words.oneOf);
-  const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
-  const instant = at !== undefined && rfc3339.test(at) ? Date.parse(at) : Number.NaN;
-  if (at !== undefined && Number.isNaN(instant)) return misused(words.badDate);
-  const activateAt = at === undefined ? Date.now() + (days.value ?? 7) * dayMs : instant;
-  return show(
-    call<ServerCertificateView>(given.state, 'POST', '/server-certificates/reserve', { activateAt }),
-    (made) => `${certificatesText([made])}${fill(values.activated, { at: date(made.activateAt) })}\n`,
-  );
-}
 
 const yesNo = (value: boolean): string => (value ? values.yes : values.no);
 
@@ -282,46 +211,6 @@ const groupsText = (rows: readonly GroupView[]): string =>
       id,
     ]),
   );
-
-const certificatesText = (rows: readonly ServerCertificateView[]): string =>
-  table(
-    [labels.role, labels.owner, labels.from, labels.to, labels.activeFrom, labels.fingerprint],
-    rows.map((row) => [
-      row.role,
-      row.owner,
-      date(row.notBefore),
-      date(row.notAfter),
-      row.activateAt === null ? '' : date(row.activateAt),
-      row.fingerprint,
-    ]),
-  );
-
-const linksText = (rows: readonly LinkView[]): string =>
-  table(
-    [labels.number, labels.time, labels.signed, labels.from, labels.to, labels.counts],
-    rows.map(({ seq, madeAt, signedAt, from, to, counts }) => [
-      String(seq),
-      date(madeAt),
-      date(signedAt),
-      from,
-      to,
-      counts ? values.yes : values.no,
-    ]),
-  );
-
-function gateText({ open, notReady }: Gate): string {
-  if (open) return `${values.gateOpen}\n`;
-  const rows = notReady.map(({ name, lastSeen, id }) => [name, date(lastSeen), id]);
-  const lead = fill(values.gateClosed, { count: notReady.length });
-  return `${lead}\n${table([labels.name, labels.lastSeen, labels.id], rows)}`;
-}
-
-function switchedText({ main, listeners }: Switched): string {
-  const told = listeners.map(({ listener, right }) =>
-    fill(right ? values.listenerRight : values.listenerWrong, { listener }),
-  );
-  return [fill(values.switched, { fingerprint: main }), ...told, ''].join('\n');
-}
 
 const auditText = (rows: readonly AuditRow[]): string =>
   table(

@@ -8,6 +8,7 @@ import { instant } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 import type { Clock, Log } from '../core/ports.ts';
+import type { AuthorityKey } from '../edge/authority.ts';
 import { makeBackup, recoverFromKit, restoreBackup } from '../edge/backup.ts';
 import { readBounded } from '../edge/files.ts';
 import { kitFile } from '../edge/kit.ts';
@@ -20,6 +21,7 @@ import { readPassphrase } from './input.ts';
 import { freePort } from './port.ts';
 
 const { progress, values } = words;
+const authorityKeys: readonly AuthorityKey[] = ['ec-p256', 'rsa-3072', 'rsa-4096'];
 const defaultHost = '127.0.0.1';
 const defaultPorts = { https: 443, mqtt: 8883 };
 
@@ -40,7 +42,7 @@ const surroundings = (directory: string): Surroundings => ({
 });
 
 type Placed =
-  | { readonly ok: true; readonly value: Partial<Choices> }
+  | { readonly ok: true; readonly value: Partial<Choices>; readonly authorityKey?: AuthorityKey }
   | { readonly ok: 'misused'; readonly text: string };
 
 export async function runInit(given: Words): Promise<Outcome> {
@@ -49,7 +51,7 @@ export async function runInit(given: Words): Promise<Outcome> {
   const { state: directory } = given;
   if (isInitialised(directory))
     return { ...bad('already-exists', { what: directory }), text: fill(words.alreadyMade, { directory }) };
-  const made = await firstStart(directory, placed.value, given.json);
+  const made = await firstStart(directory, placed, given.json);
   return made.ok ? { ok: true, text: '', data: {} } : made;
 }
 
@@ -63,7 +65,7 @@ export async function runServer(given: Words): Promise<Outcome> {
   if (broker.ok !== true) return broker;
   const { state } = given;
   if (!isInitialised(state)) {
-    const made = await firstStart(state, placed.value, false);
+    const made = await firstStart(state, placed, false);
     if (!made.ok) return made;
   }
   const opened = await openState(surroundings(state));
@@ -90,7 +92,11 @@ export async function runServer(given: Words): Promise<Outcome> {
 }
 
 /** Prints the passphrase before there is anything it could open. */
-async function firstStart(directory: string, choices: Partial<Choices>, json: boolean): Promise<Result<null>> {
+async function firstStart(
+  directory: string,
+  { value: choices, authorityKey }: Extract<Placed, { ok: true }>,
+  json: boolean,
+): Promise<Result<null>> {
   if (!json) say(fill(progress.making, { directory }));
   const host = choices.host ?? defaultHost;
   const made = await initialise(
@@ -105,6 +111,7 @@ async function firstStart(directory: string, choices: Partial<Choices>, json: bo
       json
         ? process.stdout.write(`${JSON.stringify({ passphrase, kit: join(directory, kitFile) })}\n`)
         : say(fill(progress.passphrase, { passphrase })),
+    authorityKey,
   );
   if (made.ok && !json) say(fill(progress.kit, { file: join(directory, kitFile) }));
   return made;
@@ -161,13 +168,17 @@ function readChoices(given: Words): Placed {
   const mqtt = numberOption(given, 'mqtt-port', 0, 65535);
   if (mqtt.ok !== true) return mqtt;
   const [name, host] = [textOption(given, 'name'), textOption(given, 'host')];
+  const wanted = textOption(given, 'authority-key');
+  const authorityKey = authorityKeys.find((kind) => kind === wanted);
+  if (wanted !== authorityKey)
+    return { ok: 'misused', text: fill(words.badChoice, { name: 'authority-key', choices: authorityKeys.join(', ') }) };
   const value = {
     ...(name === undefined ? {} : { name }),
     ...(host === undefined ? {} : { host }),
     ...(https.value === undefined ? {} : { httpsPort: https.value }),
     ...(mqtt.value === undefined ? {} : { mqttPort: mqtt.value }),
   };
-  return { ok: true, value };
+  return { ok: true, value, ...(authorityKey === undefined ? {} : { authorityKey }) };
 }
 
 function untilSignal(): Promise<void> {

@@ -6,9 +6,12 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
 
 export type Role = 'main' | 'reserve' | 'previous' | 'retired';
+/** Made here, by our own authority, or brought by an administrator. */
+export type Source = 'own' | 'uploaded';
 export type RoleCertificate = {
   readonly fingerprint: string;
   readonly role: Role;
+  readonly source: Source;
   /** Of a reserve: when it becomes main by itself. */
   readonly activateAt: Instant | null;
   readonly notAfter: Instant;
@@ -25,12 +28,15 @@ export type RoleChange = { readonly [fingerprint: string]: Role };
 export type Due =
   | { readonly do: 'nothing' }
   | { readonly do: 'make-reserve'; readonly activateAt: Instant }
+  | { readonly do: 'drop-reserve' }
   | { readonly do: 'switch'; readonly because: 'scheduled' | 'main-expired' }
   | { readonly do: 'warn'; readonly notReady: number };
 
 /** A reserve is made by itself this long before the main certificate ends, and takes over this long before. */
 const makeReserveBeforeMs = 90 * dayMs;
 const activateBeforeMs = 30 * dayMs;
+/** An uploaded one gives way as late as is safe: its successor is the administrator's to bring, ours only saves the day. */
+const activateBeforeUploadedMs = 7 * dayMs;
 export const serverCertificateDays = 397;
 
 export const withRole = <C extends RoleCertificate>(certificates: readonly C[], role: Role): C | null =>
@@ -40,14 +46,16 @@ export const withRole = <C extends RoleCertificate>(certificates: readonly C[], 
 export const devicesNotReady = (devices: readonly DeviceView[], reserve: string): readonly DeviceView[] =>
   devices.filter(({ pins }) => pins.reserve !== reserve && pins.current !== reserve);
 
-/** Faults: `no-reserve`; `devices-not-ready` with count and names, unless overridden. */
+/** Faults: `no-reserve`; `expired` for a reserve that nobody would accept any more; `devices-not-ready` with count and names, unless overridden. */
 export function decideSwitch(
   certificates: readonly RoleCertificate[],
   devices: readonly DeviceView[],
   override: boolean,
+  now: Instant,
 ): Result<RoleChange> {
   const reserve = withRole(certificates, 'reserve');
   if (!reserve) return bad('no-reserve');
+  if (reserve.notAfter <= now) return bad('expired', { notAfter: reserve.notAfter });
   const waiting = devicesNotReady(devices, reserve.fingerprint);
   if (waiting.length > 0 && !override)
     return bad('devices-not-ready', { count: waiting.length, devices: namesOf(waiting) });
@@ -70,13 +78,17 @@ export function dueAt(certificates: readonly RoleCertificate[], devices: readonl
   if (!main) return { do: 'nothing' };
   if (!reserve)
     return main.notAfter - now <= makeReserveBeforeMs
-      ? { do: 'make-reserve', activateAt: instant(Math.max(now, main.notAfter - activateBeforeMs)) }
+      ? { do: 'make-reserve', activateAt: instant(Math.max(now, main.notAfter - leadOf(main))) }
       : { do: 'nothing' };
+  if (reserve.notAfter <= now) return { do: 'drop-reserve' };
   if (main.notAfter <= now) return { do: 'switch', because: 'main-expired' };
   if (reserve.activateAt === null || reserve.activateAt > now) return { do: 'nothing' };
   const notReady = devicesNotReady(devices, reserve.fingerprint).length;
   return notReady === 0 ? { do: 'switch', because: 'scheduled' } : { do: 'warn', notReady };
 }
+
+const leadOf = ({ source }: RoleCertificate): number =>
+  source === 'uploaded' ? activateBeforeUploadedMs : activateBeforeMs;
 
 /** Facts hold short texts: the first names, and how many more there are. */
 function namesOf(devices: readonly DeviceView[]): string {

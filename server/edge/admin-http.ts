@@ -35,6 +35,7 @@ const statuses: Partial<Record<FaultCode, number>> = {
   'already-exists': 409,
   'devices-not-ready': 409,
   'reserve-there': 409,
+  'devices-pinned': 409,
   'no-reserve': 409,
   'too-large': 413,
   internal: 500,

@@ -28,6 +28,7 @@ import {
 } from './policies.ts';
 import { draftRepair } from './repair.ts';
 import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
+import { uploadCertificate } from './uploading.ts';
 
 export type Call = {
   readonly params: Readonly<Record<string, string>>;
@@ -59,6 +60,8 @@ const block = Type.Union([
   Type.Literal('dateTime'),
   Type.Literal('rotation'),
 ]);
+/** Four characters for three bytes of a mebibyte, and a little more: the operation says what is too large. */
+const base64File = Type.String({ maxLength: 1_500_000, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
 const serverSetting = Type.Union([Type.Literal('logServer'), Type.Literal('rdp'), Type.Literal('broker')]);
 const days = (most: number) => Type.Integer({ minimum: 1, maximum: most });
 /** Part of a device name. */
@@ -216,6 +219,27 @@ export const adminRoutes: readonly AdminRoute[] = [
     { method: 'POST', url: '/server-certificates/reserve', action: 'edit-server-certificates' },
     Type.Object({ activateAt: Type.Integer({ minimum: 0, maximum: 253402300799999 }) }, closed),
     (server, { activateAt }, { actor }) => scheduleReserve(server, actor, instant(activateAt)),
+  ),
+  withBody(
+    { method: 'POST', url: '/server-certificates/upload', action: 'edit-server-certificates' },
+    Type.Object(
+      {
+        content: base64File,
+        key: Type.Optional(base64File),
+        password: Type.String({ maxLength: 1000 }),
+        role: Type.Union([Type.Literal('main'), Type.Literal('reserve')]),
+        activateAt: Type.Optional(Type.Integer({ minimum: 0, maximum: 253402300799999 })),
+      },
+      closed,
+    ),
+    (server, { content, key, password, role, activateAt }, { actor }) =>
+      uploadCertificate(server, actor, {
+        content: Buffer.from(content, 'base64'),
+        key: key === undefined ? null : Buffer.from(key, 'base64'),
+        password,
+        role,
+        ...(activateAt === undefined ? {} : { activateAt: instant(activateAt) }),
+      }),
   ),
   {
     method: 'DELETE',

@@ -1,18 +1,32 @@
 /**
- * The server's own certificate authority: one EC P-256 root that signs server certificates and device identities
+ * The server's own certificate authority: one root, EC P-256 or RSA, that signs server certificates and device identities
  * (RFC 5280), wraps chains as degenerate PKCS#7 (RFC 7030 §4.1.3) and lists what it revoked. Certificates are laid out by
  * pkijs; keys and serial numbers are `node:crypto`'s. Every certificate is back-dated one hour, for devices whose clock is
  * a little late.
  */
-import { createHash, createPublicKey, generateKeyPairSync, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
+import { createPrivateKey, generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
 import * as asn1js from 'asn1js';
 import * as pkijs from 'pkijs';
-import { parseCertificate, toPem } from '../../protocol/certificate.ts';
+import { parseCertificate } from '../../protocol/certificate.ts';
 import { derTag, writeDer } from '../../protocol/der.ts';
 import { dayMs, hourMs, type Instant, secondMs } from '../../protocol/time.ts';
+import {
+  alternativeName,
+  authorityKeyId,
+  endEntity,
+  extension,
+  integer,
+  keyUsage,
+  nameOf,
+  oid,
+  randomSerial,
+  subjectKeyId,
+  time,
+  usage,
+} from './x509-parts.ts';
 
+/** EC unless clients or a PKI around it can only take RSA. */
+export type AuthorityKey = 'ec-p256' | 'rsa-3072' | 'rsa-4096';
 export type Authority = { readonly certificateDer: Uint8Array; readonly keyPkcs8: Uint8Array };
 export type Issued = { readonly chainDer: Uint8Array[]; readonly keyPkcs8: Uint8Array };
 export type ServerRequest = { readonly names: readonly string[]; readonly days: number; readonly now: Instant };
@@ -46,25 +60,7 @@ const authorityDays = 20 * 365;
 /** The longest life of a certificate that browsers and other strict clients still take. */
 const maxDays = 397;
 const backdateMs = hourMs;
-const serialBytes = 16;
 const maxCommonName = 64;
-
-const oid = {
-  commonName: '2.5.4.3',
-  organization: '2.5.4.10',
-  subjectKeyId: '2.5.29.14',
-  keyUsage: '2.5.29.15',
-  subjectAltName: '2.5.29.17',
-  basicConstraints: '2.5.29.19',
-  crlNumber: '2.5.29.20',
-  authorityKeyId: '2.5.29.35',
-  extendedKeyUsage: '2.5.29.37',
-  serverAuth: '1.3.6.1.5.5.7.3.1',
-  clientAuth: '1.3.6.1.5.5.7.3.2',
-} as const;
-
-/** Bits of KeyUsage, RFC 5280 §4.2.1.3. */
-const usage = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0x02 } as const;
 
 type Plan = {
   readonly subject: pkijs.RelativeDistinguishedNames;
@@ -75,8 +71,8 @@ type Plan = {
 };
 
 /** A self-signed root for 20 years. It signs end-entity certificates only (path length 0). */
-export async function makeAuthority(name: string, now: Instant): Promise<Authority> {
-  const { keyPkcs8, publicKeyDer } = makeKey();
+export async function makeAuthority(name: string, now: Instant, kind: AuthorityKey = 'ec-p256'): Promise<Authority> {
+  const { keyPkcs8, publicKeyDer } = makeKey(kind);
   const notBefore = now - backdateMs;
   const certificateDer = await signCertificate(keyPkcs8, nameOf(name, organization), null, {
     subject: nameOf(name, organization),
@@ -96,7 +92,7 @@ export async function makeAuthority(name: string, now: Instant): Promise<Authori
  * Throws RangeError for names that are neither a DNS name nor an IP address, and for a life outside 1–397 days.
  */
 export async function issueServer(authority: Authority, { names, days, now }: ServerRequest): Promise<Issued> {
-  const { keyPkcs8, publicKeyDer } = makeKey();
+  const { keyPkcs8, publicKeyDer } = makeKey('ec-p256');
   const alternatives = names.map(alternativeName);
   if (alternatives.length === 0) throw new RangeError('a server certificate needs a name');
   const leaf = await issue(authority, days, now, {
@@ -200,96 +196,21 @@ async function signCertificate(
   return new Uint8Array(certificate.toSchema(true).toBER());
 }
 
-function makeKey(): { readonly keyPkcs8: Uint8Array; readonly publicKeyDer: Uint8Array } {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+function makeKey(kind: AuthorityKey): { readonly keyPkcs8: Uint8Array; readonly publicKeyDer: Uint8Array } {
+  const { privateKey, publicKey } =
+    kind === 'ec-p256'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: Number(kind.slice(4)) });
   return {
     keyPkcs8: privateKey.export({ format: 'der', type: 'pkcs8' }),
     publicKeyDer: publicKey.export({ format: 'der', type: 'spki' }),
   };
 }
 
-const signingKey = (pkcs8: Uint8Array): Promise<webcrypto.CryptoKey> =>
-  webcrypto.subtle.importKey('pkcs8', Buffer.from(pkcs8), { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
-
-/** O, then CN, each a relative name of its own: pkijs alone would make one of several values of both. */
-function nameOf(commonName: string, organizationName: string): pkijs.RelativeDistinguishedNames {
-  const relative = (type: string, value: string) =>
-    new asn1js.Set({
-      value: [
-        new asn1js.Sequence({
-          value: [new asn1js.ObjectIdentifier({ value: type }), new asn1js.Utf8String({ value })],
-        }),
-      ],
-    });
-  const name = [relative(oid.organization, organizationName), relative(oid.commonName, commonName)];
-  return pkijs.RelativeDistinguishedNames.fromBER(new asn1js.Sequence({ value: name }).toBER());
-}
-
-/** UTCTime through 2049, GeneralizedTime after (RFC 5280 §4.1.2.5); whole seconds. */
-function time(unixMs: number): pkijs.Time {
-  const value = new Date(Math.floor(unixMs / secondMs) * secondMs);
-  return new pkijs.Time({ type: value.getUTCFullYear() < 2050 ? 0 : 1, value });
-}
-
-const extension = (id: string, critical: boolean, value: { toBER(): ArrayBuffer }): pkijs.Extension =>
-  new pkijs.Extension({ extnID: id, critical, extnValue: value.toBER() });
-
-const endEntity = (purpose: string): pkijs.Extension[] => [
-  extension(oid.basicConstraints, true, new asn1js.Sequence()),
-  keyUsage(usage.digitalSignature),
-  extension(oid.extendedKeyUsage, false, new pkijs.ExtKeyUsage({ keyPurposes: [purpose] }).toSchema()),
-];
-
-function keyUsage(bits: number): pkijs.Extension {
-  const lowest = Math.log2(bits & -bits);
-  return extension(
-    oid.keyUsage,
-    true,
-    new asn1js.BitString({ valueHex: Uint8Array.of(bits).buffer, unusedBits: lowest }),
-  );
-}
-
-/** RFC 7093 §2 method 1: the leftmost 160 bits of the SHA-256 of the key bits. */
-function keyId(publicKeyDer: Uint8Array): ArrayBuffer {
-  const bits = pkijs.PublicKeyInfo.fromBER(publicKeyDer).subjectPublicKey.valueBlock.valueHexView;
-  return Uint8Array.from(createHash('sha256').update(bits).digest().subarray(0, 20)).buffer;
-}
-
-const subjectKeyId = (publicKeyDer: Uint8Array): pkijs.Extension =>
-  extension(oid.subjectKeyId, false, new asn1js.OctetString({ valueHex: keyId(publicKeyDer) }));
-
-function authorityKeyId(issuerDer: Uint8Array): pkijs.Extension {
-  const key = createPublicKey({ key: toPem(issuerDer), format: 'pem' });
-  const keyIdentifier = new asn1js.OctetString({ valueHex: keyId(key.export({ format: 'der', type: 'spki' })) });
-  return extension(oid.authorityKeyId, false, new pkijs.AuthorityKeyIdentifier({ keyIdentifier }).toSchema());
-}
-
-/** RFC 5280 §4.2.1.6: 2 is dNSName (A-labels), 7 iPAddress (4 or 16 bytes). */
-function alternativeName(name: string): pkijs.GeneralName {
-  const bytes = addressBytes(name);
-  if (bytes) return new pkijs.GeneralName({ type: 7, value: new asn1js.OctetString({ valueHex: bytes.buffer }) });
-  const ascii = domainToASCII(name).toLowerCase();
-  if (!/^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(ascii))
-    throw new RangeError(`"${name}" is no DNS name and no IP address`);
-  return new pkijs.GeneralName({ type: 2, value: ascii });
-}
-
-/** Network order; WHATWG URL brings IPv6 into one spelling. A zone is no part of a certificate. */
-function addressBytes(text: string): Uint8Array<ArrayBuffer> | null {
-  if (isIP(text) === 4) return Uint8Array.from(text.split('.').map(Number));
-  if (isIP(text) !== 6 || text.includes('%')) return null;
-  const [head = '', tail] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::', 2);
-  const left = head.split(':').filter(Boolean);
-  const right = (tail ?? '').split(':').filter(Boolean);
-  const zeros = Array<string>(8 - left.length - right.length).fill('0');
-  const words = [...left, ...zeros, ...right].map((word) => Number.parseInt(word, 16));
-  return Uint8Array.from(words.flatMap((word) => [word >> 8, word & 0xff]));
-}
-
-const integer = (value: bigint): asn1js.Integer => asn1js.Integer.fromBigInt(value);
-
-/** 128 random bits, never zero: positive, and at most 17 octets (RFC 5280 §4.1.2.2 allows 20). */
-function randomSerial(): asn1js.Integer {
-  const value = BigInt(`0x${randomBytes(serialBytes).toString('hex')}`);
-  return value === 0n ? randomSerial() : integer(value);
+/** What the key is says its algorithm: ECDSA, or RSA PKCS #1 v1.5, which whoever needs RSA can verify. */
+function signingKey(pkcs8: Uint8Array): Promise<webcrypto.CryptoKey> {
+  const key = Buffer.from(pkcs8);
+  const rsa = createPrivateKey({ key, format: 'der', type: 'pkcs8' }).asymmetricKeyType === 'rsa';
+  const algorithm = rsa ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } : { name: 'ECDSA', namedCurve: 'P-256' };
+  return webcrypto.subtle.importKey('pkcs8', key, algorithm, false, ['sign']);
 }

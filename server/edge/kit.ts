@@ -86,11 +86,12 @@ export async function rewriteKit(server: Server): Promise<void> {
   if (!base) return;
   const rows = (await readServerCertificates(db)).filter(({ role }) => role !== 'retired');
   const certificates: ServerCertificate[] = [];
-  for (const { role, chain, sealed_key, activate_at, made_at } of rows) {
+  for (const { role, source, chain, sealed_key, activate_at, made_at } of rows) {
     const key = open(keys.master, sealed_key);
     if (key.ok)
       certificates.push({
         role,
+        source,
         chain: JSON.parse(chain),
         key: toBase64(key.value),
         activateAt: activate_at,

@@ -3,8 +3,8 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import type { Clock } from '../core/ports.ts';
-import { type Role, serverCertificateDays } from '../core/role.ts';
-import { type Authority, issueServer, makeAuthority } from './authority.ts';
+import { type Role, type Source, serverCertificateDays } from '../core/role.ts';
+import { type Authority, type AuthorityKey, issueServer, makeAuthority } from './authority.ts';
 import { type Identity, type Keys, writeIdentity } from './context.ts';
 import { seal } from './seal.ts';
 import { makeSigningKey, publicKeyOf, type SigningKey } from './sign.ts';
@@ -18,6 +18,8 @@ export type ServerCertificate = {
   readonly key: string;
   readonly activateAt: number | null;
   readonly madeAt: number;
+  /** Left out in kits of older releases: `own`. */
+  readonly source?: Source;
 };
 export type Revocation = {
   readonly device: string;
@@ -51,9 +53,13 @@ export type Material = {
 export type Choices = Pick<Identity, 'name' | 'host' | 'httpsPort' | 'mqttPort'>;
 
 /** Everything new. Ports are taken as they are: the caller has picked free ones. */
-export async function makeMaterial(choices: Choices, clock: Clock): Promise<Material> {
+export async function makeMaterial(
+  choices: Choices,
+  clock: Clock,
+  authorityKey: AuthorityKey = 'ec-p256',
+): Promise<Material> {
   const now = clock();
-  const serverAuthority = await makeAuthority('thintrust server authority', now);
+  const serverAuthority = await makeAuthority('thintrust server authority', now, authorityKey);
   const kit = generateKeyPairSync('x25519', {
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'der' },
@@ -67,7 +73,7 @@ export async function makeMaterial(choices: Choices, clock: Clock): Promise<Mate
   };
   return {
     secrets: {
-      clientAuthority: await makeAuthority('thintrust device authority', now),
+      clientAuthority: await makeAuthority('thintrust device authority', now, authorityKey),
       serverAuthority,
       policy: makeSigningKey(),
       codeMaster: randomBytes(32),
@@ -104,6 +110,7 @@ export function certificateRow(master: Uint8Array, certificate: ServerCertificat
   return {
     fingerprint: fingerprintOf(leaf),
     role: certificate.role,
+    source: certificate.source ?? 'own',
     chain: JSON.stringify(certificate.chain),
     sealed_key: seal(master, fromBase64(certificate.key)),
     activate_at: certificate.activateAt,

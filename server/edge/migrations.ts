@@ -102,6 +102,11 @@ const foreign: readonly string[] = [
   'create table foreign_authorities (fingerprint text primary key, certificate text not null, added_at bigint not null)',
 ];
 
+/** Whose a certificate of the server is. */
+const serverCertificates: readonly string[] = [
+  "alter table server_certificates add column source text not null default 'own'",
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -138,6 +143,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
     up: async (db: Untyped) => {
       for (const statement of sixth) await run(db, statement);
       await linksOfBefore(db);
+    },
+  },
+  '0007-server-certificates': {
+    up: async (db: Untyped) => {
+      for (const statement of serverCertificates) await run(db, statement);
     },
   },
 };

@@ -18,6 +18,7 @@ const instantOrNull = (value: number | null): Instant | null => (value === null 
 export const roleCertificate = (row: Row): RoleCertificate => ({
   fingerprint: row.fingerprint,
   role: row.role,
+  source: row.source,
   activateAt: instantOrNull(row.activate_at),
   notAfter: instant(row.not_after),
 });

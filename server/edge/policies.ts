@@ -1,7 +1,7 @@
 /** What an administrator changes in the policy of a group. Every change signs the group and all below it, or nothing. */
 import { groupAudience } from '../../protocol/audience.ts';
-import { type Certificate, checkAcceptable, toBase64 } from '../../protocol/certificate.ts';
-import { readCertificateFile } from '../../protocol/certificate-file.ts';
+import { checkAcceptable, toBase64 } from '../../protocol/certificate.ts';
+import { type Block as FileBlock, readCertificateBlocks } from '../../protocol/certificate-file.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { ClientPurpose, Contacts, PolicySettings } from '../../protocol/schema.ts';
 import {
@@ -54,7 +54,7 @@ export async function showPolicy({ db }: Server, wanted: string): Promise<Result
 }
 
 /**
- * Adds every certificate of a file, or none. Faults: those of `readCertificateFile` and `checkAcceptable`,
+ * Adds every certificate of a file, or none. Faults, one for each that is bad: those of `readCertificateBlocks` and `checkAcceptable`,
  * `certificate-twice` (in the file or in the group), `not-found`, `not-allowed` (locked above, or no group for policies),
  * and what `checkPolicy` says of the whole.
  */
@@ -66,12 +66,13 @@ export async function addCertificates(
 ): Promise<{ readonly ok: true; readonly value: readonly string[] } | UploadFault> {
   const { purpose, content } = upload;
   const file = upload.file.slice(-maxFileName);
-  const read = readCertificateFile(content);
+  const read = readCertificateBlocks(content);
   if (!read.ok) return refused([read.fault]);
   const faults = judgeUpload(read.value);
   if (faults.length > 0) return refused(faults);
+  const certificates = read.value.flatMap(({ certificate }) => (certificate.ok ? [certificate.value] : []));
   const added = await editPolicy(server, group, 'certificates', async (trx, target) => {
-    for (const certificate of read.value) {
+    for (const certificate of certificates) {
       const { fingerprint, owner } = certificate;
       const row = { group_id: target.id, purpose, fingerprint, file, certificate: toBase64(certificate.der) };
       const { numInsertedOrUpdatedRows } = await trx
@@ -83,7 +84,7 @@ export async function addCertificates(
       const facts = { group: target.name, purpose, file, owner: owner.slice(0, 200) };
       await audit(server, trx, { actor, action: 'certificate-added', subject: fingerprint, facts });
     }
-    return good(read.value.map(({ fingerprint }) => fingerprint as string));
+    return good(certificates.map(({ fingerprint }) => fingerprint as string));
   });
   return added.ok ? added : refused([added.fault]);
 }
@@ -280,9 +281,11 @@ function editPolicy<T>(
 }
 
 /** One fault for each certificate of a file that may not be kept. */
-function judgeUpload(certificates: readonly Certificate[]): readonly Fault[] {
+function judgeUpload(blocks: readonly FileBlock[]): readonly Fault[] {
   const seen = new Set<string>();
-  return certificates.flatMap((certificate, index) => {
+  return blocks.flatMap(({ block, certificate: read }, index) => {
+    if (!read.ok) return [block === 0 ? read.fault : fault(read.fault.code, { ...read.fault.facts, block })];
+    const certificate = read.value;
     const judged = checkAcceptable(certificate, 'trust-anchor-or-server');
     const twice = seen.has(certificate.fingerprint);
     seen.add(certificate.fingerprint);

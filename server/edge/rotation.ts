@@ -7,6 +7,7 @@ import {
   decideSwitch,
   devicesNotReady,
   type Role,
+  type Source,
   serverCertificateDays,
   withRole,
 } from '../core/role.ts';
@@ -17,9 +18,11 @@ import { rewriteKit } from './kit.ts';
 import { addLink } from './links.ts';
 import { certificateRow, makeServerCertificate } from './material.ts';
 import { leafOf, readDeviceViews, readListenerTls, readPins, readServerCertificates, roleCertificate } from './pins.ts';
+import type { Tables } from './tables.ts';
 
 export type ServerCertificateView = {
   readonly role: Role;
+  readonly source: Source;
   readonly fingerprint: string;
   readonly owner: string;
   readonly names: readonly string[];
@@ -39,7 +42,7 @@ export async function listServerCertificates({ db }: Server): Promise<readonly S
   const rows = await readServerCertificates(db);
   return rows.flatMap((row) => {
     const parsed = parseCertificate(fromBase64(leafOf(row)));
-    return parsed.ok ? [viewOf(parsed.value, row.role, row.role === 'reserve' ? row.activate_at : null)] : [];
+    return parsed.ok ? [viewOf(parsed.value, row)] : [];
   });
 }
 
@@ -94,14 +97,14 @@ export async function readGate({ db }: Server): Promise<Result<Gate>> {
 
 /**
  * Reserve to main, main to previous; policies are signed in the same transaction, then all listeners serve the new one and
- * each is asked what it serves. Faults: `no-reserve`, `devices-not-ready`, `would-strand`.
+ * each is asked what it serves. Faults: `no-reserve`, `expired`, `devices-not-ready`, `would-strand`.
  */
 export async function switchCertificate(server: Server, actor: Actor, override: boolean): Promise<Result<Switched>> {
   const { db } = server;
   const done = await transact(db, async (trx) => {
     const certificates = (await readServerCertificates(trx)).map(roleCertificate);
     const views = await readDeviceViews(trx);
-    const change = decideSwitch(certificates, views, override);
+    const change = decideSwitch(certificates, views, override, server.clock());
     if (!change.ok) return change;
     for (const [fingerprint, role] of Object.entries(change.value)) await setRole(trx, fingerprint, role);
     const main = withRole(certificates, 'reserve')?.fingerprint ?? '';
@@ -119,7 +122,7 @@ export async function switchCertificate(server: Server, actor: Actor, override: 
 }
 
 /** All listeners get the main certificate, and what each then serves is written down. */
-async function serveMain(server: Server, main: string): Promise<Switched['listeners']> {
+export async function serveMain(server: Server, main: string): Promise<Switched['listeners']> {
   const carriers = server.carriers.current;
   const tls = await readListenerTls(server);
   if (!carriers || !tls.ok) return [];
@@ -137,15 +140,19 @@ async function serveMain(server: Server, main: string): Promise<Switched['listen
   return listeners;
 }
 
-const setRole = (trx: Server['db'], fingerprint: string, role: Role) =>
+export const setRole = (trx: Server['db'], fingerprint: string, role: Role) =>
   trx.updateTable('server_certificates').set({ role }).where('fingerprint', '=', fingerprint).execute();
 
-const viewOf = (certificate: Certificate, role: Role, activateAt: number | null): ServerCertificateView => ({
+const viewOf = (
+  certificate: Certificate,
+  { role, source, activate_at: activateAt }: Pick<Tables['server_certificates'], 'role' | 'source' | 'activate_at'>,
+): ServerCertificateView => ({
   role,
+  source,
   fingerprint: certificate.fingerprint,
   owner: certificate.owner,
   names: certificate.names,
   notBefore: certificate.notBefore,
   notAfter: certificate.notAfter,
-  activateAt: activateAt === null ? null : instant(activateAt),
+  activateAt: role !== 'reserve' || activateAt === null ? null : instant(activateAt),
 });

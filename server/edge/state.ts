@@ -5,7 +5,7 @@ import { fromBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { PublicKey } from '../../protocol/schema.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import type { Authority } from './authority.ts';
+import type { Authority, AuthorityKey } from './authority.ts';
 import { audit, type Keys, type Server } from './context.ts';
 import { openDatabase, transact } from './database.ts';
 import { signAllPolicies } from './documents.ts';
@@ -39,9 +39,10 @@ export async function initialise(
   around: Surroundings,
   choices: Choices,
   announce: (passphrase: string) => void,
+  authorityKey?: AuthorityKey,
 ): Promise<Result<null>> {
   if (isInitialised(around.directory)) return bad('already-exists', { what: around.directory.slice(-200) });
-  const material = await makeMaterial(choices, around.clock);
+  const material = await makeMaterial(choices, around.clock, authorityKey);
   const passphrase = makePassphrase();
   const base = await sealBase(material.secrets, passphrase);
   // A directory that cannot be made is found out before anyone writes a passphrase down.

@@ -2,7 +2,7 @@
 import type { Generated, Kysely } from 'kysely';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { ClientPurpose } from '../../protocol/schema.ts';
-import type { Role } from '../core/role.ts';
+import type { Role, Source } from '../core/role.ts';
 
 export type CommandName = 'renew';
 export type GroupKind = 'ordinary' | 'unassigned' | 'recovered';
@@ -14,6 +14,7 @@ export type Tables = {
   server_certificates: {
     fingerprint: string;
     role: Role;
+    source: Source;
     /** JSON array of base64 DER, leaf first. */
     chain: string;
     sealed_key: string;

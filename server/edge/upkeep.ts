@@ -1,8 +1,8 @@
 /** What time asks of the server. One tick looks at everything; nothing waits on a long timer. */
 import { good, type Result } from '../../protocol/fault.ts';
-import { dayMs, instant } from '../../protocol/time.ts';
+import { dayMs, type Instant, instant } from '../../protocol/time.ts';
 import { isResignDue } from '../core/revision.ts';
-import { dueAt } from '../core/role.ts';
+import { dueAt, type RoleCertificate, withRole } from '../core/role.ts';
 import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies, signDevice } from './documents.ts';
@@ -10,7 +10,7 @@ import { rewriteKit } from './kit.ts';
 import { resignLinks } from './links.ts';
 import type { Choices } from './material.ts';
 import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
-import { scheduleReserve, switchCertificate } from './rotation.ts';
+import { resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 
 const signedAtOnce = 50;
 
@@ -23,7 +23,8 @@ export async function tick(server: Server): Promise<void> {
   const now = server.clock();
   const certificates = (await readServerCertificates(server.db)).map(roleCertificate);
   const due = dueAt(certificates, await readDeviceViews(server.db), now);
-  if (due.do === 'make-reserve') await scheduleReserve(server, 'server', due.activateAt);
+  if (due.do === 'make-reserve') await makeReserve(server, certificates, due.activateAt);
+  if (due.do === 'drop-reserve') await resetReserve(server, 'server');
   if (due.do === 'switch') await switchCertificate(server, 'server', due.because === 'main-expired');
   if (due.do === 'warn') await warnOnceADay(server, due.notReady);
   await resignLinks(server);
@@ -69,6 +70,25 @@ async function resign(server: Server): Promise<void> {
       for (const { topic } of there) await signDevice(server, trx, topic.split('/')[3] ?? '');
       return good(null);
     });
+}
+
+/** In place of one an administrator uploaded, ours is no equal: publicly trusted becomes private. So that is on record. */
+async function makeReserve(
+  server: Server,
+  certificates: readonly RoleCertificate[],
+  activateAt: Instant,
+): Promise<void> {
+  const made = await scheduleReserve(server, 'server', activateAt);
+  const main = withRole(certificates, 'main');
+  if (!made.ok || main?.source !== 'uploaded') return;
+  const facts = { ends: new Date(main.notAfter).toISOString(), activateAt: new Date(activateAt).toISOString() };
+  server.log('warn', 'the uploaded server certificate ends, a certificate of our own stands by', facts);
+  await audit(server, server.db, {
+    actor: 'server',
+    action: 'uploaded-certificate-ends',
+    subject: main.fingerprint,
+    facts,
+  });
 }
 
 /** The administrator's turn: a scheduled switch waits for devices. */

@@ -18,9 +18,14 @@ const device = (name: string, current: string | null, reserve: string | null = n
 const certificate = (
   role: RoleCertificate['role'],
   fingerprint: string,
-  { activate = null, ends = 397 }: { readonly activate?: number | null; readonly ends?: number } = {},
+  {
+    activate = null,
+    ends = 397,
+    source = 'own',
+  }: { readonly activate?: number | null; readonly ends?: number; readonly source?: RoleCertificate['source'] } = {},
 ): RoleCertificate => ({
   role,
+  source,
   fingerprint,
   activateAt: activate === null ? null : inDays(activate),
   notAfter: inDays(ends),
@@ -81,7 +86,7 @@ table(
     readonly fault?: string;
   }[],
   ({ certificates, devices, override, fault }) => {
-    const decided = decideSwitch(certificates, devices, override);
+    const decided = decideSwitch(certificates, devices, override, now);
     assert.is(decided.ok ? undefined : decided.fault.code, fault);
     if (decided.ok) assert.equal(decided.value, { oldest: 'retired', old: 'previous', new: 'main' });
   },
@@ -89,7 +94,7 @@ table(
 
 test('a refused switch names how many and who, within the size of a fact', () => {
   const many = Array.from({ length: 40 }, (_, index) => device(`a device with a long name, number ${index}`, 'old'));
-  const decided = decideSwitch(three, many, false);
+  const decided = decideSwitch(three, many, false, now);
   assert.not(decided.ok);
   if (decided.ok) return;
   assert.is(decided.fault.facts['count'], 40);
@@ -121,6 +126,18 @@ table(
       certificates: [certificate('main', 'old', { ends: 91 })],
       devices: waiting,
       due: { do: 'nothing' },
+    },
+    {
+      name: 'in place of an uploaded one as late as is safe',
+      certificates: [certificate('main', 'old', { ends: 90, source: 'uploaded' })],
+      devices: waiting,
+      due: { do: 'make-reserve', activateAt: inDays(83) },
+    },
+    {
+      name: 'a reserve that has ended gives way to another',
+      certificates: [certificate('main', 'old', { ends: 0 }), certificate('reserve', 'new', { activate: 0, ends: 0 })],
+      devices: ready,
+      due: { do: 'drop-reserve' },
     },
     {
       name: 'late: active at once',

@@ -10,6 +10,7 @@ import type { Result } from '../../protocol/fault.ts';
 import { dayMs, hourMs, instant } from '../../protocol/time.ts';
 import {
   type Authority,
+  type AuthorityKey,
   certsOnly,
   issueDevice,
   issueServer,
@@ -203,8 +204,13 @@ test('readRequest never throws and takes no mutation for genuine (10,000 runs, u
 
 // certificates
 
-async function made() {
-  const authority = await makeAuthority('Test authority', at);
+const kinds: readonly { readonly name: string; readonly kind: AuthorityKey; readonly key: RegExp }[] = [
+  { name: 'EC P-256', kind: 'ec-p256', key: /NIST CURVE: P-256[\s\S]*ecdsa-with-SHA256/ },
+  { name: 'RSA 3072', kind: 'rsa-3072', key: /Public-Key: \(3072 bit\)[\s\S]*sha256WithRSAEncryption/ },
+];
+
+async function made(kind?: AuthorityKey) {
+  const authority = await makeAuthority('Test authority', at, kind);
   const names = ['server.example', '127.0.0.1', '2001:db8::7', '::ffff:10.0.0.1', 'пример.рф'];
   const server = await issueServer(authority, { names, days: 397, now: at });
   const read = readRequest(await request(ec('P-256')));
@@ -216,8 +222,8 @@ async function made() {
 const leafOf = ({ chainDer }: { readonly chainDer: readonly Uint8Array[] }): Uint8Array => chainDer[0] ?? Buffer.of();
 const verifyAt = String(Math.floor(at / 1000));
 
-test('openssl verifies what is issued, strictly and each for its purpose alone', async () => {
-  const { authority, server, device } = await made();
+table('openssl verifies what is issued, strictly and each for its purpose alone', kinds, async ({ kind }) => {
+  const { authority, server, device } = await made(kind);
   const files = {
     ca: toPem(authority.certificateDer),
     server: toPem(leafOf(server)),
@@ -258,6 +264,15 @@ test('openssl reads the names, lives and uses as they were meant', async () => {
   assert.match(identity, /Key Usage: critical\s+Digital Signature\n/);
   assert.match(identity, /Extended Key Usage: \s+TLS Web Client Authentication\n/);
 });
+
+table(
+  'the key of an authority is the one asked for, 4096 bits of RSA too',
+  [...kinds, { name: 'RSA 4096', kind: 'rsa-4096', key: /\(4096 bit\)/ } as const],
+  async ({ kind, key }) => {
+    const { certificateDer } = await makeAuthority('Test authority', at, kind);
+    assert.match(await openssl(['x509', '-in', 'c', '-noout', '-text'], { c: toPem(certificateDer) }), key);
+  },
+);
 
 test('an identity is told as a handshake will tell it', async () => {
   const { device } = await made();
@@ -338,8 +353,8 @@ test('openssl reads the degenerate PKCS#7, and the bytes in it are the ones give
   assert.match(await openssl(['cms', '-cmsout', '-print', '-inform', 'der', '-in', 'p7'], { p7 }), /pkcs7-signedData/);
 });
 
-test('openssl verifies the revocation list, and refuses who is on it', async () => {
-  const { authority, device, publicKeyDer } = await made();
+table('openssl verifies the revocation list, and refuses who is on it', kinds, async ({ kind }) => {
+  const { authority, device, publicKeyDer } = await made(kind);
   const other = await issueDevice(authority, { publicKeyDer, deviceId, days: 10, now: at });
   const crl = await makeCrl(authority, { revoked: [{ serial: device.serial, at }], number: 7, now: at, days: 30 });
   const files = {

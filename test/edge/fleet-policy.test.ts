@@ -97,6 +97,13 @@ table(
       codes: ['certificate-weak-key', 'certificate-weak-key'],
     },
     {
+      name: 'a fault for each that cannot be read, and for each other bad one (F29)',
+      content: Buffer.from(
+        `${toPem(Buffer.from('3003020101', 'hex'))}${pem('authority')}${weak}-----BEGIN CERTIFICATE-----\n`,
+      ),
+      codes: ['certificate-unreadable', 'certificate-weak-key', 'certificate-unreadable'],
+    },
+    {
       name: 'the same twice in a file',
       content: Buffer.from(pem('authority') + pem('authority')),
       codes: ['certificate-twice'],

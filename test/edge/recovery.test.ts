@@ -1,8 +1,9 @@
 /** A lost server comes back: from a backup, and from the recovery kit alone. Its devices stay. */
+import { createPublicKey } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeRequest } from '../../agent/edge/csr.ts';
-import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
+import { fingerprintOf, fromBase64, toPem } from '../../protocol/certificate.ts';
 import type { Report } from '../../protocol/schema.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
@@ -14,7 +15,7 @@ import { addGroup, listDevices, listGroups, moveDevice, removeDevice } from '../
 import { addCertificates, setContacts, setLock, setSetting, showPolicy } from '../../server/edge/policies.ts';
 import { listServerCertificates, scheduleReserve, switchCertificate } from '../../server/edge/rotation.ts';
 import { makeSigningKey, signDocument } from '../../server/edge/sign.ts';
-import { openState } from '../../server/edge/state.ts';
+import { initialise, openState } from '../../server/edge/state.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import {
   auditOf,
@@ -335,3 +336,34 @@ test('a state directory that lost its master key, or has another, is refused and
     const opened = value(await openState({ ...here, credentials: directory }));
     await opened.close();
   }));
+
+test('a server whose authority has an RSA key comes back from kit and backup as it was', async () => {
+  const directory = temporary();
+  let shown = '';
+  const choices = { name: '127.0.0.1', host: '127.0.0.1', httpsPort: 4430, mqttPort: 8830 };
+  const keep = (phrase: string) => {
+    shown = phrase;
+  };
+  try {
+    value(await initialise(around(directory, start), choices, keep, 'rsa-3072'));
+    const first = await openFleet({ directory, now: start });
+    const device = await register(first, 'kiosk');
+    const { clientAuthority, serverAuthority } = first.server.keys;
+    assert.is(createPublicKey(toPem(clientAuthority.certificateDer)).asymmetricKeyDetails?.modulusLength, 3072);
+    await first.close();
+    const kit = readFileSync(join(directory, 'recovery-kit.json'), 'utf8');
+    const backup = value(await makeBackup(around(directory, start), passphrase));
+    const ways = [
+      async (place: string) => value(await recoverFromKit(around(place, start + dayMs), kit, shown)),
+      async (place: string) => value(await restoreBackup(around(place, start + dayMs), backup, passphrase)),
+    ];
+    for (const bring of ways)
+      await broughtBack(bring, start + dayMs, async ({ server, fleet }) => {
+        assert.equal([server.keys.clientAuthority, server.keys.serverAuthority], [clientAuthority, serverAuthority]);
+        assert.is(value(await fleet.deviceOf(device.proof)), device.id);
+        value(await scheduleReserve(server, admin, instant(start + dayMs)));
+      });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

@@ -249,6 +249,18 @@ const bad: readonly Bad[] = [
     says: /not both/,
   },
   {
+    name: 'a role that is none',
+    words: ['certificate', 'upload', authority, '--role', 'previous'],
+    code: 2,
+    says: /reserve, main/,
+  },
+  {
+    name: 'an authority of a kind there is not',
+    words: ['init', '--authority-key', 'rsa-1024'],
+    code: 2,
+    says: /ec-p256, rsa-3072, rsa-4096/,
+  },
+  {
     name: 'an activation far away',
     words: ['certificate', 'schedule', '--at', '2099-01-01T00:00:00Z'],
     code: 1,

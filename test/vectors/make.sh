@@ -110,3 +110,41 @@ for form in pem p7b; do
   outform=PEM; [ $form = pem ] || outform=DER
   openssl crl2pkcs7 -nocrl -certfile certificates/leaf.pem -certfile certificates/authority.pem -outform $outform -out certificates/pkcs7.$form
 done
+
+# Keys with certificates as other programs write them: identities/, password "secret" where the name says no other.
+# Needs certtool (gnutls-bin), pk12util and certutil (libnss3-tools), keytool (a JDK): what is missing leaves its files as they are.
+mkdir -p identities
+if command -v certtool > /dev/null; then
+  made() { name=$1 key=$2; shift 2; certtool --to-p12 --load-privkey "keys/$key.pem" --load-certificate "certificates/$key.pem" \
+    --p12-name server --outder --outfile "identities/gnutls-$name.p12" "$@" 2> "$work/log" || cat "$work/log"; }
+  made ec p256 --password secret --pkcs-cipher aes-256
+  made 3des p384 --password secret --pkcs-cipher 3des-pkcs12
+  made cyrillic rsa2048 --password пароль
+  made empty p256 --empty-password
+  made null p256 --null-password
+fi
+if command -v pk12util > /dev/null; then
+  nss() { # NAME KEY PASSWORD [OPTIONS]
+    name=$1 key=$2 password=$3; shift 3
+    rm -rf "$work/nss"; mkdir "$work/nss"; certutil -N -d "$work/nss" --empty-password
+    openssl pkcs12 -export -in "certificates/$key.pem" -inkey "keys/$key.pem" -name server -passout pass:x -out "$work/in.p12"
+    pk12util -i "$work/in.p12" -d "$work/nss" -W x > /dev/null
+    pk12util -o "identities/nss-$name.p12" -n server -d "$work/nss" -W "$password" "$@" > /dev/null
+  }
+  nss rsa rsa2048 secret
+  nss cyrillic rsa2048 пароль
+  nss rc2 rsa2048 secret -c 'PKCS #12 V2 PBE With SHA-1 And 3KEY Triple DES-CBC' -C 'PKCS #12 V2 PBE With SHA-1 And 40 Bit RC2 CBC' -M SHA-1
+  nss empty rsa2048 ''
+fi
+if command -v keytool > /dev/null; then
+  java() { # NAME KEY PASSWORD [OPTIONS]
+    name=$1 key=$2 password=$3; shift 3
+    rm -f "identities/java-$name.p12"
+    openssl pkcs12 -export -in "certificates/$key.pem" -inkey "keys/$key.pem" -name server -passout pass:secret -out "$work/in.p12"
+    LC_ALL=C.UTF-8 keytool "$@" -importkeystore -noprompt -srckeystore "$work/in.p12" -srcstorepass secret -alias server \
+      -destkeystore "identities/java-$name.p12" -deststoretype PKCS12 -deststorepass "$password" -destkeypass "$password" 2> "$work/log" || cat "$work/log"
+  }
+  java rsa rsa2048 secret
+  java ec p256 secret
+  java legacy rsa2048 secret -J-Dkeystore.pkcs12.legacy
+fi
