@@ -51,6 +51,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { identityCommands } = await import('./cli/identity.ts');
   const { policyCommands } = await import('./cli/policy.ts');
   const { repairCommands } = await import('./cli/repair.ts');
+  const { mutualCommands } = await import('./cli/mutual.ts');
   return [
     ...localCommands,
     ...codeCommands,
@@ -58,6 +59,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...fleetCommands,
     ...identityCommands,
     ...policyCommands,
+    ...mutualCommands,
   ];
 }
 

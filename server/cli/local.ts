@@ -11,6 +11,7 @@ const placeOptions: Readonly<Record<string, Option>> = {
   host: { type: 'string', text: 'host' },
   'https-port': { type: 'string', text: 'https-port' },
   'mqtt-port': { type: 'string', text: 'mqtt-port' },
+  'legacy-port': { type: 'string', text: 'legacy-port' },
 };
 
 export const localCommands: readonly Command[] = [
@@ -22,6 +23,7 @@ export const localCommands: readonly Command[] = [
       ...placeOptions,
       broker: { type: 'string', text: 'broker' },
       'broker-dir': { type: 'string', text: 'broker-dir' },
+      override: { type: 'boolean', text: 'override-cut' },
     },
     run: async (given) => (await load()).runServer(given),
   },
