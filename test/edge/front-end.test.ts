@@ -64,6 +64,33 @@ test('what a named front end passes on counts as the device’s own certificate'
     assert.is(checkin.status, 200, checkin.body);
   }));
 
+test('renewal goes through a front end too, and within 30 days after the end (A7)', () =>
+  withFront(async (front) => {
+    const { server } = front.fleet;
+    const renew = async (identity: Identity) => {
+      const answer = await front.ask({
+        port: front.http.port,
+        path: '/.well-known/est/simplereenroll',
+        headers: { ...passed(front.device.chain[0] ?? new Uint8Array()), 'Content-Type': 'application/pkcs10' },
+        body: Buffer.from(makeRequest(makeKey(), front.device.id)).toString('base64'),
+        identity,
+      });
+      return codeOf(answer);
+    };
+    assert.is(await renew(front.own), '200');
+    assert.is(await renew(front.identity), 'front-end-unknown');
+    const later = instant(front.began + 390 * dayMs);
+    const own = await makeDevice((await makeAuthorities()).client, undefined, later);
+    value(await addFrontEnd(server, 'administrator', { fingerprint: own.fingerprint, name: 'later' }));
+    front.fleet.time.now = later;
+    assert.is(codeOf(await bundle(front, passed(front.device.chain[0] ?? new Uint8Array()), own)), 'expired');
+    assert.is(await renew(own), '200');
+    front.fleet.time.now = instant(front.began + 391 * dayMs + 10 * dayMs);
+    const last = await makeDevice((await makeAuthorities()).client, undefined, front.fleet.time.now);
+    value(await addFrontEnd(server, 'administrator', { fingerprint: last.fingerprint, name: 'last' }));
+    assert.is(await renew(last), 'identity-retired');
+  }));
+
 type Who = (front: Front) => Promise<{ readonly identity?: Identity | undefined }>;
 const others: readonly { readonly name: string; readonly who: Who }[] = [
   { name: 'no certificate', who: async () => ({}) },
