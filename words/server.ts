@@ -159,6 +159,8 @@ export const serverWords = {
     making: 'making a new server in {directory}',
     passphrase: 'passphrase of the recovery kit (write it down now, it is not shown again): {passphrase}',
     kit: 'recovery kit: {file} (keep a copy away from this machine)',
+    mutual:
+      'check-ins of agents without a certificate are let in on port {port}; before any device registers, think of: thintrust-server mutual enable',
     starting: 'starting listeners',
     stopping: 'stopping',
     stopped: 'stopped',

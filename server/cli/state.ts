@@ -112,6 +112,7 @@ async function firstStart(directory: string, choices: Partial<Choices>, json: bo
   };
   const free = checkPorts({ ...wanted, web: webPort });
   if (!free.ok) return free;
+  const legacy = wanted.legacy === null ? null : await freePort(host, wanted.legacy);
   const made = await initialise(
     surroundings(directory),
     {
@@ -119,7 +120,7 @@ async function firstStart(directory: string, choices: Partial<Choices>, json: bo
       name: choices.name ?? host,
       httpsPort: await freePort(host, wanted.https),
       mqttPort: await freePort(host, wanted.mqtt),
-      legacyPort: wanted.legacy === null ? null : await freePort(host, wanted.legacy),
+      legacyPort: legacy,
     },
     (passphrase) =>
       json
@@ -127,6 +128,7 @@ async function firstStart(directory: string, choices: Partial<Choices>, json: bo
         : say(fill(progress.passphrase, { passphrase })),
   );
   if (made.ok && !json) say(fill(progress.kit, { file: join(directory, kitFile) }));
+  if (made.ok && !json && legacy !== null) say(fill(progress.mutual, { port: legacy }));
   return made;
 }
 

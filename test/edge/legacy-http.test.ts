@@ -566,6 +566,12 @@ test('closing the legacy port names whom it cuts off, and moves nothing unless o
     assert.equal(refused.ok ? null : refused.fault.facts, { count: 1, devices: 'kiosk' });
     assert.is(faultOf(await moveLegacyPort(server, by, { port: 4430, override: true })), 'ports-collide');
     assert.equal(moved, [9000]);
+    const taken = async () => Promise.reject(Object.assign(new Error('taken'), { code: 'EADDRINUSE' }));
+    server.carriers.current = carriers && { ...carriers, moveLegacy: taken };
+    const unusable = await moveLegacyPort(server, by, { port: 9001, override: false });
+    assert.equal(unusable.ok ? null : unusable.fault.facts, { what: 'port 9001: EADDRINUSE' });
+    assert.is((await showMutual(server)).legacyPort, 9000);
+    server.carriers.current = carriers && { ...carriers, moveLegacy: async (port) => void moved.push(port) };
     value(await close(true));
     assert.equal(moved, [9000, null]);
     assert.is((await showMutual(server)).legacyPort, null);

@@ -205,6 +205,10 @@ test('the port of a running server: a free one, moved, closed, and refused where
         (await servedCertificate({ host: '127.0.0.1', port: Number(port) })) !== null;
       const first = await shown();
       assert.match(first, /^[1-9]\d+$/);
+      assert.match(
+        running.printed,
+        new RegExp(`on port ${first}; before any device registers, .* mutual enable$`, 'm'),
+      );
       assert.ok(await open(first));
       const [, https = ''] = running.https.split(':');
       assert.is(await say(state, ['mutual', 'port', https]), 'ports-collide');
