@@ -65,7 +65,6 @@ const statuses: Partial<Readonly<Record<FaultCode, number>>> = {
   'method-not-allowed': 405,
   'already-registered': 409,
   'too-large': 413,
-  busy: 429,
 };
 const kindStatuses = { rejected: 400, unavailable: 503, broken: 500 } as const;
 
@@ -95,7 +94,8 @@ export async function serveRoutes(options: ListenOptions, serving: Serving): Pro
       url,
       bodyLimit,
       onRequest: async (request, reply) => {
-        if (limited && !attempts.open(request.ip)) return deny(reply, fault('busy'));
+        if (limited && !attempts.open(request.ip))
+          return deny(reply.status(429).header('Retry-After', '60'), fault('busy'));
         if (identity === 'none') return;
         const device = await identify(request, identity);
         if (device.proof) proofs.set(request, device.proof);
@@ -185,7 +185,6 @@ function sendFault(reply: FastifyReply, refusal: Fault, log: Log): FastifyReply 
   else log('info', 'request refused', { ...refusal.facts, code: refusal.code });
   const status = reply.statusCode === 200 ? (statuses[told.code] ?? kindStatuses[told.kind]) : reply.statusCode;
   if (status === 401) reply.header('WWW-Authenticate', challengeOf(told.code));
-  if (status === 429) reply.header('Retry-After', '60');
   return reply.status(status).type('application/json; charset=utf-8').send(told);
 }
 

@@ -12,7 +12,8 @@ import type { Database, Tables } from './tables.ts';
 /**
  * Leaf and chain. The same key gets the same certificate again; another key gets a new one, and the one that was never used
  * is revoked: a device that lost its key to a power cut is not stranded, and the token proves it. Faults: `token-refused`
- * for a device that was not told to; `not-allowed` where identities come from elsewhere; those of `readRequest`.
+ * for a device that was not told to; `mutual-required` once an identity was used; `not-allowed` where identities come from
+ * elsewhere; those of `readRequest`.
  */
 export async function enrolByToken(
   server: Server,
@@ -33,6 +34,7 @@ export async function enrolByToken(
     if (!place.ok) return place;
     const known = place.value.bound_to === key ? await chainOf(trx, deviceId) : null;
     if (known) return good({ chain: known, group: place.value.group_id });
+    if (await hasUsedIdentity(trx, deviceId)) return bad('mutual-required');
     await trx
       .updateTable('identities')
       .set({ revoked_at: now })
@@ -67,6 +69,17 @@ async function openPlace(trx: Database, { device_id, hash }: Tables['device_toke
   if (row.ended_at !== null) return bad('mutual-required');
   const told = row.enrol_only === 1 || row.migration === 'pending';
   return told ? good(row) : bad('token-refused', { reason: 'not told to migrate' });
+}
+
+async function hasUsedIdentity(trx: Database, device: string): Promise<boolean> {
+  const row = await trx
+    .selectFrom('identities')
+    .select('serial')
+    .where('device_id', '=', device)
+    .where('revoked_at', 'is', null)
+    .where('first_contact_at', 'is not', null)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 async function chainOf(trx: Database, device: string): Promise<readonly Uint8Array[] | null> {

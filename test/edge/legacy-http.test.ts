@@ -136,6 +136,17 @@ test('a device that lost its key in the middle gets another identity, and the un
     assert.is(second.status, 200, second.body);
   }));
 
+test('once an identity was used, the token opens no other, even before the first check-in', () =>
+  withListeners(async (setting) => {
+    await enable(setting);
+    const agent = await registerWithout(setting, 'kiosk', migrates);
+    const key = makeKey();
+    const { identity } = await enrolBy(setting, agent.token, key);
+    assert.is((await setting.ask({ port: setting.http.port, path: '/v1/bundle', identity })).status, 200);
+    assert.is(codeOf((await enrolBy(setting, agent.token)).answer), 'mutual-required');
+    assert.is((await enrolBy(setting, agent.token, key)).identity.cert, identity.cert);
+  }));
+
 test('the policy of a group counts for the groups below it, until one says otherwise', () =>
   withListeners(async (setting) => {
     const { server } = setting.fleet;
