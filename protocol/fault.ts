@@ -104,6 +104,18 @@ export const faultKinds = {
   'identity-expired': 'unavailable',
   'identity-retired': 'rejected',
   cloned: 'broken',
+  // check-in without an identity, and mutual authentication
+  'token-refused': 'rejected',
+  'mutual-required': 'rejected',
+  'endpoint-disabled': 'rejected',
+  'front-end-unknown': 'rejected',
+  'stays-on': 'rejected',
+  'mutual-needed': 'rejected',
+  'new-endpoint-needed': 'rejected',
+  'clients-not-migrated': 'rejected',
+  'confirm-twice': 'rejected',
+  'devices-cut-off': 'rejected',
+  'ports-collide': 'rejected',
   // codes
   'code-typo': 'rejected',
   'code-wrong': 'rejected',

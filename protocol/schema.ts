@@ -181,6 +181,28 @@ export const registrationBundle = Type.Object(
   open,
 );
 
+/** `POST /v1/register`: an agent that has no identity yet, on the port that asks for none. */
+export const legacyRegistration = Type.Object(
+  {
+    format: Type.Literal(1),
+    /** Chosen by the agent: with the same one an answer that was lost is given again. */
+    nonce: Type.String({ pattern: '^[0-9a-f]{32}$' }),
+    hardwareId: text(200),
+    /** `mutual-migration`: can get an identity later; `mutual-only`: never checks in without one. */
+    accepts: Type.Array(text(40), { maxItems: 32 }),
+  },
+  open,
+);
+/** Where an agent gets the identity it is told to get. */
+const enrolmentOrder = Type.Union([
+  Type.Object({ at: Type.Literal('est'), path: text(200) }, open),
+  Type.Object({ at: Type.Literal('scep'), url: text(300), fingerprint: sha256, subject: text(4000) }, open),
+]);
+const migrationOrder = Type.Object(
+  { port: Type.Integer({ minimum: 1, maximum: 65535 }), enrolment: enrolmentOrder },
+  open,
+);
+
 // device to server
 
 const heldCertificate = Type.Object({ fingerprint: sha256, purpose, source }, open);
@@ -243,6 +265,8 @@ export const checkinAnswer = Type.Object(
     time: jws,
     /** Audit events up to and including this number are safe on the server. */
     acknowledged: count,
+    /** To an agent that checked in without an identity and can get one: from now on it checks in with one, on this port. */
+    migrate: Type.Optional(migrationOrder),
   },
   open,
 );
@@ -259,6 +283,8 @@ export type Rotations = Static<typeof rotations>;
 export type TimeStatement = Static<typeof timeStatement>;
 export type RepairBundle = Static<typeof repairBundle>;
 export type RegistrationBundle = Static<typeof registrationBundle>;
+export type LegacyRegistration = Static<typeof legacyRegistration>;
+export type EnrolmentOrder = Static<typeof enrolmentOrder>;
 export type Report = Static<typeof report>;
 export type AuditEvent = Static<typeof auditEvent>;
 export type Presence = Static<typeof presence>;

@@ -15,6 +15,7 @@ type Shapes = {
   timeStatement: schema.TimeStatement;
   repairBundle: schema.RepairBundle;
   registrationBundle: schema.RegistrationBundle;
+  legacyRegistration: schema.LegacyRegistration;
   report: schema.Report;
   auditEvent: schema.AuditEvent;
   presence: schema.Presence;

@@ -57,6 +57,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { policyCommands } = await import('./cli/policy.ts');
   const { authorityCommands } = await import('./cli/authorities.ts');
   const { repairCommands } = await import('./cli/repair.ts');
+  const { mutualCommands } = await import('./cli/mutual.ts');
   return [
     ...localCommands,
     ...codeCommands,
@@ -66,6 +67,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...identityCommands,
     ...policyCommands,
     ...authorityCommands,
+    ...mutualCommands,
   ];
 }
 

@@ -141,6 +141,18 @@ export const en = {
     'code-not-ours': 'Not our certificate (is the connection intercepted?) or not our device. Do not give out a code.',
     'code-ambiguous': 'The confirmation code fits more than one device. Name the device: {devices}',
 
+    'token-refused': 'The token of this device does not hold. If it is the right server, register the device again.',
+    'mutual-required': 'This device has to use its own certificate here.',
+    'endpoint-disabled': 'The administrator has switched off this way to the server.',
+    'front-end-unknown': 'The request carries a client certificate that only a known front end may pass on.',
+    'stays-on': 'Mutual authentication cannot be turned off once it is on.',
+    'mutual-needed': 'Mutual authentication has to be turned on first.',
+    'new-endpoint-needed': 'The new endpoint has to be turned on first, or no device would have one left.',
+    'clients-not-migrated': 'Devices still check in without a certificate of their own: {count}[ ({devices})].',
+    'confirm-twice': 'This has to be confirmed twice: devices that use the legacy endpoint stop working.',
+    'devices-cut-off': 'Devices that use this port would be cut off: {count}[ ({devices})].',
+    'ports-collide': 'Port {port} cannot be both the port of {one} and of {other}.',
+
     'devices-not-ready':
       'The new certificate has not reached all devices yet[; devices without it: {count}][ – {devices}]. Wait for them, or switch with --override.',
     'reserve-there':

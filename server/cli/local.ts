@@ -12,6 +12,7 @@ const placeOptions: Readonly<Record<string, Option>> = {
   'https-port': { type: 'string', text: 'https-port' },
   'mqtt-port': { type: 'string', text: 'mqtt-port' },
   'authority-key': { type: 'string', text: 'authority-key' },
+  'legacy-port': { type: 'string', text: 'legacy-port' },
 };
 
 export const localCommands: readonly Command[] = [
@@ -23,6 +24,7 @@ export const localCommands: readonly Command[] = [
       ...placeOptions,
       broker: { type: 'string', text: 'broker' },
       'broker-dir': { type: 'string', text: 'broker-dir' },
+      override: { type: 'boolean', text: 'override-cut' },
     },
     run: async (given) => (await load()).runServer(given),
   },

@@ -12,6 +12,7 @@ import { date, lines, table } from './print.ts';
 
 const { labels, values } = words;
 const maxAuditRows = 1000;
+const migrations = ['none', 'pending', 'success'];
 
 /** What was refused stays refused; what was answered becomes text. */
 export async function show<T>(asked: Promise<Answer<T>>, text: (value: T) => string): Promise<Outcome> {
@@ -44,8 +45,14 @@ export const fleetCommands: readonly Command[] = [
   {
     name: 'devices',
     positionals: [],
-    options: none,
-    run: ({ state }) => show(call<DeviceRow[]>(state, 'GET', '/devices'), devicesText),
+    options: { migration: { type: 'string', text: 'migration' } },
+    run: async (given) => {
+      const wanted = textOption(given, 'migration');
+      if (wanted !== undefined && !migrations.includes(wanted))
+        return misused(fill(words.badChoice, { name: 'migration', choices: migrations.join(', ') }));
+      const query = wanted === undefined ? '' : `?migration=${wanted}`;
+      return show(call<DeviceRow[]>(given.state, 'GET', `/devices${query}`), devicesText);
+    },
   },
   {
     name: 'device show',
@@ -160,8 +167,16 @@ function stateOf({ waiting, confirmed, standing }: DeviceRow): string {
 
 const devicesText = (rows: readonly DeviceRow[]): string =>
   table(
-    [labels.name, labels.group, labels.presence, labels.lastSeen, labels.state, labels.id],
-    rows.map((row) => [row.name, row.group, row.presence, date(row.lastSeen), stateOf(row), row.id]),
+    [labels.name, labels.group, labels.presence, labels.lastSeen, labels.state, labels.migration, labels.id],
+    rows.map((row) => [
+      row.name,
+      row.group,
+      row.presence,
+      date(row.lastSeen),
+      stateOf(row),
+      row.migration ?? '',
+      row.id,
+    ]),
   );
 
 type ReportView = {

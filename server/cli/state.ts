@@ -7,12 +7,14 @@ import { bad, type Facts, type Result } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import { checkPorts, legacyPort, webPort } from '../core/listeners.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import type { AuthorityKey } from '../edge/authority.ts';
 import { makeBackup, recoverFromKit, restoreBackup } from '../edge/backup.ts';
 import { readBounded } from '../edge/files.ts';
 import { kitFile } from '../edge/kit.ts';
 import type { Choices } from '../edge/material.ts';
+import { moveLegacyPort } from '../edge/mutual.ts';
 import { maxSealedBytes } from '../edge/seal.ts';
 import { initialise, isInitialised, openState, type Surroundings } from '../edge/state.ts';
 import { changeChoices } from '../edge/upkeep.ts';
@@ -71,9 +73,18 @@ export async function runServer(given: Words): Promise<Outcome> {
   const opened = await openState(surroundings(state));
   if (!opened.ok) return opened;
   const { server, close } = opened.value;
-  const wanted = Object.fromEntries(Object.entries(placed.value).filter(([, value]) => value !== 0));
+  const { legacyPort: legacy, ...others } = placed.value;
+  const wanted = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== 0));
   const changed = await changeChoices(server, wanted);
-  if (!changed.ok) return changed;
+  const override = given.options['override'] === true;
+  const moved =
+    changed.ok && legacy !== undefined && legacy !== 0
+      ? await moveLegacyPort(server, 'administrator', { port: legacy, override })
+      : changed;
+  if (!moved.ok) {
+    await close();
+    return moved;
+  }
   say(progress.starting);
   const started = await startService(server, await broker.value(server));
   if (!started.ok) {
@@ -99,13 +110,23 @@ async function firstStart(
 ): Promise<Result<null>> {
   if (!json) say(fill(progress.making, { directory }));
   const host = choices.host ?? defaultHost;
+  const wanted = {
+    https: choices.httpsPort ?? defaultPorts.https,
+    mqtt: choices.mqttPort ?? defaultPorts.mqtt,
+    // A server on free ports is one of several on its machine.
+    legacy: choices.legacyPort === undefined ? (choices.httpsPort === 0 ? 0 : legacyPort) : choices.legacyPort,
+  };
+  const free = checkPorts({ ...wanted, web: webPort });
+  if (!free.ok) return free;
+  const legacy = wanted.legacy === null ? null : await freePort(host, wanted.legacy);
   const made = await initialise(
     surroundings(directory),
     {
       host,
       name: choices.name ?? host,
-      httpsPort: await freePort(host, choices.httpsPort ?? defaultPorts.https),
-      mqttPort: await freePort(host, choices.mqttPort ?? defaultPorts.mqtt),
+      httpsPort: await freePort(host, wanted.https),
+      mqttPort: await freePort(host, wanted.mqtt),
+      legacyPort: legacy,
     },
     (passphrase) =>
       json
@@ -114,6 +135,7 @@ async function firstStart(
     authorityKey,
   );
   if (made.ok && !json) say(fill(progress.kit, { file: join(directory, kitFile) }));
+  if (made.ok && !json && legacy !== null) say(fill(progress.mutual, { port: legacy }));
   return made;
 }
 
@@ -167,6 +189,9 @@ function readChoices(given: Words): Placed {
   if (https.ok !== true) return https;
   const mqtt = numberOption(given, 'mqtt-port', 0, 65535);
   if (mqtt.ok !== true) return mqtt;
+  const legacy = textOption(given, 'legacy-port') === 'off' ? null : numberOption(given, 'legacy-port', 0, 65535);
+  if (legacy !== null && legacy.ok !== true) return legacy;
+  const legacyAt = legacy === null ? null : legacy.value;
   const [name, host] = [textOption(given, 'name'), textOption(given, 'host')];
   const wanted = textOption(given, 'authority-key');
   const authorityKey = authorityKeys.find((kind) => kind === wanted);
@@ -177,6 +202,7 @@ function readChoices(given: Words): Placed {
     ...(host === undefined ? {} : { host }),
     ...(https.value === undefined ? {} : { httpsPort: https.value }),
     ...(mqtt.value === undefined ? {} : { mqttPort: mqtt.value }),
+    ...(legacyAt === undefined ? {} : { legacyPort: legacyAt }),
   };
   return { ok: true, value, ...(authorityKey === undefined ? {} : { authorityKey }) };
 }

@@ -9,6 +9,7 @@ import { sayFault, wordsOf } from '../../words/say.ts';
 import { mayDo, type Role } from '../core/permission.ts';
 import { type AdminRoute, adminRoutes } from './admin-routes.ts';
 import type { Server } from './context.ts';
+import { mutualRoutes } from './mutual-routes.ts';
 import { recordRefusal } from './refusals.ts';
 
 export type Admin = { readonly close: () => Promise<void> };
@@ -37,6 +38,12 @@ const statuses: Partial<Record<FaultCode, number>> = {
   'reserve-there': 409,
   'devices-pinned': 409,
   'no-reserve': 409,
+  'stays-on': 409,
+  'mutual-needed': 409,
+  'new-endpoint-needed': 409,
+  'clients-not-migrated': 409,
+  'confirm-twice': 409,
+  'devices-cut-off': 409,
   'too-large': 413,
   internal: 500,
 };
@@ -71,7 +78,7 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
     return deny(reply, found);
   });
   app.setNotFoundHandler((request, reply) => deny(reply, fault('not-found', { what: request.url.slice(0, 120) })));
-  for (const route of adminRoutes) addRoute(app, server, publish, route, deny);
+  for (const route of [...adminRoutes, ...mutualRoutes]) addRoute(app, server, publish, route, deny);
   rmSync(path, { force: true });
   const before = process.umask(0o177);
   try {

@@ -47,9 +47,9 @@ export type AdminRoute = {
   readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;
 };
 
-const closed = { additionalProperties: false };
-const name = Type.String({ minLength: 1, maxLength: 120 });
-const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
+export const closed = { additionalProperties: false };
+export const name = Type.String({ minLength: 1, maxLength: 120 });
+export const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const purpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
 const block = Type.Union([
   Type.Literal('certificates'),
@@ -70,20 +70,20 @@ const defaultAuditRows = 50;
 const maxAuditRows = 1000;
 
 /** A route whose body was checked against `body` before `run` sees it. */
-const withBody = <S extends TSchema>(
+export const withBody = <S extends TSchema>(
   route: Omit<AdminRoute, 'body' | 'run'>,
   body: S,
   run: (server: Server, body: Static<S>, call: Call) => Promise<Result<unknown>>,
 ): AdminRoute => ({ ...route, body, run: (server, call) => run(server, call.body as Static<S>, call) });
 
-const reading = (url: string, run: AdminRoute['run'], action: Action = 'read'): AdminRoute => ({
+export const reading = (url: string, run: AdminRoute['run'], action: Action = 'read'): AdminRoute => ({
   method: 'GET',
   url,
   action,
   run,
 });
 
-const of = ({ params }: Call, param: string): string => params[param] ?? '';
+export const of = ({ params }: Call, param: string): string => params[param] ?? '';
 
 export const adminRoutes: readonly AdminRoute[] = [
   reading('/status', async (server) => good(await showStatus(server))),
@@ -92,7 +92,12 @@ export const adminRoutes: readonly AdminRoute[] = [
     Type.Object({ name: Type.Optional(name), group: Type.Optional(name) }, closed),
     (server, body, { actor }) => invite(server, actor, body),
   ),
-  reading('/devices', async (server) => good(await listDevices(server))),
+  reading('/devices', async (server, { query }) => {
+    const { migration } = query;
+    if (migration === undefined || migration === 'none' || migration === 'pending' || migration === 'success')
+      return good(await listDevices(server, migration));
+    return bad('bad-argument', { what: 'migration: none, pending or success' });
+  }),
   reading('/devices/:device', (server, call) => showDevice(server, of(call, 'device'))),
   withBody(
     { method: 'POST', url: '/devices/:device/move', action: 'edit-devices' },

@@ -3,6 +3,7 @@ import type { Facts } from '../../protocol/fault.ts';
 import type { Addresses, PublicKey } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { Place } from '../core/access.ts';
+import type { Mutual } from '../core/mutual.ts';
 import type { Clock, ListenerTls, Log } from '../core/ports.ts';
 import type { Authority } from './authority.ts';
 import type { SigningKey } from './sign.ts';
@@ -34,6 +35,10 @@ export type Identity = {
   readonly recovered: string | null;
   /** Whether unknown devices with a certificate of ours are taken in (after a restore or a rebuild). */
   readonly adopting: boolean;
+  /** Where agents without an identity check in; null or left out: nowhere. */
+  readonly legacyPort?: number | null;
+  /** Left out by releases that knew none of it. */
+  readonly mutual?: Mutual;
 };
 
 export type Probe = { readonly listener: string; readonly fingerprint: string | null };
@@ -44,6 +49,8 @@ export type Carriers = {
   readonly refresh: (devices: readonly Place[]) => Promise<void>;
   readonly disconnect: (device: string) => Promise<void>;
   readonly setTls: (tls: ListenerTls) => Promise<void>;
+  /** The port for agents without an identity: another one, or none. Rejects where it cannot be had; the old one stays then. */
+  readonly moveLegacy?: (port: number | null) => Promise<void>;
   /** Which certificate each listener serves now. */
   readonly probe: () => Promise<readonly Probe[]>;
 };

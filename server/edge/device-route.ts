@@ -1,6 +1,7 @@
-/** What the routes of the HTTPS listener for devices have in common. */
+/** What the routes of the HTTPS listeners for devices have in common. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Fault, fault, type Result } from '../../protocol/fault.ts';
+import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
 import type { RenewalProof } from '../core/ports.ts';
 
 /** `current`: of a device of ours, in date. `renewable`: for renewal alone, its end may be over. */
@@ -20,6 +21,9 @@ export type Route = {
     proof: RenewalProof | null,
   ) => Promise<Result<unknown>>;
 };
+
+const maxEventsPerCheckin = 256;
+export const maxCheckinBytes = maxReportBytes + maxEventsPerCheckin * maxEventBytes;
 
 export function bodyOf({ body }: FastifyRequest): Uint8Array {
   return body instanceof Uint8Array ? body : new Uint8Array();

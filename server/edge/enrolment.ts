@@ -8,6 +8,7 @@ import { deriveSecret, locatorOf } from '../../protocol/codes.ts';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
 import { checkKey, checkOpen } from '../core/invitation.ts';
+import type { AgentKind } from '../core/mutual.ts';
 import { flatten, pathTo } from '../core/policy.ts';
 import type { Enrolment } from '../core/ports.ts';
 import type { Identity as DeviceIdentity } from './authority.ts';
@@ -140,8 +141,22 @@ export async function addDevice(
   trx: Database,
   arrival: Arrival,
 ): Promise<Result<readonly Uint8Array[]>> {
-  const { invitation, key, deviceId, hardwareId, issued } = arrival;
-  const now = server.clock();
+  const { invitation, deviceId, issued } = arrival;
+  const name = await layDevice(server, trx, { ...arrival, agent: null });
+  await keepIdentity(server, trx, { device: deviceId, issued, renews: null });
+  // Its slot follows from the identity.
+  await signDevice(server, trx, deviceId);
+  const facts = { name, invitation: invitation.id, fingerprint: issued.fingerprint };
+  await audit(server, trx, { actor: 'server', action: 'enrolled', subject: deviceId, facts });
+  return good(issued.chainDer);
+}
+
+/** A new device in the group of its invitation, which is bound to it; and named; its document is the caller's to sign. Returns its name. */
+export async function layDevice(
+  server: Server,
+  trx: Database,
+  { invitation, key, deviceId, hardwareId, agent }: Omit<Arrival, 'issued'> & { readonly agent: AgentKind | null },
+): Promise<string> {
   const name = invitation.name ?? (hardwareId.slice(0, maxName) || `device ${deviceId.slice(0, 8)}`);
   await trx
     .insertInto('devices')
@@ -156,19 +171,16 @@ export async function addDevice(
       last_seen: null,
       confirmed_at: null,
       adopted_at: null,
-      created_at: now,
+      agent,
+      created_at: server.clock(),
       removed_at: null,
     })
     .execute();
-  await keepIdentity(server, trx, { device: deviceId, issued, renews: null });
   await trx
     .updateTable('invitations')
     .set({ bound_to: key, device_id: deviceId })
     .where('id', '=', invitation.id)
     .execute();
   await nameByRule(server, trx, 'server', deviceId);
-  await signDevice(server, trx, deviceId);
-  const facts = { name, invitation: invitation.id, fingerprint: issued.fingerprint };
-  await audit(server, trx, { actor: 'server', action: 'enrolled', subject: deviceId, facts });
-  return good(issued.chainDer);
+  return name;
 }

@@ -8,7 +8,7 @@ import { certsOnly } from './authority.ts';
 import { bodyOf, originOf, type Route } from './device-route.ts';
 import { maxRequestBytes } from './request.ts';
 
-const maxEnrolBytes = maxRequestBytes * 2;
+export const maxEnrolBytes = maxRequestBytes * 2;
 
 export function estRoutes(fleet: Fleet): readonly Route[] {
   return [
@@ -50,7 +50,7 @@ export function estRoutes(fleet: Fleet): readonly Route[] {
 }
 
 /** RFC 7030 §4.2.1. Faults: `invitation-refused`, `bad-argument`, `bad-shape`, and those of the fleet. */
-async function enrol(fleet: Fleet, request: FastifyRequest, reply: FastifyReply): Promise<Result<unknown>> {
+export async function enrol(fleet: Fleet, request: FastifyRequest, reply: FastifyReply): Promise<Result<unknown>> {
   const credentials = basicOf(request.headers.authorization);
   if (!credentials) return refuse(fleet, request, null, fault('invitation-refused'));
   const csrDer = requestIn(request);
@@ -59,8 +59,9 @@ async function enrol(fleet: Fleet, request: FastifyRequest, reply: FastifyReply)
   return issued.ok ? good(layCertificates(reply, issued.value)) : issued;
 }
 
-async function refuse(
-  fleet: Fleet,
+/** On record, for a fault the fleet does not hear of otherwise. */
+export async function refuse(
+  fleet: Pick<Fleet, 'refused'>,
   request: FastifyRequest,
   device: string | null,
   why: Fault,
@@ -70,7 +71,7 @@ async function refuse(
 }
 
 /** DER of the body, as far as it is base64 of something. Faults: `bad-argument`, `bad-shape`. */
-function requestIn(request: FastifyRequest): Result<Uint8Array> {
+export function requestIn(request: FastifyRequest): Result<Uint8Array> {
   if (!/^application\/pkcs10\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
     return bad('bad-argument', { what: 'Content-Type' });
   const csrDer = fromWrappedBase64(bodyOf(request));
@@ -78,7 +79,7 @@ function requestIn(request: FastifyRequest): Result<Uint8Array> {
 }
 
 /** RFC 7030 §4.1.3. */
-function layCertificates(reply: FastifyReply, chainDer: readonly Uint8Array[]): string {
+export function layCertificates(reply: FastifyReply, chainDer: readonly Uint8Array[]): string {
   reply.header('Content-Type', 'application/pkcs7-mime; smime-type=certs-only');
   return layBase64(reply, certsOnly(chainDer));
 }

@@ -7,10 +7,11 @@ import type { Server } from './context.ts';
 import { transact } from './database.ts';
 import { bundle, confirm, enrol } from './enrolment.ts';
 import { bindForeign } from './foreign.ts';
+import { checkinMutually } from './legacy.ts';
 import { statementsFrom } from './links.ts';
 import { readServerCertificates } from './pins.ts';
 import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
-import { checkin, noteRefused, receive } from './reports.ts';
+import { noteRefused, receive } from './reports.ts';
 import { publishedRevocations } from './revocation.ts';
 
 /** `publish` is called when a request may have queued documents. */
@@ -31,7 +32,7 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     bundle: (device) => bundle(server, device),
     confirm: (device) => confirm(server, device),
     rotations: (from) => statementsFrom(server, from),
-    checkin: (device, request) => andPublish(checkin(server, device, request)),
+    checkin: (device, request) => andPublish(checkinMutually(server, device, request)),
     receive: (device, leaf, payload) => andPublish(receive(server, device, leaf, payload)),
     refused: (device, what, why) => noteRefused(server, device, what, why),
     groupOf: (device) => groupOf(server, device),

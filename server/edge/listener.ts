@@ -97,20 +97,19 @@ export function proofOf(socket: TLSSocket, now: Instant): Result<ClientProof> {
 /**
  * For renewal alone: the certificate is judged by the path engine at a moment of its own life, so that the dates, which the
  * fleet judges, hide nothing. OpenSSL names only the last thing that it found wrong, and looks at the end of a certificate
- * last: what a handshake calls expired may be of anybody and for anything. Fault: `identity-refused`.
+ * last: what a handshake calls expired may be of anybody and for anything. The key is proven elsewhere. Fault: `identity-refused`.
  */
 export function renewalProofOf(
-  socket: TLSSocket,
+  leaf: Uint8Array | null,
   authorities: readonly Uint8Array[],
   verifyPath: Engine['verifyPath'],
 ): Result<RenewalProof> {
-  const peer = socket.getPeerX509Certificate();
-  if (!peer) return bad('identity-refused', { reason: 'no certificate' });
-  const read = parseCertificate(peer.raw);
+  if (!leaf) return bad('identity-refused', { reason: 'no certificate' });
+  const read = parseCertificate(leaf);
   if (!read.ok) return bad('identity-refused', { reason: read.fault.code });
   const { issuer, serial, fingerprint, notBefore, notAfter, owner } = read.value;
   const judged = verifyPath({
-    leaf: peer.raw,
+    leaf,
     intermediates: [],
     anchors: authorities,
     crls: [],
@@ -121,7 +120,7 @@ export function renewalProofOf(
     policy: null,
   });
   if (!judged.trusted) return bad('identity-refused', { reason: judged.fault.code });
-  return good({ issuer, serial, fingerprint, commonName: owner, der: peer.raw, notBefore, notAfter });
+  return good({ issuer, serial, fingerprint, commonName: owner, der: leaf, notBefore, notAfter });
 }
 
 /** DER of the certificates in a PEM text of ours. */

@@ -50,7 +50,7 @@ export type Material = {
   readonly revoked: readonly Revocation[];
   readonly links: readonly KeptLink[];
 };
-export type Choices = Pick<Identity, 'name' | 'host' | 'httpsPort' | 'mqttPort'>;
+export type Choices = Pick<Identity, 'name' | 'host' | 'httpsPort' | 'mqttPort' | 'legacyPort'>;
 
 /** Everything new. Ports are taken as they are: the caller has picked free ones. */
 export async function makeMaterial(

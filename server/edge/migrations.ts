@@ -107,6 +107,20 @@ const serverCertificates: readonly string[] = [
   "alter table server_certificates add column source text not null default 'own'",
 ];
 
+/**
+ * Agents that registered without an identity (`agent` is null for all others), how far they are on the way to one, what a
+ * group says of it, their tokens, and front ends that may pass client certificates on.
+ */
+const mutualAuthentication: readonly string[] = [
+  'alter table devices add column agent text',
+  'alter table devices add column migration text',
+  'alter table groups add column migrate_client integer',
+  `create table device_tokens (
+    device_id text primary key references devices (id), hash text not null, enrol_only integer not null,
+    made_at bigint not null, bound_to text, ended_at bigint)`,
+  'create table front_ends (fingerprint text primary key, name text not null, added_at bigint not null)',
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -132,6 +146,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-identity-life': {
     up: async (db: Untyped) => {
       for (const statement of third) await run(db, statement);
+    },
+  },
+  '0004-mutual-authentication': {
+    up: async (db: Untyped) => {
+      for (const statement of mutualAuthentication) await run(db, statement);
     },
   },
   '0005-foreign-authorities': {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Standing } from '../core/identity.ts';
+import type { AgentKind, Migration } from '../core/mutual.ts';
 import { pathTo } from '../core/policy.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
@@ -34,6 +35,9 @@ export type DeviceRow = {
   readonly waiting: boolean;
   /** `inactive`: its identity was deleted. */
   readonly standing: Standing;
+  /** Of an agent that registered without an identity; null for all others. */
+  readonly agent: AgentKind | null;
+  readonly migration: Migration | null;
 };
 export type DeviceDetails = DeviceRow & {
   readonly hardwareId: string;
@@ -111,15 +115,20 @@ export const addGroup = (
     return good({ id });
   });
 
-export async function listDevices({ db }: Server): Promise<readonly DeviceRow[]> {
-  const rows = await db
+/** All, or those that are so far with their migration; `none` are those with nothing to migrate or not told to. */
+export async function listDevices({ db }: Server, migration?: Migration | 'none'): Promise<readonly DeviceRow[]> {
+  const all = db
     .selectFrom('devices')
     .innerJoin('groups', 'groups.id', 'devices.group_id')
     .selectAll('devices')
     .select('groups.name as group')
     .where('removed_at', 'is', null)
-    .orderBy('devices.name')
-    .execute();
+    .orderBy('devices.name');
+  const some = migration === 'none' ? all.where('migration', 'is', null) : all;
+  const rows = await (migration === 'pending' || migration === 'success'
+    ? all.where('migration', '=', migration)
+    : some
+  ).execute();
   return rows.map((row) => ({
     id: row.id,
     name: row.name,
@@ -130,6 +139,8 @@ export async function listDevices({ db }: Server): Promise<readonly DeviceRow[]>
     confirmed: row.confirmed_at !== null,
     waiting: row.adopted_at !== null,
     standing: standingOf(row),
+    agent: row.agent,
+    migration: row.migration,
   }));
 }
 

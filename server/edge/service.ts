@@ -9,7 +9,10 @@ import { serveAdmin } from './admin-http.ts';
 import { addressesOf, type Identity, type Probe, readIdentity, type Server } from './context.ts';
 import { serveDevices } from './device-http.ts';
 import { allDevices, makeFleet } from './fleet.ts';
+import { frontEndsOf } from './front-end.ts';
 import { rewriteKit } from './kit.ts';
+import { makeLegacy } from './legacy.ts';
+import { makeLegacyPort } from './legacy-http.ts';
 import { servedCertificate } from './listener.ts';
 import { readListenerTls, readPins } from './pins.ts';
 import { makePublisher, queueEverything } from './publishing.ts';
@@ -48,8 +51,13 @@ export async function startService(server: Server, startBroker: StartBroker): Pr
   };
   try {
     const { host, httpsPort: port } = identity;
-    const devices = await serveDevices({ fleet, tls: tls.value, host, port, clock, log });
+    const legacy = makeLegacy(server, publish);
+    const common = { fleet, tls: tls.value, host, clock, log, legacy };
+    const devices = await serveDevices({ ...common, port, frontEnds: frontEndsOf(server) });
     closing.push(devices.close);
+    const withoutIdentity = makeLegacyPort(common);
+    closing.push(withoutIdentity.close);
+    await withoutIdentity.move(identity.legacyPort ?? null);
     const broker = await startBroker({ server, fleet, tls: tls.value, identity, publish });
     closing.push(broker.close);
     await broker.refresh(await allDevices(server));
@@ -59,10 +67,13 @@ export async function startService(server: Server, startBroker: StartBroker): Pr
       disconnect: broker.disconnect,
       setTls: async (next) => {
         await devices.setTls(next);
+        await withoutIdentity.setTls(next);
         await broker.setTls(next);
       },
+      moveLegacy: withoutIdentity.move,
       probe: async () => [
         await probe(`https ${devices.port}`, host, devices.port),
+        ...(await probeIfOpen(host, withoutIdentity.port())),
         await probe(`mqtt ${broker.port}`, host, broker.port),
       ],
     };
@@ -116,6 +127,9 @@ function answers(path: string): Promise<boolean> {
     socket.on('error', () => end(false));
   });
 }
+
+const probeIfOpen = async (host: string, port: number | null): Promise<readonly Probe[]> =>
+  port === null ? [] : [await probe(`legacy https ${port}`, host, port)];
 
 /** Which certificate a listener shows to a stranger. */
 async function probe(listener: string, host: string, port: number): Promise<Probe> {

@@ -2,6 +2,7 @@
 import type { Generated, Kysely } from 'kysely';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { ClientPurpose } from '../../protocol/schema.ts';
+import type { AgentKind, Migration } from '../core/mutual.ts';
 import type { Role, Source } from '../core/role.ts';
 
 export type CommandName = 'renew';
@@ -40,6 +41,8 @@ export type Tables = {
     identity_enforced: number | null;
     /** Whether devices may follow rotation statements: `{enforced, allowed}` as JSON; null where it was never said. */
     rotation: string | null;
+    /** Whether its agents without an identity are told to get one; null where its parent says. */
+    migrate_client: number | null;
     created_at: number;
   };
   policy_certificates: {
@@ -71,6 +74,9 @@ export type Tables = {
     deactivated_at: number | null;
     /** Until when a retired device may enrol again, once; set by an answered code. */
     reenrol_until: number | null;
+    /** Of a device that registered without an identity; null for all others. */
+    agent: AgentKind | null;
+    migration: Migration | null;
     created_at: number;
     removed_at: number | null;
   };
@@ -90,6 +96,19 @@ export type Tables = {
     /** Fingerprint of the identity it follows; null for the one of the registration. */
     renews: string | null;
   };
+  /** Of devices that registered without an identity: hash of the secret, and what it is for until it ends. */
+  device_tokens: {
+    device_id: string;
+    hash: string;
+    /** It opens enrolment, and no check-in. */
+    enrol_only: number;
+    made_at: number;
+    /** SHA-256 of the public key that last enrolled by it. */
+    bound_to: string | null;
+    ended_at: number | null;
+  };
+  /** Proxies that may pass client certificates on, by their own certificate. */
+  front_ends: { fingerprint: string; name: string; added_at: number };
   invitations: {
     id: string;
     name: string | null;

@@ -1,6 +1,7 @@
 /** What time asks of the server. One tick looks at everything; nothing waits on a long timer. */
 import { good, type Result } from '../../protocol/fault.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
+import { checkPorts, webPort } from '../core/listeners.ts';
 import { isResignDue } from '../core/revision.ts';
 import { dueAt, type RoleCertificate, withRole } from '../core/role.ts';
 import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
@@ -30,14 +31,19 @@ export async function tick(server: Server): Promise<void> {
   await resignLinks(server);
 }
 
-/** New names or ports for devices: all policies say so. Faults: what `checkPolicy` says. */
-export async function changeChoices(server: Server, choices: Partial<Choices>): Promise<Result<boolean>> {
+/** New names or ports for devices: all policies say so. Faults: `ports-collide`, what `checkPolicy` says. */
+export async function changeChoices(
+  server: Server,
+  choices: Partial<Omit<Choices, 'legacyPort'>>,
+): Promise<Result<boolean>> {
   const changed = await transact(server.db, async (trx) => {
     const before = await readIdentity(trx);
     const after = { ...before, ...choices };
     if (JSON.stringify(after) === JSON.stringify(before)) return good(false);
+    const { name, host, httpsPort, mqttPort, legacyPort: legacy = null } = after;
+    const free = checkPorts({ https: httpsPort, mqtt: mqttPort, legacy, web: webPort });
+    if (!free.ok) return free;
     await writeIdentity(trx, after);
-    const { name, host, httpsPort, mqttPort } = after;
     const facts = { name, host, httpsPort, mqttPort };
     await audit(server, trx, { actor: 'server', action: 'addresses-changed', subject: after.serverId, facts });
     const signed = await signAllPolicies(server, trx);

@@ -17,6 +17,7 @@ const shapes: readonly ShapeName[] = [
   'keyStatement',
   'timeStatement',
   'registrationBundle',
+  'legacyRegistration',
   'report',
   'auditEvent',
   'presence',

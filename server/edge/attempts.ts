@@ -1,0 +1,47 @@
+/**
+ * Failed attempts by address, for routes that take passwords and tokens: a hundred a minute from one address, then it waits
+ * for that minute to end. An IPv6 address counts by its first 64 bits. At most ten thousand addresses are remembered; beyond
+ * that the oldest is forgotten.
+ */
+import { isIPv6 } from 'node:net';
+import { type Instant, minuteMs } from '../../protocol/time.ts';
+import type { Clock } from '../core/ports.ts';
+
+export type Attempts = {
+  readonly open: (address: string) => boolean;
+  readonly failed: (address: string) => void;
+};
+
+const maxFailures = 100;
+const maxAddresses = 10_000;
+
+export function makeAttempts(clock: Clock): Attempts {
+  const minutes = new Map<string, { readonly since: Instant; readonly failures: number }>();
+  const current = (source: string) => {
+    const minute = minutes.get(source);
+    return minute && clock() - minute.since < minuteMs ? minute : { since: clock(), failures: 0 };
+  };
+  return {
+    open: (address) => current(sourceOf(address)).failures < maxFailures,
+    failed: (address) => {
+      const source = sourceOf(address);
+      const { since, failures } = current(source);
+      minutes.delete(source);
+      minutes.set(source, { since, failures: failures + 1 });
+      const [oldest] = minutes.keys();
+      if (minutes.size > maxAddresses && oldest !== undefined) minutes.delete(oldest);
+    },
+  };
+}
+
+/** IPv4 that arrives in IPv6 (RFC 4291 §2.5.5.2) is IPv4. */
+function sourceOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped) return mapped;
+  const bare = address.split('%', 1)[0] ?? '';
+  if (!isIPv6(bare)) return address;
+  const [head = '', tail] = new URL(`http://[${bare}]`).hostname.slice(1, -1).split('::', 2);
+  const left = head.split(':').filter(Boolean);
+  const right = (tail ?? '').split(':').filter(Boolean);
+  return [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right].slice(0, 4).join(':');
+}

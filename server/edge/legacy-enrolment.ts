@@ -1,0 +1,94 @@
+/** The identity of a device that registered without one, issued for its token (RFC 7030 simple enrolment). */
+import { createHash } from 'node:crypto';
+import { fromBase64 } from '../../protocol/certificate.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import { audit, type Server } from './context.ts';
+import { transact } from './database.ts';
+import { mutualOf } from './mutual.ts';
+import { issueTo, keepIdentity } from './renewal.ts';
+import { readRequest } from './request.ts';
+import type { Database, Tables } from './tables.ts';
+
+/**
+ * Leaf and chain. The same key gets the same certificate again; another key gets a new one, and the one that was never used
+ * is revoked: a device that lost its key to a power cut is not stranded, and the token proves it. Faults: `token-refused`
+ * for a device that was not told to; `mutual-required` once an identity was used; `not-allowed` where identities come from
+ * elsewhere; those of `readRequest`.
+ */
+export async function enrolByToken(
+  server: Server,
+  token: Tables['device_tokens'],
+  csrDer: Uint8Array,
+): Promise<Result<readonly Uint8Array[]>> {
+  const { device_id: deviceId } = token;
+  const csr = readRequest(csrDer);
+  if (!csr.ok) return csr;
+  const { publicKeyDer } = csr.value;
+  const key = createHash('sha256').update(publicKeyDer).digest('hex');
+  const now = server.clock();
+  const issued = await issueTo(server, deviceId, publicKeyDer);
+  const kept = await transact(server.db, async (trx) => {
+    const { enrolment } = await mutualOf(trx);
+    if (enrolment.at !== 'local') return bad('not-allowed', { what: `enrolment: ${enrolment.name}` });
+    const place = await openPlace(trx, token);
+    if (!place.ok) return place;
+    const known = place.value.bound_to === key ? await chainOf(trx, deviceId) : null;
+    if (known) return good({ chain: known, group: place.value.group_id });
+    if (await hasUsedIdentity(trx, deviceId)) return bad('mutual-required');
+    await trx
+      .updateTable('identities')
+      .set({ revoked_at: now })
+      .where('device_id', '=', deviceId)
+      .where('revoked_at', 'is', null)
+      .execute();
+    await keepIdentity(server, trx, { device: deviceId, issued, renews: null });
+    await trx.updateTable('device_tokens').set({ bound_to: key }).where('device_id', '=', deviceId).execute();
+    const facts = { fingerprint: issued.fingerprint };
+    await audit(server, trx, { actor: 'server', action: 'enrolled-by-token', subject: deviceId, facts });
+    return good({ chain: issued.chainDer, group: place.value.group_id });
+  });
+  if (!kept.ok) return kept;
+  await server.carriers.current?.refresh([{ id: deviceId, group: kept.value.group }]);
+  return good(kept.value.chain);
+}
+
+type Place = Pick<Tables['device_tokens'], 'bound_to'> & Pick<Tables['devices'], 'group_id'>;
+
+async function openPlace(trx: Database, { device_id, hash }: Tables['device_tokens']): Promise<Result<Place>> {
+  const row = await trx
+    .selectFrom('device_tokens')
+    .innerJoin('devices', 'devices.id', 'device_tokens.device_id')
+    .select(['bound_to', 'enrol_only', 'ended_at', 'migration', 'group_id'])
+    .where('device_id', '=', device_id)
+    .where('hash', '=', hash)
+    .where('removed_at', 'is', null)
+    .where('retired_at', 'is', null)
+    .where('deactivated_at', 'is', null)
+    .executeTakeFirst();
+  if (!row) return bad('token-refused');
+  if (row.ended_at !== null) return bad('mutual-required');
+  const told = row.enrol_only === 1 || row.migration === 'pending';
+  return told ? good(row) : bad('token-refused', { reason: 'not told to migrate' });
+}
+
+async function hasUsedIdentity(trx: Database, device: string): Promise<boolean> {
+  const row = await trx
+    .selectFrom('identities')
+    .select('serial')
+    .where('device_id', '=', device)
+    .where('revoked_at', 'is', null)
+    .where('first_contact_at', 'is not', null)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+async function chainOf(trx: Database, device: string): Promise<readonly Uint8Array[] | null> {
+  const row = await trx
+    .selectFrom('identities')
+    .select('chain')
+    .where('device_id', '=', device)
+    .where('revoked_at', 'is', null)
+    .orderBy('issued_at', 'desc')
+    .executeTakeFirst();
+  return row ? (JSON.parse(row.chain) as string[]).map(fromBase64) : null;
+}

@@ -1,0 +1,215 @@
+/** What an administrator sets about mutual authentication, and what follows for the devices that are there. */
+import { randomUUID } from 'node:crypto';
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import { checkPorts, webPort } from '../core/listeners.ts';
+import {
+  type AgentKind,
+  answering,
+  decideClosing,
+  decideEndpoint,
+  decideSetting,
+  type EndpointChange,
+  type LegacyClient,
+  type Mutual,
+  newInstallation,
+  type ScepSetting,
+} from '../core/mutual.ts';
+import { pathTo } from '../core/policy.ts';
+import { isOffered, maxSubject, unknownVariables } from '../core/subject.ts';
+import { type Actor, audit, readIdentity, type Server, writeIdentity } from './context.ts';
+import { transact } from './database.ts';
+import { rewriteKit } from './kit.ts';
+import { findGroup } from './lookup.ts';
+import { release } from './release.ts';
+import type { Database } from './tables.ts';
+
+export type MutualView = Omit<Mutual, 'scep'> & {
+  readonly legacyPort: number | null;
+  readonly httpsPort: number;
+  /** What answers now (Table 89). */
+  readonly answers: { readonly new: boolean; readonly legacy: boolean };
+  /** Devices that closing the legacy port would cut off. */
+  readonly waiting: readonly (LegacyClient & { readonly agent: AgentKind | null })[];
+  readonly scep: readonly ScepView[];
+};
+/** A setting that is not offered uses variables we do not know. */
+export type ScepView = ScepSetting & { readonly offered: boolean; readonly unknown: readonly string[] };
+/** Devices whose identity came by the setting before: to have one by the new setting, they must register again. */
+export type EnrolmentChanged = { readonly mustRegisterAgain: number };
+
+const maxScepSettings = 32;
+
+export const mutualOf = async (trx: Database): Promise<Mutual> => (await readIdentity(trx)).mutual ?? newInstallation;
+
+export async function showMutual({ db }: Server): Promise<MutualView> {
+  const { legacyPort = null, httpsPort } = await readIdentity(db);
+  const mutual = await mutualOf(db);
+  const scep = mutual.scep.map((each) => ({
+    ...each,
+    offered: isOffered(each.subject),
+    unknown: unknownVariables(each.subject),
+  }));
+  return { ...mutual, scep, legacyPort, httpsPort, answers: answering(mutual), waiting: await legacyClients(db) };
+}
+
+/** Fault: `stays-on`. */
+export const setMutual = (server: Server, actor: Actor, on: boolean): Promise<Result<null>> =>
+  change(server, async (trx, mutual) => {
+    const decided = decideSetting(mutual, on, server.clock(), release);
+    if (decided.ok && decided.value !== mutual)
+      await audit(server, trx, { actor, action: 'mutual-enabled', subject: 'mutual', facts: { release } });
+    return decided;
+  });
+
+/** Faults: those of `decideEndpoint`. */
+export const setEndpoint = (server: Server, actor: Actor, wanted: EndpointChange): Promise<Result<null>> =>
+  change(server, async (trx, mutual) => {
+    const decided = decideEndpoint(mutual, wanted, await legacyClients(trx));
+    const facts = { endpoint: wanted.endpoint, on: wanted.on ? 'yes' : 'no' };
+    if (decided.ok) await audit(server, trx, { actor, action: 'endpoint-set', subject: 'mutual', facts });
+    return decided;
+  });
+
+/** A setting that agents may be told to enrol by. Faults: `already-exists`, `bad-argument`. */
+export const addScep = (server: Server, actor: Actor, wanted: Omit<ScepSetting, 'id'>): Promise<Result<null>> =>
+  change(server, async (trx, mutual) => {
+    const { name, url, subject } = wanted;
+    if (name === 'local' || mutual.scep.some((each) => each.name === name))
+      return bad('already-exists', { what: name });
+    if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) return bad('bad-argument', { what: 'url' });
+    if (subject.length > maxSubject || /\p{Cc}/u.test(subject + name)) return bad('bad-argument', { what: 'subject' });
+    if (mutual.scep.length >= maxScepSettings) return bad('bad-argument', { what: `more than ${maxScepSettings}` });
+    await audit(server, trx, { actor, action: 'enrolment-added', subject: name, facts: { url, subject } });
+    return good({ ...mutual, scep: [...mutual.scep, { ...wanted, id: randomUUID() }] });
+  });
+
+/** Faults: `not-found`; `not-allowed` for the one in use. */
+export const removeScep = (server: Server, actor: Actor, name: string): Promise<Result<null>> =>
+  change(server, async (trx, mutual) => {
+    if (!mutual.scep.some((each) => each.name === name)) return bad('not-found', { what: name.slice(0, 120) });
+    if (mutual.enrolment.at === 'scep' && mutual.enrolment.name === name) return bad('not-allowed', { what: name });
+    await audit(server, trx, { actor, action: 'enrolment-removed', subject: name });
+    return good({ ...mutual, scep: mutual.scep.filter((each) => each.name !== name) });
+  });
+
+/**
+ * `local`, or the name of a setting whose subject uses none but the five variables. Faults: `not-found`, also for a setting
+ * that is not offered.
+ */
+export async function chooseEnrolment(server: Server, actor: Actor, name: string): Promise<Result<EnrolmentChanged>> {
+  let mustRegisterAgain = 0;
+  const changed = await change(server, async (trx, mutual) => {
+    const setting = mutual.scep.find((each) => each.name === name && isOffered(each.subject));
+    if (name !== 'local' && !setting) return bad('not-found', { what: name.slice(0, 120) });
+    const before = mutual.enrolment.at === 'scep' ? mutual.enrolment.name : 'local';
+    if (before === name) return good(mutual);
+    mustRegisterAgain = await countMutual(trx);
+    const facts = { before, mustRegisterAgain };
+    await audit(server, trx, { actor, action: 'enrolment-chosen', subject: name, facts });
+    return good({ ...mutual, enrolment: setting ? { at: 'scep' as const, name } : { at: 'local' as const } });
+  });
+  return changed.ok ? good({ mustRegisterAgain }) : changed;
+}
+
+/** Null: as the parent group has it. Fault: `not-found`. */
+export const setMigrateClient = (
+  server: Server,
+  actor: Actor,
+  group: string,
+  migrate: boolean | null,
+): Promise<Result<null>> =>
+  transact(server.db, async (trx) => {
+    const target = await findGroup(trx, group);
+    if (!target.ok) return target;
+    const { id, name } = target.value;
+    const value = migrate === null ? null : migrate ? 1 : 0;
+    await trx.updateTable('groups').set({ migrate_client: value }).where('id', '=', id).execute();
+    const facts = { group: name, migrate: migrate === null ? 'as the parent' : migrate ? 'yes' : 'no' };
+    await audit(server, trx, { actor, action: 'migrate-client-set', subject: id, facts });
+    return good(null);
+  });
+
+/** Of the group itself, else of its nearest parent that says something. */
+export async function migrateClient(trx: Database, group: string): Promise<boolean> {
+  const rows = await trx.selectFrom('groups').select(['id', 'name', 'parent', 'migrate_client']).execute();
+  const groups = new Map(rows.map((row) => [row.id, row]));
+  const said = pathTo(groups, group).map(({ id }) => groups.get(id)?.migrate_client ?? null);
+  return said.findLast((each) => each !== null) === 1;
+}
+
+/**
+ * Another port for agents without an identity, or none. Where a server runs, it moves at once. Faults: `devices-cut-off`
+ * unless overridden, `ports-collide`, `bad-argument` for a port that cannot be had.
+ */
+export async function moveLegacyPort(
+  server: Server,
+  actor: Actor,
+  { port, override }: { readonly port: number | null; readonly override: boolean },
+): Promise<Result<null>> {
+  const before = (await readIdentity(server.db)).legacyPort ?? null;
+  if (before === port) return good(null);
+  const moved = await transact(server.db, async (trx) => {
+    const identity = await readIdentity(trx);
+    const { httpsPort: https, mqttPort: mqtt } = identity;
+    const free = checkPorts({ https, mqtt, legacy: port, web: webPort });
+    if (!free.ok) return free;
+    const cut = before === null ? [] : await legacyClients(trx);
+    const decided = port === null ? decideClosing(cut, override) : good(null);
+    if (!decided.ok) return decided;
+    await writeIdentity(trx, { ...identity, legacyPort: port });
+    const facts = { before: before ?? 'off', port: port ?? 'off', cutOff: port === null ? cut.length : 0 };
+    await audit(server, trx, { actor, action: 'legacy-port-set', subject: identity.serverId, facts });
+    try {
+      await server.carriers.current?.moveLegacy?.(port);
+    } catch (error) {
+      return bad('bad-argument', { what: `port ${port}: ${String((error as NodeJS.ErrnoException).code)}` });
+    }
+    return good(null);
+  });
+  if (moved.ok) await rewriteKit(server);
+  return moved;
+}
+
+/** Devices that registered without an identity and have not proven one. */
+export async function legacyClients(trx: Database): Promise<MutualView['waiting']> {
+  return trx
+    .selectFrom('device_tokens')
+    .innerJoin('devices', 'devices.id', 'device_tokens.device_id')
+    .select(['devices.id', 'devices.name', 'devices.agent'])
+    .where('ended_at', 'is', null)
+    .where('removed_at', 'is', null)
+    .where('retired_at', 'is', null)
+    .where('deactivated_at', 'is', null)
+    .orderBy('devices.name')
+    .execute();
+}
+
+/** Devices that got their identity by the enrolment setting and use it. */
+async function countMutual(trx: Database): Promise<number> {
+  const rows = await trx
+    .selectFrom('device_tokens')
+    .innerJoin('devices', 'devices.id', 'device_tokens.device_id')
+    .select('devices.id')
+    .where('ended_at', 'is not', null)
+    .where('removed_at', 'is', null)
+    .where('retired_at', 'is', null)
+    .where('deactivated_at', 'is', null)
+    .execute();
+  return rows.length;
+}
+
+/** The setting lies with what the recovery kit carries, so that a rebuilt server does not fall back behind it. */
+async function change(
+  server: Server,
+  decide: (trx: Database, mutual: Mutual) => Promise<Result<Mutual>>,
+): Promise<Result<null>> {
+  const changed = await transact(server.db, async (trx) => {
+    const identity = await readIdentity(trx);
+    const decided = await decide(trx, identity.mutual ?? newInstallation);
+    if (!decided.ok) return decided;
+    await writeIdentity(trx, { ...identity, mutual: decided.value });
+    return good(null);
+  });
+  if (changed.ok) await rewriteKit(server);
+  return changed;
+}
