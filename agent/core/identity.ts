@@ -126,6 +126,14 @@ export function endedFault(state: State, now: Now): Fault | null {
   return fault('identity-expired', leftMs > 0 ? { daysLeft: Math.ceil(leftMs / dayMs) } : {});
 }
 
+/** Retired by the server, or so late by a known clock that it will be. */
+export function isPastGrace(state: State, own: Registered, now: Now): boolean {
+  const clock = clockOf(state, now);
+  const leaf = leafOf(own.identity);
+  if (own.standing !== 'active') return own.standing === 'retired';
+  return clock.at === 'known' && leaf !== null && clock.now > graceEnd(leaf.notAfter);
+}
+
 /** By our own clock, or by the server's word where that one is late. */
 function isExpired(state: State, { identity }: Registered, now: Now): boolean {
   const clock = clockOf(state, now);

@@ -64,9 +64,9 @@ export function tickRenewal(state: State, now: Now): Step {
   return proceed(state, now);
 }
 
-/** Instead of the link, whose try this is. A retired identity has nothing to try. */
+/** Instead of the link, whose try this is. A retired identity has nothing to try: it asks for a code. */
 export function attemptRenewal(state: State, now: Now): Step {
-  if (registeredOf(state)?.standing === 'retired') return rest({ ...state, link: idle(now) });
+  if (registeredOf(state)?.standing === 'retired') return askReadmission({ ...state, link: idle(now) }, now);
   const attempt = 'attempt' in state.link ? state.link.attempt : 0;
   const link = { at: 'calling', since: now.wall, attempt, call: 'renew' } as const;
   if (clockOf(state, now).at === 'known')

@@ -6,6 +6,7 @@ import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { fault } from '../../protocol/fault.ts';
 import { tryCode } from './codes.ts';
 import { dropEvents } from './delivering.ts';
+import { isPastGrace } from './identity.ts';
 import { afterCode } from './pin.ts';
 import { openMs } from './settings.ts';
 import type { Now } from './shape.ts';
@@ -79,25 +80,29 @@ export function onCountFailed(state: State, event: Of<'count-failed'>): Step {
   return counting ? then(told, (last) => drop(last, event.now, event.fault)) : told;
 }
 
-/** The answered certificate alone is trusted from now on. A retired device may enrol again, and keeps what it holds already. */
+/**
+ * The answered certificate alone is trusted from now on. A retired device may enrol again, and keeps what it holds already; so
+ * may one that was away for so long that it will be retired, with the same code: nobody is asked for two.
+ */
 function replace(state: State, certificate: string, counters: State['counters'], request: number, now: Now): Step {
   const { now: at } = clockOf(state, now);
   const fingerprint = fingerprintOf(fromBase64(certificate));
   const { registration, ...before } = state.durable;
-  const retired = registration.at === 'registered' && registration.standing === 'retired';
+  const readmitted = registration.at === 'registered' && isPastGrace(state, registration, now) ? registration : null;
+  const retired = readmitted?.standing === 'retired';
   const held = retired && certificate === before.pins?.current.der;
   const pins = held ? before.pins : afterCode(certificate, at);
   const requests = before.requests.filter((each) => each.action !== 1);
   const audit: readonly AuditDraft[] = [
     ...(held ? [] : [{ event: 'server-certificate-replaced', facts: { fingerprint } }]),
-    ...(retired ? [{ event: 'code-accepted', facts: { operation: 'reenrolment' } }] : []),
+    ...(readmitted ? [{ event: 'code-accepted', facts: { operation: 'reenrolment' } }] : []),
   ];
   return commit(state, {
     durable: {
       ...before,
       pins,
       requests,
-      registration: retired ? { ...registration, standing: 'readmitted', next: null } : registration,
+      registration: readmitted ? { ...readmitted, standing: 'readmitted', next: null } : registration,
     },
     counters: { ...counters, uptimeMs: poweredOf(state, now) },
     audit,

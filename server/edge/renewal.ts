@@ -9,7 +9,7 @@ import { deriveSecret } from '../../protocol/codes.ts';
 import { bad, type Facts, type Fault, good, type Result } from '../../protocol/fault.ts';
 import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
 import { dayMs, type Instant } from '../../protocol/time.ts';
-import { currentOf, judgeRenewal, type Renewal } from '../core/identity.ts';
+import { currentOf, isInGrace, judgeRenewal, type Renewal } from '../core/identity.ts';
 import type { Enrolment, RenewalProof } from '../core/ports.ts';
 import { windowStart } from '../core/slot.ts';
 import { adopt } from './adoption.ts';
@@ -80,7 +80,7 @@ export async function renew(server: Server, proof: RenewalProof, csrDer: Uint8Ar
 }
 
 /**
- * Of a retired device, once for each answered code, within 24 hours of it. Fault: `invitation-refused` (why is in the audit
+ * Of a retired device, or of one that would be by its next renewal, once for each answered code, within 24 hours of it. Fault: `invitation-refused` (why is in the audit
  * only), `csr-refused` and others of `readRequest`.
  */
 export async function reenrol(server: Server, { invitation, password, csrDer }: Enrolment): Promise<Result<Chain>> {
@@ -107,7 +107,8 @@ export async function reenrol(server: Server, { invitation, password, csrDer }: 
     const known = withKey(lives, csr.value.publicKeyDer, now);
     if (known && !isUnused(known)) return refused('key in use');
     const again = known ? chainOf(known) : null;
-    if (standing === 'active') return again ? good({ again }) : refused('not retired');
+    if (standing === 'active' && again) return good({ again });
+    if (standing === 'active' && !isOver(lives, now)) return refused('not retired');
     if (row.reenrol_until === null || row.reenrol_until <= now) return refused('no answered code');
     await trx.updateTable('devices').set({ retired_at: null, reenrol_until: null }).where('id', '=', device).execute();
     return good({ again, action: 'enrolled-again', renews: currentOf(lives)?.fingerprint ?? '', facts: {} });
@@ -270,3 +271,9 @@ const keyOf = (leaf: string): Buffer =>
   new X509Certificate(fromBase64(leaf)).publicKey.export({ format: 'der', type: 'spki' });
 
 const chainOf = ({ chain }: Kept): Chain => chain.map(fromBase64);
+
+/** Beyond what renewal is answered for. Of an adopted device the end is not known. */
+function isOver(lives: readonly Kept[], now: Instant): boolean {
+  const current = currentOf(lives);
+  return current !== null && current.notAfter > 0 && !isInGrace(current.notAfter, now);
+}

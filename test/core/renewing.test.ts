@@ -544,6 +544,49 @@ test('retired: after a planned change of the server’s certificate, the code is
   assert.is(bench.state.durable.pins?.current.der, base64(serverCertificates[1]));
 });
 
+test('away past its grace, and the server has changed its certificate: one code does for both', () => {
+  const bench = openAgeing();
+  const { server } = bench;
+  const first = current(bench);
+  loseConnection(bench);
+  server.state.reachable = false;
+  leapTo(bench, -40);
+  Object.assign(server.state, { main: 3, reachable: true });
+  pass(bench, 10 * minuteMs);
+  assert.is(lastStatus(bench).replacement?.about, 'server');
+  answerCode(bench);
+  const effects = pass(bench, 10 * minuteMs);
+  assert.equal([did(effects, 'renew'), did(effects, 'enrol-again')], [0, 1]);
+  const status = lastStatus(bench);
+  assert.equal([status.identity?.at, status.link.at, status.replacement], ['valid', 'connected', null]);
+  assert.is.not(current(bench), first);
+  assert.is(bench.state.durable.pins?.current.der, base64(serverCertificates[3]));
+});
+
+test('in its grace, a code for the server certificate leaves renewal to renewal', () => {
+  const bench = openAgeing();
+  loseConnection(bench);
+  bench.server.state.reachable = false;
+  leapTo(bench, -10);
+  Object.assign(bench.server.state, { main: 3, reachable: true });
+  pass(bench, 10 * minuteMs);
+  answerCode(bench);
+  const effects = pass(bench, 10 * minuteMs);
+  assert.equal([did(effects, 'renew') > 0, did(effects, 'enrol-again')], [true, 0]);
+  assert.is(lastStatus(bench).identity?.at, 'valid');
+});
+
+test('retired: the code is asked for at once', () => {
+  const bench = openLate(40);
+  bench.server.state.reachable = true;
+  for (let seconds = 0; lastStatus(bench).identity?.at !== 'retired'; seconds++) {
+    if (seconds > 900) throw new Error('never retired');
+    pass(bench, 1000);
+  }
+  pass(bench, 2000);
+  assert.is(lastStatus(bench).replacement?.about, 'device');
+});
+
 test('retired: the other way is a reset and a new registration', () => {
   const bench = openRetired();
   assert.is(askNow(bench, { do: 'reset' })?.ok, true);

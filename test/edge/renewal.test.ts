@@ -511,6 +511,18 @@ test('a device that is not retired cannot enrol again, code or not', () =>
     assert.is(codeOf(await enrolAgain(world, id)), 'invitation-refused');
   }));
 
+test('a device that would be retired by its next renewal enrols again by the same code', () =>
+  withFleet(async (world) => {
+    const device = await register(world, 'kiosk');
+    world.time.now = later(390);
+    await answered(world, device.id);
+    assert.is(codeOf(await enrolAgain(world, device.id)), 'invitation-refused', 'in its grace it renews');
+    world.time.now = later(400);
+    assert.is(codeOf(await enrolAgain(world, device.id)), 'invitation-refused', 'the day of the code is over');
+    await answered(world, device.id);
+    value(await enrolAgain(world, device.id));
+  }));
+
 test('a code that was answered before the server said retired counts too', () =>
   withFleet(async (world) => {
     const device = await register(world, 'kiosk');

@@ -424,7 +424,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     answerCode: (shown: string): string => {
       const confirmation = parseConfirmation(shown);
       if (!confirmation.ok) throw new Error(`not a confirmation code: ${shown}`);
-      if (confirmation.value.action === 1 && state.retired) state.readmits = true;
+      if (confirmation.value.action === 1) state.readmits = true;
       return makeReplacement({
         secret: deriveSecret(codeMasterKey, device.id, 1),
         deviceId: device.id,
