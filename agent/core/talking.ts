@@ -43,13 +43,13 @@ export function onTick(state: State, now: Now): Step {
     now.uptimeMs - state.savedAtMs >= saveEveryMs
       ? then(kept, (next) => then(saveCounters(next, now), exportAgain))
       : kept;
-  return then(saved, (next) => {
+  const linked = then(saved, (next) => {
     if (isDue(next.link, now)) return attempt(next, now);
     if (isSilent(next.link, now)) return drop(next, now, fault('documents-missing'));
     const wanted = next.link.at === 'connected' && next.errandAtMs !== null && now.uptimeMs >= next.errandAtMs;
-    if (wanted) return errand(next, now);
-    return then(tickRenewal(next, now), (last) => askReadmission(last, now));
+    return wanted ? errand(next, now) : rest(next);
   });
+  return then(linked, (next) => then(tickRenewal(next, now), (last) => askReadmission(last, now)));
 }
 
 /** Powered-on time and the last good time; a power cut loses a minute of them at most. */

@@ -4,8 +4,9 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Identity } from '../../agent/core/durable.ts';
+import { leafOf } from '../../agent/core/identity.ts';
 import type { Effect, Happening } from '../../agent/core/shape.ts';
-import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, makeReplacement, parseConfirmation } from '../../protocol/codes.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import type { DocumentType } from '../../protocol/jws.ts';
@@ -232,13 +233,13 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
   };
   /** A contact by an identity: refused where it has ended. Renewal is not one of these. */
   const admit = (identity: Identity, by: string): Fault | null => {
-    const leaf = parseCertificate(fromBase64(identity.chain[0] ?? ''));
-    if (!leaf.ok) return fault('identity-refused');
-    if (leaf.value.notAfter < now()) return fault(by === 'mqtt' ? 'identity-refused' : 'expired');
+    const leaf = leafOf(identity);
+    if (!leaf) return fault('identity-refused');
+    if (leaf.notAfter < now()) return fault(by === 'mqtt' ? 'identity-refused' : 'expired');
     if (state.retired) return fault(by === 'mqtt' ? 'identity-refused' : 'identity-retired');
     const next = identities.get(identity.key.sha256);
     if (next) next.seen = true;
-    contacts.push({ fingerprint: leaf.value.fingerprint, by, at: now() });
+    contacts.push({ fingerprint: leaf.fingerprint, by, at: now() });
     return null;
   };
   const issueNext = (key: string): string[] => {
@@ -294,8 +295,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         if (!state.reachable) return answerCall('renew', null);
         const fingerprint = presented(effect.accept);
         if (!fingerprint) return [{ type: 'presented', der: base64(serverCertificates[state.main]), call: 'renew' }];
-        const leaf = parseCertificate(fromBase64(effect.identity.chain[0] ?? ''));
-        if (leaf.ok && now() > leaf.value.notAfter + 30 * dayMs) state.retired = true;
+        if (now() > (leafOf(effect.identity)?.notAfter ?? 0) + 30 * dayMs) state.retired = true;
         if (state.retired) return [{ type: 'call-failed', call: 'renew', fault: fault('identity-retired') }];
         return [{ type: 'renewed', key: effect.key, chain: issueNext(effect.key.sha256) }];
       }
