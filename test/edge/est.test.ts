@@ -9,17 +9,20 @@ import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { promisify } from 'node:util';
 import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
-import { readCertsOnly } from '../../agent/edge/enrol.ts';
+import { enrolAgain, readCertsOnly, renew } from '../../agent/edge/enrol.ts';
 import { parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
+import { readCertificateFile } from '../../protocol/certificate-file.ts';
+import { deriveSecret, makeConfirmation } from '../../protocol/codes.ts';
 import { dayMs, hourMs, type Instant, instant } from '../../protocol/time.ts';
 import { type Authority, issueServer, makeAuthority } from '../../server/edge/authority.ts';
+import { answerCode } from '../../server/edge/codes.ts';
 import { type DeviceHttp, serveDevices } from '../../server/edge/device-http.ts';
 import { deleteIdentity } from '../../server/edge/identities.ts';
-import { readListenerTls } from '../../server/edge/pins.ts';
+import { readListenerTls, readServerCertificates } from '../../server/edge/pins.ts';
 import { removeDevice } from '../../server/edge/places.ts';
 import { initialise } from '../../server/edge/state.ts';
 import { type Enrolled, type FleetServer, openFleet, proofOf, register, value } from '../fakes/fleet-server.ts';
-import { makeDevice, now } from '../fakes/identities.ts';
+import { makeDevice, makeListenerTls, now } from '../fakes/identities.ts';
 import { assert, needs, table, test } from '../harness.ts';
 
 needs(['openssl', 'curl']);
@@ -481,6 +484,42 @@ test('the revocation list: openssl verifies it, its number rises, it names what 
     leaf,
   }).catch((error: { readonly stderr: string }) => error.stderr);
   assert.match(judged, /certificate revoked/);
+});
+
+test('the device’s own client renews, is told when it is retired, and enrols again after an answered code', async () => {
+  const { world } = await open();
+  const { server, fleet } = world;
+  const tls = await makeListenerTls({ server: server.keys.serverAuthority, client: server.keys.clientAuthority });
+  const http = await serveDevices({
+    fleet,
+    tls,
+    host: '127.0.0.1',
+    port: 0,
+    clock: () => world.time.now,
+    log: () => {},
+  });
+  const [leaf] = value(readCertificateFile(Buffer.from(tls.chain)));
+  const where = { address: `127.0.0.1:${http.port}`, accept: [leaf?.fingerprint ?? ''] };
+  const credentials = ({ key, chain }: Enrolled) => ({ pkcs8: key, chain: chain.map(toBase64) });
+  const late = await registered(world, 370);
+  const key = makeKey();
+  const order = { ...where, device: late.id, credentials: credentials(late) };
+  const [first, again] = [await renew(order, key), await renew(order, key)];
+  assert.is(first.at, 'issued', JSON.stringify(first));
+  assert.equal(again, first);
+  const gone = await registered(world, 500);
+  const told = await renew({ ...where, device: gone.id, credentials: credentials(gone) }, makeKey());
+  assert.is(told.at === 'failed' ? told.fault.code : told.at, 'identity-retired');
+  const bytes = deriveSecret(server.keys.codeMaster, gone.id, 1);
+  const afresh = { ...where, device: gone.id, secret: Buffer.from(bytes).toString('hex') };
+  const early = await enrolAgain(afresh, key);
+  assert.is(early.at === 'failed' ? early.fault.code : early.at, 'invitation-refused');
+  const [main] = await readServerCertificates(server.db);
+  const certificateDer = Buffer.from(JSON.parse(main?.chain ?? '[]')[0], 'base64');
+  const code = makeConfirmation({ secret: bytes, deviceId: gone.id, action: 1, counter: 7, certificateDer });
+  value(await answerCode(server, 'administrator', { code }));
+  assert.is((await enrolAgain(afresh, makeKey())).at, 'issued');
+  await http.close();
 });
 
 test('the listener closes, and the fleet with it', async () => {
