@@ -4,6 +4,7 @@ import { fromBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
+import { signDevice } from './documents.ts';
 import { mutualOf } from './mutual.ts';
 import { issueTo, keepIdentity } from './renewal.ts';
 import { readRequest } from './request.ts';
@@ -42,6 +43,8 @@ export async function enrolByToken(
       .where('revoked_at', 'is', null)
       .execute();
     await keepIdentity(server, trx, { device: deviceId, issued, renews: null });
+    // Its slot follows from the identity.
+    await signDevice(server, trx, deviceId);
     await trx.updateTable('device_tokens').set({ bound_to: key }).where('device_id', '=', deviceId).execute();
     const facts = { fingerprint: issued.fingerprint };
     await audit(server, trx, { actor: 'server', action: 'enrolled-by-token', subject: deviceId, facts });

@@ -14,7 +14,7 @@ import {
   showMutual,
 } from '../../server/edge/mutual.ts';
 import { addGroup, listDevices, moveDevice, removeDevice } from '../../server/edge/places.ts';
-import { auditOf, bytes, codeOf as faultOf, register, report, start, value } from '../fakes/fleet-server.ts';
+import { auditOf, bytes, codeOf as faultOf, payloadOf, register, report, start, value } from '../fakes/fleet-server.ts';
 import {
   atLegacy,
   basic,
@@ -71,6 +71,8 @@ table(
       assert.is(enrolled.status, 200, enrolled.body);
       const mutual = await checkinAt(setting, setting.http.port, agent.device, row.accepts, { identity });
       assert.is(mutual.status, 200, mutual.body);
+      const place = payloadOf(String(mutual.json['device'])) as { readonly identity?: { readonly renewAt: number } };
+      assert.type(place.identity?.renewAt, 'number');
     }),
 );
 
