@@ -1,9 +1,11 @@
 /** Certificates of foreign authorities at the server: who is let in, by what, and what no foreign word can do (A5). */
 import { generateKeyPairSync } from 'node:crypto';
 import { makeKey, readKey, spkiOf } from '../../agent/edge/csr.ts';
-import { type Certificate, parseCertificate, toPem } from '../../protocol/certificate.ts';
+import { confirmBundle, fetchBundle } from '../../agent/edge/registration.ts';
+import { type Certificate, parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
 import { type Authority, issueDevice, makeAuthority } from '../../server/edge/authority.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
+import { serveDevices } from '../../server/edge/device-http.ts';
 import {
   addForeignAuthority,
   bindForeign,
@@ -11,9 +13,10 @@ import {
   removeForeignAuthority,
 } from '../../server/edge/foreign.ts';
 import { invite } from '../../server/edge/invitations.ts';
-import { readListenerTls } from '../../server/edge/pins.ts';
+import { readListenerTls, readPins } from '../../server/edge/pins.ts';
 import { auditOf, codeOf, type FleetServer, proofOf, start, value, withFleet } from '../fakes/fleet-server.ts';
 import { issue } from '../fakes/issue.ts';
+import { now } from '../fakes/tls-server.ts';
 import { assert, table, test } from '../harness.ts';
 
 const admin = 'administrator';
@@ -153,4 +156,40 @@ test('a rebuilt server adopts by certificates of its own authority alone', () =>
     assert.is(codeOf(await fleet.deviceOf(await identityOf(foreign, makeKey(), stranger))), 'identity-refused');
     const ours = await identityOf(server.keys.clientAuthority, makeKey(), stranger);
     assert.is(value(await fleet.deviceOf(ours)), stranger);
+  }));
+
+test('over TLS: let in with the authority alone, bound at the bundle alone, and refused with a wrong password', () =>
+  withFleet(async (world) => {
+    const { fleet, server } = world;
+    const key = makeKey();
+    const issued = await issueDevice(foreign, {
+      publicKeyDer: spkiOf(readKey(key)),
+      deviceId: 'thin 1',
+      days: 30,
+      now: now(),
+    });
+    const credentials = { pkcs8: key, chain: issued.chainDer.map(toBase64) };
+    const tls = async () => value(await readListenerTls(server));
+    const { fingerprint } = value(parseCertificate(Buffer.from((await readPins(server.db)).main, 'base64')));
+    const log = () => {};
+    world.time.now = now();
+    const http = await serveDevices({ fleet, tls: await tls(), host: '127.0.0.1', port: 0, clock: now, log });
+    const place = { address: `127.0.0.1:${http.port}`, credentials, accept: [fingerprint], judging: { at: now } };
+    const codeAt = async (call: typeof fetchBundle, typed?: Awaited<ReturnType<typeof invited>>): Promise<string> => {
+      const outcome = await call({ ...place, invited: typed });
+      return outcome.at === 'answered' ? 'answered' : outcome.at === 'failed' ? outcome.fault.code : outcome.at;
+    };
+    try {
+      const typed = await invited(world);
+      assert.is(await codeAt(fetchBundle, typed), 'identity-refused', 'nobody knows the authority');
+      value(await addForeignAuthority(server, admin, pem(foreign)));
+      await http.setTls(await tls());
+      assert.is(await codeAt(fetchBundle), 'identity-refused', 'no invitation');
+      assert.is(await codeAt(confirmBundle, typed), 'identity-refused', 'no other call binds');
+      assert.is(await codeAt(fetchBundle, { ...typed, password: 'AAAA-AAAA-AAAA' }), 'invitation-refused');
+      assert.is(await codeAt(fetchBundle, typed), 'answered');
+      assert.is(await codeAt(confirmBundle), 'answered', 'from now on it needs no invitation');
+    } finally {
+      await http.close();
+    }
   }));
