@@ -12,7 +12,7 @@ import { assert, needs, test } from '../harness.ts';
 needs(['openssl']);
 
 /** More of them: `make fuzz-import`. */
-const runs = Number(process.env['THINTRUST_IMPORT_RUNS'] ?? 6);
+const runs = Number(process.env['THINTRUST_IMPORT_RUNS'] ?? 4);
 const file = (content: Uint8Array, password = 'secret'): IdentityFile => ({ content, key: null, password });
 const vector = (name: string): Buffer => readFileSync(`test/vectors/identities/${name}.p12`);
 const codeOf = async (given: IdentityFile, limits = importLimits): Promise<string> => {
