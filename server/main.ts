@@ -13,6 +13,9 @@ if (major < wantedNode[0] || (major === wantedNode[0] && minor < wantedNode[1]))
   process.stderr.write(`${sentence}\n`);
   process.exit(2);
 }
+// Any command may be given a passphrase, and some open the keys with it; who reads a file with a key has that key.
+const unguarded = guardMemory();
+if (unguarded !== null) process.stderr.write(`warning: keys in memory are not guarded: ${unguarded}\n`);
 if (process.argv[2] === childWord)
   import('./edge/identity-child.ts').then(({ answerIdentityFile }) => answerIdentityFile());
 else
@@ -21,9 +24,6 @@ else
   });
 
 async function main(argv: readonly string[]): Promise<number> {
-  // Any command may be given a passphrase, and some open the keys with it.
-  const unguarded = guardMemory();
-  if (unguarded !== null) process.stderr.write(`warning: keys in memory are not guarded: ${unguarded}\n`);
   const commands = await readCommands();
   const { note } = await import('./cli/client.ts');
   const { state, command } = aim(commands, argv, process.env);

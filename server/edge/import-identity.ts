@@ -54,7 +54,13 @@ const running = new Set<object>();
 function ask(question: string, { timeMs, workSeconds, memoryMb }: ImportLimits): Promise<string | Fault> {
   return new Promise((resolve) => {
     const bounds = `ulimit -c 0 && ulimit -f 0 && ulimit -t ${workSeconds} && ulimit -d ${dataMb * 1024} && exec "$@"`;
-    const node = [`--max-old-space-size=${heapMb}`, '--permission', '--allow-fs-read=*', '--no-warnings'];
+    const node = [
+      `--max-old-space-size=${heapMb}`,
+      '--permission',
+      '--allow-fs-read=*',
+      '--allow-addons',
+      '--no-warnings',
+    ];
     const words = ['-c', bounds, 'sh', process.execPath, ...node, ...programWords(), childWord];
     const child = spawn('/bin/sh', words, { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'ignore'] });
     running.add(child);

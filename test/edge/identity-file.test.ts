@@ -77,10 +77,7 @@ type Foreign = {
   readonly legacy?: readonly string[];
 };
 const foreign: readonly Foreign[] = [
-  { name: 'gnutls-ec', key: 'p256' },
-  { name: 'gnutls-3des', key: 'p384', legacy: ['3DES'] },
   { name: 'gnutls-cyrillic', key: 'rsa2048', password: 'пароль' },
-  { name: 'gnutls-empty', key: 'p256', password: '' },
   { name: 'gnutls-null', key: 'p256', password: '' },
   { name: 'nss-rsa', key: 'rsa2048' },
   { name: 'nss-cyrillic', key: 'rsa2048', password: 'пароль' },

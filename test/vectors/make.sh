@@ -117,10 +117,7 @@ mkdir -p identities
 if command -v certtool > /dev/null; then
   made() { name=$1 key=$2; shift 2; certtool --to-p12 --load-privkey "keys/$key.pem" --load-certificate "certificates/$key.pem" \
     --p12-name server --outder --outfile "identities/gnutls-$name.p12" "$@" 2> "$work/log" || cat "$work/log"; }
-  made ec p256 --password secret --pkcs-cipher aes-256
-  made 3des p384 --password secret --pkcs-cipher 3des-pkcs12
   made cyrillic rsa2048 --password пароль
-  made empty p256 --empty-password
   made null p256 --null-password
 fi
 if command -v pk12util > /dev/null; then
