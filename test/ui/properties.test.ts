@@ -65,6 +65,21 @@ const arbitraryAnswer: fc.Arbitrary<Answer> = fc.oneof(
       },
     }),
   ),
+  fc.record({ owner: text, https: text, at: instants, timed: fc.boolean() }).map(
+    ({ owner, https, at, timed }): Answer => ({
+      of: 'repair',
+      value: {
+        rev: 7,
+        https,
+        mqtt: https,
+        certificate: { ...leaf, owner },
+        signedAt: at,
+        validUntil: at,
+        by: 'recovery',
+        time: timed ? at : null,
+      },
+    }),
+  ),
   fc.record({ file: text, why: arbitraryFault, added: fc.boolean() }).map(
     ({ file, why, added }): Answer => ({
       of: 'import',
@@ -93,6 +108,7 @@ const arbitraryStatus: fc.Arbitrary<Status> = fc
     base: fc.constantFrom(...statuses),
     owner: text,
     name: text,
+    stick: fc.option(text),
     fact: text,
     count: fc.integer({ min: 0, max: 30 }),
     since: instants,
@@ -105,37 +121,40 @@ const arbitraryStatus: fc.Arbitrary<Status> = fc
     action: fc.constantFrom('none', 'connection', 'reset'),
     known: fc.boolean(),
   })
-  .map(({ base, owner, name, fact, count, since, shut, setting, why, preflight, session, log, action, known }) => ({
-    ...base,
-    mayAdd: shut,
-    clock: { ...base.clock, at: known ? ('known' as const) : ('unknown' as const) },
-    blocked: shut ? manyCertificates.slice(0, 5).map(({ fingerprint }) => fingerprint) : [],
-    settings: {
-      connection: { locked: shut },
-      reset: { locked: shut },
-      dateTime: { locked: shut },
-      logServer: setting,
-      rdp: setting,
-      broker: setting,
-      language: null,
-    },
-    session:
-      session === 'none'
-        ? null
-        : { number: count, purpose: 'rdp' as const, server: name, at: session, since, fault: why },
-    log: { at: log, server: name, fault: why, preflight, unsent: count, dropped: count },
-    operation:
-      action === 'none'
-        ? null
-        : { action, confirmationCode: '2042 7351 0029 4463', openForMs: count * 1000, lockedForMs: 0, triesLeft: 3 },
-    device: base.device && { ...base.device, name },
-    link: { ...base.link, since },
-    contacts: base.contacts && { ...base.contacts, name: owner, note: fact },
-    certificates: manyCertificates
-      .slice(0, count)
-      .map((each) => ({ ...each, owner, names: [name], file: fact, notAfter: since })),
-    faults: count % 2 ? [...base.faults, fault('tls-failed', { reason: fact, address: name })] : base.faults,
-  }));
+  .map(
+    ({ base, owner, name, stick, fact, count, since, shut, setting, why, preflight, session, log, action, known }) => ({
+      ...base,
+      mayAdd: shut,
+      repair: stick,
+      clock: { ...base.clock, at: known ? ('known' as const) : ('unknown' as const) },
+      blocked: shut ? manyCertificates.slice(0, 5).map(({ fingerprint }) => fingerprint) : [],
+      settings: {
+        connection: { locked: shut },
+        reset: { locked: shut },
+        dateTime: { locked: shut },
+        logServer: setting,
+        rdp: setting,
+        broker: setting,
+        language: null,
+      },
+      session:
+        session === 'none'
+          ? null
+          : { number: count, purpose: 'rdp' as const, server: name, at: session, since, fault: why },
+      log: { at: log, server: name, fault: why, preflight, unsent: count, dropped: count },
+      operation:
+        action === 'none'
+          ? null
+          : { action, confirmationCode: '2042 7351 0029 4463', openForMs: count * 1000, lockedForMs: 0, triesLeft: 3 },
+      device: base.device && { ...base.device, name },
+      link: { ...base.link, since },
+      contacts: base.contacts && { ...base.contacts, name: owner, note: fact },
+      certificates: manyCertificates
+        .slice(0, count)
+        .map((each) => ({ ...each, owner, names: [name], file: fact, notAfter: since })),
+      faults: count % 2 ? [...base.faults, fault('tls-failed', { reason: fact, address: name })] : base.faults,
+    }),
+  );
 const arbitraryMessage: fc.Arbitrary<Message> = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom(...keyNames).map((name): Message => ({ type: 'key', key: { name } })) },
   {
