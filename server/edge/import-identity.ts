@@ -24,7 +24,7 @@ export type ImportLimits = {
 
 /** Not among the commands, and no word a person would type. */
 export const childWord = '--read-identity-file';
-export const importLimits: ImportLimits = { timeMs: 30_000, workSeconds: 10, memoryMb: 256 };
+export const importLimits: ImportLimits = { timeMs: 60_000, workSeconds: 30, memoryMb: 256 };
 const maxAnswerBytes = 16 * 1024 * 1024;
 /** Of JavaScript objects, kept by the engine itself. */
 const heapMb = 96;

@@ -8,7 +8,6 @@ import util from 'node-forge/lib/util.js';
 import { derChildren, derTag, oidOf, type Tlv } from '../../protocol/der.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { octetString, toDer } from './ber.ts';
-import { rehash } from './rehash.ts';
 
 /** One password in the two spellings that files use; an empty one has two of the first. */
 export type Spelling = {
@@ -173,7 +172,8 @@ function deriveKey({ hash: { name, bytes: size, block }, wide, salt, iterations,
   const filled = Buffer.concat([fill(salt), fill(wide)]);
   const blocks: Buffer[] = [];
   for (let made = 0; made < bytes; made += size) {
-    const digest = rehash(name, hash(name, Buffer.concat([diversifier, filled]), 'buffer'), iterations - 1);
+    let digest = hash(name, Buffer.concat([diversifier, filled]), 'buffer');
+    for (let round = 1; round < iterations; round++) digest = hash(name, digest, 'buffer');
     blocks.push(digest);
     const added = Buffer.alloc(block, digest);
     for (let start = 0; start < filled.length; start += block) addOne(filled.subarray(start, start + block), added);

@@ -12,7 +12,6 @@ import { toPem } from '../../protocol/certificate.ts';
 import { writeDer } from '../../protocol/der.ts';
 import { toDer } from '../../server/edge/ber.ts';
 import { type IdentityFile, maxIdentityFileBytes, readIdentityFile } from '../../server/edge/identity-file.ts';
-import { rehash } from '../../server/edge/rehash.ts';
 import { assert, needs, table, test } from '../harness.ts';
 
 needs(['openssl']);
@@ -432,19 +431,6 @@ test('PKCS#7 with a key beside it', () =>
     2,
     [],
   ));
-
-test('rehash is the hash again and again', () => {
-  for (const name of ['sha1', 'sha256', 'sha384'])
-    fc.assert(
-      fc.property(fc.string(), fc.integer({ min: 0, max: 20 }), (text, rounds) => {
-        const first = createHash(name).update(text).digest();
-        let last = first;
-        for (let round = 0; round < rounds; round++) last = createHash(name).update(last).digest();
-        assert.is(rehash(name, first, rounds).toString('hex'), last.toString('hex'));
-      }),
-      { numRuns: 200 },
-    );
-});
 
 table(
   'BER becomes DER',
