@@ -329,6 +329,70 @@ test('the code still opens the way where the chain is broken', () => {
   assert.is(lastStatus(away).link.at, 'connected');
 });
 
+/** Away, with a code asked for since the network gave no statements. */
+function withoutNetwork(): Bench {
+  const away = openMissing(1, 2, 3);
+  away.instead = (effect) =>
+    effect.do === 'fetch-rotations'
+      ? [{ type: 'call-failed', call: effect.do, fault: { code: 'timed-out', kind: 'unavailable', facts: {} } }]
+      : null;
+  pass(away, minuteMs);
+  return away;
+}
+const sticks: readonly { readonly name: string; readonly act: (bench: Bench) => Bench; readonly expected: string }[] = [
+  { name: 'for this device', act: (away) => away, expected: 'followed' },
+  {
+    name: 'for devices of before too',
+    act: (away) => {
+      const { changes } = away.server.state;
+      changes.unshift({ from: 3, to: 0 });
+      return away;
+    },
+    expected: 'followed',
+  },
+  {
+    name: 'nothing is asked for',
+    act: () => {
+      const away = openMissing(1, 2, 3);
+      away.server.state.reachable = false;
+      return away;
+    },
+    expected: 'code-not-asked',
+  },
+  {
+    name: 'a link is missing',
+    act: (away) => {
+      away.server.state.changes.splice(1, 1);
+      return away;
+    },
+    expected: 'rotation-broken',
+  },
+  {
+    name: 'the policy does not allow it',
+    act: (away) => {
+      const { policy } = away.state.held;
+      if (policy) {
+        const { rotation: _, ...rest } = policy.policy;
+        away.state = { ...away.state, held: { ...away.state.held, policy: { ...policy, policy: rest } } };
+      }
+      return away;
+    },
+    expected: 'not-allowed',
+  },
+];
+table('statements from a stick', sticks, ({ act, expected }) => {
+  const away = act(withoutNetwork());
+  const statements = away.server.state.changes.map((_, index) =>
+    away.server.sign('rotation', away.server.rotation(index + 1)),
+  );
+  const answer = askNow(away, { do: 'follow', statements });
+  assert.is(answer?.ok ? 'followed' : answer?.fault.code, expected);
+  const done = expected === 'followed';
+  assert.is(away.state.durable.pins?.current.der, base64(done ? four : one));
+  pass(away, minuteMs);
+  assert.is(lastStatus(away).link.at === 'connected', done);
+});
+
 test('a clock that is unknown asks for nothing', () => {
   const away = openMissing(1);
   away.time.wallErrorMs = -noon;
