@@ -480,6 +480,8 @@ export const agentState = Type.Object(
         ),
       ),
     ),
+    /** Left out where there are none, so that an older firmware reads the rest. */
+    former: Type.Optional(Type.Object({ https: address, mqtt: address }, closed)),
     requests: Type.Array(
       Type.Object(
         {

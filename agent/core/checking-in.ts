@@ -9,7 +9,7 @@ import { forgetEvents } from './delivering.ts';
 import { openTime } from './documents.ts';
 import { nudged } from './identity.ts';
 import { afterCheckin, afterFailure } from './link.ts';
-import { addressesOf } from './membership.ts';
+import { addressesFor } from './membership.ts';
 import { proved } from './proving.ts';
 import { recordAnswer } from './refusals.ts';
 import type { Now } from './shape.ts';
@@ -51,11 +51,16 @@ export function sendCheckin(state: State, events: readonly AuditEvent[], now: No
   const { nonce } = state;
   const report = reportOf(state, now);
   if (registration.at !== 'registered' || !report || nonce === null) return rest(state);
-  const address = (addressesOf(state.durable, state.held) ?? registration.bundle.addresses).https;
+  const attempt = 'attempt' in state.link ? state.link.attempt : 0;
+  const address = (addressesFor(state.durable, state.held, attempt) ?? registration.bundle.addresses).https;
   const body = JSON.stringify({ format: 1, nonce, report, events });
   const { identity } = registration;
   return {
-    state: { ...state, events: { ...state.events, reading: null } },
+    state: {
+      ...state,
+      events: { ...state.events, reading: null },
+      reaching: { ...state.reaching, https: address },
+    },
     effects: [{ do: 'checkin', address, identity, accept: acceptOf(state, now), body }],
   };
 }
@@ -138,7 +143,7 @@ export function withErrand(state: State, now: Now): State {
 }
 
 function withProof(draft: Draft, fingerprint: string, state: State, now: Now): Draft {
-  const proof = proved(draft.durable, draft.held, fingerprint, clockOf(state, now));
+  const proof = proved(draft, fingerprint, clockOf(state, now), { https: state.reaching.https });
   if (proof.durable === draft.durable) return draft;
   return { ...draft, durable: proof.durable, audit: [...draft.audit, ...proof.audit], changed: true };
 }

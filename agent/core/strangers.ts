@@ -11,7 +11,7 @@ import { read } from '../../protocol/validate.ts';
 import { pendCode } from './asking.ts';
 import { openRotation, raisedBy } from './documents.ts';
 import { failed } from './losing.ts';
-import { addressesOf } from './membership.ts';
+import { addressesFor } from './membership.ts';
 import { afterRotation, heldPins } from './pin.ts';
 import { record } from './refusals.ts';
 import { type Followed, judgeRotations } from './rotating.ts';
@@ -39,11 +39,11 @@ const mostAsked = 8;
 
 /** `why` is `not-pinned`. */
 export function onStranger(state: State, der: string, why: Fault, now: Now): Step {
-  const address = addressesOf(state.durable, state.held)?.https;
+  const attempt = 'attempt' in state.link ? state.link.attempt : 0;
+  const address = addressesFor(state.durable, state.held, attempt)?.https;
   const from = currentOf(state);
   const asked = askedOf(state.following, der, now);
   if (!mayFollow(state) || !address || !from || !asked) return askForCode(state, der, why, now);
-  const attempt = 'attempt' in state.link ? state.link.attempt : 0;
   return {
     state: {
       ...withFault(state, 'link', why),
