@@ -93,6 +93,8 @@ export type State = {
   readonly following: Following;
   /** Where the connection and the check-in under way go to, or went to last. */
   readonly reaching: { readonly https: string; readonly mqtt: string };
+  /** When new policy keys may be asked for again. */
+  readonly keysAskableMs: number;
   readonly connections: number;
   /** Powered-on time is `now.uptimeMs + poweredBaseMs`. */
   readonly poweredBaseMs: number;
@@ -147,6 +149,7 @@ export const initial: State = {
   errandAtMs: null,
   following: { der: null, asked: [] },
   reaching: { https: '', mqtt: '' },
+  keysAskableMs: 0,
   connections: 0,
   poweredBaseMs: 0,
   savedAtMs: 0,
