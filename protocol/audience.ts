@@ -5,3 +5,5 @@ export const repairAudience = (serverId: string): string => `${serverId}/repair`
 export const deviceAudience = (serverId: string, device: string): string => `${serverId}/device/${device}`;
 /** Every device of the server: rotation statements. */
 export const serverAudience = (serverId: string): string => `${serverId}/server`;
+/** Every device of the server: key statements. */
+export const keysAudience = (serverId: string): string => `${serverId}/keys`;

@@ -5,6 +5,8 @@ export const maxCertificateBytes = 16 * 1024;
 /** Links from a pin to the certificate a server has now: one for each change of it. */
 export const maxRotations = 64;
 export const maxRotationCharacters = 40_000;
+/** In one answer. */
+export const maxKeyStatements = 16;
 export const maxRotationsBytes = maxRotations * maxRotationCharacters + 64 * 1024;
 /** A report may carry two newer signed documents. */
 export const maxReportBytes = 3 * 1024 * 1024;

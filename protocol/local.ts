@@ -9,6 +9,7 @@ import {
   maxMediaFiles,
   maxRepairBytes,
   maxRepairFiles,
+  maxRotations,
 } from './limits.ts';
 import { registrationBundle } from './schema.ts';
 import {
@@ -26,6 +27,7 @@ import {
   publicKey,
   purpose,
   sha256,
+  shortJws,
   source,
   target,
   text,
@@ -229,6 +231,11 @@ export const connectionRequest = Type.Object({ https: address, mqtt: address }, 
 /** `POST /time`: what the clock shows, set by hand. */
 export const timeRequest = Type.Object({ at: millis }, closed);
 /** `POST /reset` */
+/** Rotation statements from a stick; as over the network, only their signatures count. */
+export const followRequest = Type.Object(
+  { statements: Type.Array(shortJws, { minItems: 1, maxItems: maxRotations }) },
+  closed,
+);
 export const resetRequest = Type.Object({}, closed);
 
 const severity = Type.Union([
@@ -473,6 +480,8 @@ export const agentState = Type.Object(
         ),
       ),
     ),
+    /** Left out where there are none, so that an older firmware reads the rest. */
+    former: Type.Optional(Type.Object({ https: address, mqtt: address }, closed)),
     requests: Type.Array(
       Type.Object(
         {
@@ -565,6 +574,7 @@ export type RepairView = Static<typeof repairView>;
 export type SettingsRequest = Static<typeof settingsRequest>;
 export type ConnectionRequest = Static<typeof connectionRequest>;
 export type TimeRequest = Static<typeof timeRequest>;
+export type FollowRequest = Static<typeof followRequest>;
 export type ResetRequest = Static<typeof resetRequest>;
 export type Severity = Static<typeof severity>;
 export type LogRecord = Static<typeof logRecord>;

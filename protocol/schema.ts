@@ -7,7 +7,7 @@
  * Signed documents tolerate unknown fields (see `critical`); everything local is closed.
  */
 import { type Static, Type } from '@sinclair/typebox';
-import { maxCertificates, maxRotations } from './limits.ts';
+import { maxCertificates, maxKeyStatements, maxRotations } from './limits.ts';
 import {
   address,
   clientPurpose,
@@ -83,6 +83,10 @@ export const policy = Type.Object(
     ),
     /** Whether missed certificates of the server may be followed by rotation statements; left out: no. */
     rotation: Type.Optional(Type.Object({ allowed: Type.Boolean() }, open)),
+    /** The policy key that will sign next. */
+    nextKey: Type.Optional(nullable(publicKey)),
+    /** Revision of the newest key statement: a device that has not seen it checks in. */
+    keys: Type.Optional(count),
   },
   open,
 );
@@ -224,6 +228,8 @@ export const report = Type.Object(
     accepts: Type.Array(text(40), { maxItems: 32 }),
     /** Signed documents newer than what the server last offered: how a restored server learns its own lost revisions. */
     newer: Type.Array(jws, { maxItems: 2 }),
+    /** Thumbprints of the policy keys it holds. */
+    policyKeys: Type.Optional(Type.Array(text(64), { maxItems: 16 })),
   },
   open,
 );
@@ -267,6 +273,8 @@ export const checkinAnswer = Type.Object(
     acknowledged: count,
     /** To an agent that checked in without an identity and can get one: from now on it checks in with one, on this port. */
     migrate: Type.Optional(migrationOrder),
+    /** Key statements, oldest first. */
+    keys: Type.Optional(Type.Array(shortJws, { maxItems: maxKeyStatements })),
   },
   open,
 );

@@ -38,6 +38,7 @@ type Shapes = {
   settingsRequest: local.SettingsRequest;
   connectionRequest: local.ConnectionRequest;
   timeRequest: local.TimeRequest;
+  followRequest: local.FollowRequest;
   resetRequest: local.ResetRequest;
   logRecord: local.LogRecord;
   logPage: local.LogPage;

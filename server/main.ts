@@ -58,6 +58,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { authorityCommands } = await import('./cli/authorities.ts');
   const { repairCommands } = await import('./cli/repair.ts');
   const { mutualCommands } = await import('./cli/mutual.ts');
+  const { keyCommands } = await import('./cli/keys.ts');
   return [
     ...localCommands,
     ...codeCommands,
@@ -68,6 +69,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...policyCommands,
     ...authorityCommands,
     ...mutualCommands,
+    ...keyCommands,
   ];
 }
 

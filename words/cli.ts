@@ -15,6 +15,7 @@ export const cliEn = {
   registered: 'The device is registered as “{name}”.',
   registering: 'Registering…',
   replaced: 'The code was right.',
+  followed: 'The statements lead to the certificate of the server. It is trusted now.',
   done: 'Done.',
   askPassword: 'Password: ',
   added: 'Added: “{owner}”',
@@ -72,6 +73,8 @@ export const cliEn = {
     show: 'Shows one certificate; the first 8 digits of the fingerprint are enough.',
     add: 'Adds certificates from files, or the one a server shows, where the device is not managed.',
     remove: 'Removes a certificate that was added by hand; the first 8 digits of the fingerprint are enough.',
+    follow:
+      'Follows changes of the server certificate by signed statements from a file, instead of a code, where the policy allows it.',
     media: 'Lists the files on sticks that may hold certificates.',
     connect: 'Connects to a remote desktop or a connection broker. The password comes from standard input or the file.',
     preflight: 'Says what a connection would come to and why; stores nothing. For ksc the server may be left out.',
@@ -139,6 +142,7 @@ export const cliRu: typeof cliEn = {
   registered: 'Устройство зарегистрировано под именем «{name}».',
   registering: 'Идёт регистрация…',
   replaced: 'Код верный.',
+  followed: 'Заявления подтверждают сертификат сервера. Теперь ему доверяют.',
   done: 'Готово.',
   askPassword: 'Пароль: ',
   added: 'Добавлен: «{owner}»',
@@ -198,6 +202,8 @@ export const cliRu: typeof cliEn = {
     show: 'Показывает один сертификат; достаточно первых 8 знаков отпечатка.',
     add: 'Добавляет сертификаты из файлов или сертификат, предъявленный сервером, если устройство не управляется.',
     remove: 'Удаляет сертификат, добавленный вручную; достаточно первых 8 знаков отпечатка.',
+    follow:
+      'Принимает новый сертификат сервера по подписанным заявлениям из файла, без кода, если политика это разрешает.',
     media: 'Показывает файлы на съёмных носителях, в которых могут быть сертификаты.',
     connect:
       'Подключает к удалённому рабочему столу или брокеру подключений. Пароль читается со стандартного ввода или из файла.',

@@ -35,12 +35,18 @@ export function readPasswordFile(file: string): Result<string> {
 export function readFiles(paths: readonly string[]): Result<readonly { name: string; content: string }[]> {
   const files: { name: string; content: string }[] = [];
   for (const path of paths) {
-    const bytes = readStart(path, maxFileBytes + 1);
-    if (bytes === null) return bad('not-found', { what: path });
-    if (bytes.length > maxFileBytes) return bad('too-large', { what: path, limit: maxFileBytes });
-    files.push({ name: basename(path).slice(0, longestName), content: bytes.toString('base64') });
+    const bytes = readWhole(path, maxFileBytes);
+    if (!bytes.ok) return bytes;
+    files.push({ name: basename(path).slice(0, longestName), content: bytes.value.toString('base64') });
   }
   return good(files);
+}
+
+/** Faults: `not-found`, `too-large`. */
+export function readWhole(path: string, limit: number): Result<Buffer> {
+  const bytes = readStart(path, limit + 1);
+  if (bytes === null) return bad('not-found', { what: path });
+  return bytes.length > limit ? bad('too-large', { what: path, limit }) : good(bytes);
 }
 
 const firstLine = (text: string): string => (text.split(/[\r\n]/, 1)[0] ?? '').trim();

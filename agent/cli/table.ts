@@ -8,7 +8,7 @@ import { diagnose } from './diagnose.ts';
 import { enrolmentOptions } from './enrolment.ts';
 import { repair } from './repair.ts';
 import { clearSetting, connection, reset, setSetting, settingNames, settings, time } from './settings.ts';
-import { add, batch, connect, preflight, remove } from './trust.ts';
+import { add, batch, connect, follow, preflight, remove } from './trust.ts';
 
 const clientPurposes = ['rdp', 'broker', 'log'];
 const file: Argument = { name: 'FILE', needed: false, isFile: true };
@@ -33,6 +33,7 @@ export const commands: readonly Command[] = [
     run: add,
   },
   { path: ['certificates', 'remove'], takes: [fingerprint], options: [purpose], help: 'remove', run: remove },
+  { path: ['certificates', 'follow'], takes: [{ ...file, needed: true }], options: [], help: 'follow', run: follow },
   { path: ['media'], takes: [], options: [], help: 'media', run: media },
   {
     path: ['connect'],

@@ -1,5 +1,7 @@
 /** Commands about servers a person connects to, and the certificates they are trusted by. */
+import { maxRotationsBytes } from '../../protocol/limits.ts';
 import type { ConnectAnswer, ImportAnswer, Preflight } from '../../protocol/local.ts';
+import { read } from '../../protocol/validate.ts';
 import { fill, sayFault } from '../../words/say.ts';
 import {
   bareFingerprint,
@@ -15,7 +17,7 @@ import {
   textOf,
 } from './command.ts';
 import { byPrefix, held } from './device.ts';
-import { readFiles, readPassword } from './input.ts';
+import { readFiles, readPassword, readWhole } from './input.ts';
 import { showPreflight } from './show-trust.ts';
 
 export async function preflight(given: Given): Promise<Outcome> {
@@ -64,6 +66,17 @@ export async function remove(given: Given): Promise<Outcome> {
   if (!found) return nothingBy(wanted);
   const answer = await post(given, '/certificates/remove', { purpose, fingerprint: found.fingerprint });
   return answer.ok ? done(`${given.words.cli.done}\n`, answer.value) : refused(answer.fault);
+}
+
+/** The file is what `thintrust-server certificate statements` printed. Faults: `not-found`, `too-large`, `not-json`. */
+export async function follow(given: Given): Promise<Outcome> {
+  const bytes = readWhole(given.positionals[0] ?? '', maxRotationsBytes);
+  if (!bytes.ok) return refusedHere(bytes.fault);
+  const file = read('rotations', bytes.value, maxRotationsBytes);
+  if (!file.ok) return refusedHere(file.fault);
+  const { statements } = file.value;
+  const answer = await post(given, '/certificates/follow', { statements });
+  return answer.ok ? done(`${given.words.cli.followed}\n`, answer.value) : refused(answer.fault);
 }
 
 /** `decide --batch` needs no daemon. The engine is loaded here alone. */

@@ -43,7 +43,7 @@ import { onSession } from './session.ts';
 import type { Effect, Event, Now } from './shape.ts';
 import { onStarted, warn } from './starting.ts';
 import { acknowledge, answer, type Of, rest, type State, type Step, then, withFault } from './state.ts';
-import { onRotations, onRotationsFailed } from './strangers.ts';
+import { onFollow, onRotations, onRotationsFailed } from './strangers.ts';
 import { onMessage } from './syncing.ts';
 import { drop, endUnaccepted, onClosed, onConnected, onPresented, onTick, reconnect, saveCounters } from './talking.ts';
 import { onProbed, onTrustAsk } from './trusting.ts';
@@ -270,6 +270,8 @@ function answerAsked(state: State, { request, ask, now }: Of<'asked'>): Step {
     case 'remove':
     case 'import':
       return onTrustAsk(state, request, ask, now);
+    case 'follow':
+      return onFollow(state, request, ask.statements, now);
     case 'settings':
     case 'connection':
     case 'time':

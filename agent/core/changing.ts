@@ -10,7 +10,7 @@ import { type Instant, instant } from '../../protocol/time.ts';
 import { pendCode } from './asking.ts';
 import { setByHand } from './clock.ts';
 import type { CodeRequest, LocalSettings } from './durable.ts';
-import { addressesOf, toldAddresses } from './membership.ts';
+import { addressesOf, isSame, toldAddresses } from './membership.ts';
 import { reset } from './resetting.ts';
 import { isLocked, isOpen, type Operation, shownCode, wantedFor } from './settings.ts';
 import type { Ask, Now } from './shape.ts';
@@ -92,9 +92,6 @@ function onConnection(state: State, request: number, asked: ConnectionRequest, n
     next: 'connect',
   });
 }
-
-const isSame = (one: Addresses, other: Addresses | null): boolean =>
-  one.https === other?.https && one.mqtt === other.mqtt;
 
 /**
  * The agent goes by it until NTP, the server or a restart knows better; a server in contact is asked at once. Faults:

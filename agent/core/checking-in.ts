@@ -1,4 +1,5 @@
 /** Check-in over HTTPS: the same documents without MQTT, the server's signed time, and the proof of a new certificate. */
+import { keysAudience } from '../../protocol/audience.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import type { AuditEvent, CheckinAnswer } from '../../protocol/schema.ts';
@@ -8,8 +9,9 @@ import { takeSignedTime } from './clock.ts';
 import { forgetEvents } from './delivering.ts';
 import { openTime } from './documents.ts';
 import { nudged } from './identity.ts';
+import { type Keyed, takeStatements } from './keys.ts';
 import { afterCheckin, afterFailure } from './link.ts';
-import { addressesOf } from './membership.ts';
+import { addressesFor } from './membership.ts';
 import { proved } from './proving.ts';
 import { recordAnswer } from './refusals.ts';
 import type { Now } from './shape.ts';
@@ -31,6 +33,8 @@ import { reportOf } from './views.ts';
 const maxAnswerBytes = 4 * maxDocumentBytes;
 const errandSpreadMs = 15 * secondMs;
 const errandAgainMs = 5 * minuteMs;
+/** Nobody who sends garbage makes us check in again and again. */
+const askForKeysAgainMs = 10 * minuteMs;
 
 /** Instead of MQTT: events go along, so the spool is asked first and `sendCheckin` follows. */
 export function checkin(state: State, attempt: number, now: Now): Step {
@@ -51,11 +55,16 @@ export function sendCheckin(state: State, events: readonly AuditEvent[], now: No
   const { nonce } = state;
   const report = reportOf(state, now);
   if (registration.at !== 'registered' || !report || nonce === null) return rest(state);
-  const address = (addressesOf(state.durable, state.held) ?? registration.bundle.addresses).https;
+  const attempt = 'attempt' in state.link ? state.link.attempt : 0;
+  const address = (addressesFor(state.durable, state.held, attempt) ?? registration.bundle.addresses).https;
   const body = JSON.stringify({ format: 1, nonce, report, events });
   const { identity } = registration;
   return {
-    state: { ...state, events: { ...state.events, reading: null } },
+    state: {
+      ...state,
+      events: { ...state.events, reading: null },
+      reaching: { ...state.reaching, https: address },
+    },
     effects: [{ do: 'checkin', address, identity, accept: acceptOf(state, now), body }],
   };
 }
@@ -100,7 +109,9 @@ export function hearAnswer(state: State, { bytes, fingerprint, now }: Answered, 
     return { ok: false, step: refuse(state, now, checked.fault, 'answer'), fault: why };
   }
   const answer = checked.value;
-  const time = openTime(answer.time, audience, nonce);
+  // First of all: what else is in the answer may be signed by a key that they add.
+  const keyed = takeStatements(state.durable, state.counters, answer.keys ?? [], clockOf(state, now));
+  const time = openTime(answer.time, { ...audience, keys: keyed.keys }, nonce);
   const judged = time.ok ? rest(withFault(state, 'answer', null)) : refuse(state, now, time.fault, 'answer');
   const timed = time.ok ? takeSignedTime(state.counters, now, instant(time.value.time)) : judged.state;
   const told: State = {
@@ -116,7 +127,8 @@ export function hearAnswer(state: State, { bytes, fingerprint, now }: Answered, 
 
 /** The documents of an answer, on top of what is drafted already. */
 export function settleAnswer(state: State, before: Draft, answer: CheckinAnswer, { fingerprint, now }: Answered): Step {
-  let draft = before;
+  const keyed = takeStatements(before.durable, before.counters, answer.keys ?? [], clockOf(state, now));
+  let draft = withKeys(before, keyed);
   if (answer.device) draft = take(draft, state, 'device', answer.device, now);
   if (answer.policy) draft = take(draft, state, 'policy', answer.policy, now);
   for (const command of answer.commands) draft = take(draft, state, 'command', command, now);
@@ -125,20 +137,41 @@ export function settleAnswer(state: State, before: Draft, answer: CheckinAnswer,
 
 /**
  * A policy may name a main certificate that no handshake has shown us yet. It is proven by a check-in soon, spread over
- * the fleet, so that the standing connection need not break. An unknown time is asked for in the same way.
+ * the fleet, so that the standing connection need not break. An unknown time and new policy keys are asked for in the same way.
  */
 export function withErrand(state: State, now: Now): State {
   if (state.link.at !== 'connected' || state.errandAtMs !== null) return state;
   const clock = clockOf(state, now);
   const reserve = state.durable.pins?.reserve;
+  const asksForKeys = wantsKeys(state) && now.uptimeMs >= state.keysAskableMs;
   const unproven = reserve && clock.now >= reserve.activateAt && state.held.policy?.policy.server.main === reserve.der;
-  return unproven || clock.at === 'unknown'
-    ? { ...state, errandAtMs: now.uptimeMs + now.random * errandSpreadMs }
-    : state;
+  if (!unproven && clock.at !== 'unknown' && !asksForKeys) return state;
+  const keysAskableMs = asksForKeys ? now.uptimeMs + askForKeysAgainMs : state.keysAskableMs;
+  return { ...state, keysAskableMs, errandAtMs: now.uptimeMs + now.random * errandSpreadMs };
+}
+
+/** A document of a key we do not hold, or word of a newer key statement: check-in alone brings them. */
+function wantsKeys({ counters, durable, faults, held }: State): boolean {
+  const serverId = audienceOf(durable)?.serverId ?? '';
+  const newest = held.policy?.policy.keys ?? 0;
+  return faults.document?.code === 'unknown-key' || newest > (counters.highest[keysAudience(serverId)] ?? 0);
+}
+
+function withKeys(draft: Draft, { keys, audit, changed, counters, fault: why }: Keyed): Draft {
+  const { registration } = draft.durable;
+  const told = { ...draft, fault: why };
+  if (registration.at !== 'registered' || !changed) return told;
+  return {
+    ...told,
+    durable: { ...draft.durable, registration: { ...registration, policyKeys: keys } },
+    counters: { ...draft.counters, highest: counters.highest },
+    audit: [...draft.audit, ...audit],
+    changed: true,
+  };
 }
 
 function withProof(draft: Draft, fingerprint: string, state: State, now: Now): Draft {
-  const proof = proved(draft.durable, draft.held, fingerprint, clockOf(state, now));
+  const proof = proved(draft, fingerprint, clockOf(state, now), { https: state.reaching.https });
   if (proof.durable === draft.durable) return draft;
   return { ...draft, durable: proof.durable, audit: [...draft.audit, ...proof.audit], changed: true };
 }

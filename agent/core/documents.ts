@@ -159,7 +159,8 @@ function open<Name extends ShapeName>(
   return inTime(document.value as Shape<Name> & { iat: number }, clock);
 }
 
-function inTime<Document extends { readonly iat: number }>(
+/** Fault: `from-the-future`. */
+export function inTime<Document extends { readonly iat: number }>(
   document: Document,
   clock: ClockView | null,
 ): Result<Document> {

@@ -132,6 +132,8 @@ export type Durable = {
   /** Other addresses of the server, typed by the person; gone with the next policy where that locks them. */
   readonly connection: Addresses | null;
   readonly repaired: Repaired | null;
+  /** Where the server was last reached, until it is reached at the addresses that took their place. */
+  readonly former: Addresses | null;
 };
 
 /** Small, atomic, of their own file; they only rise. Times are powered-on milliseconds unless said otherwise. */
@@ -162,4 +164,5 @@ export const emptyDurable: Durable = {
   settings: { logServer: null, rdp: null, broker: null, language: null },
   connection: null,
   repaired: null,
+  former: null,
 };

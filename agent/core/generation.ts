@@ -23,10 +23,10 @@ const maxStateBytes = 32 * 1024 * 1024;
 const maxCountersBytes = 1024 * 1024;
 
 export function toObjects(durable: Durable): readonly NamedObject[] {
-  const { policy, device, waiting, repaired, ...kept } = durable;
+  const { policy, device, waiting, repaired, former, ...kept } = durable;
   // What the firmware brings is read from it at every start.
   const local = kept.local.filter(({ source }) => source !== 'factory');
-  const state = { ...kept, local, ...(repaired && { repaired }) };
+  const state = { ...kept, local, ...(repaired && { repaired }), ...(former && { former }) };
   const objects: NamedObject[] = [{ name: stateFile, bytes: Buffer.from(JSON.stringify(state)) }];
   for (const [name, jws] of Object.entries({ policy, device, waiting }))
     if (jws !== null) objects.push({ name: `${name}.jws`, bytes: Buffer.from(jws, 'latin1') });
@@ -47,8 +47,8 @@ export function fromObjects(objects: readonly NamedObject[]): Result<Durable> {
   const known = new Set([stateFile, ...documents.map((name) => `${name}.jws`)]);
   if (objects.some((object) => !known.has(object.name))) return bad('bad-shape', { what: 'generation' });
   // The schema says the same as the type; `millis` and `Instant` differ by their brand alone.
-  const { repaired = null, ...kept } = checked.value;
-  return good({ ...(kept as unknown as Durable), repaired, ...signed });
+  const { repaired = null, former = null, ...kept } = checked.value;
+  return good({ ...(kept as unknown as Durable), repaired, former, ...signed });
 }
 
 /** Key objects a generation needs, so that the disk keeps them. */

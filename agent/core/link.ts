@@ -102,6 +102,9 @@ export const isSilent = (link: Link, now: Now): boolean =>
 export const carrierOf = (attempt: number): Carrier =>
   attempt > patience && (attempt - patience) % 2 === 1 ? 'checkin' : 'mqtt';
 
+/** After the first failures two tries in four, one by each carrier, go to where the server was before it moved. */
+export const isTurnOfFormer = (attempt: number): boolean => attempt > patience + 1 && attempt % 4 < 2;
+
 /** Milliseconds until the link wants a tick, or null. */
 export function nextTickMs(link: Link, now: Now): number | null {
   const at = link.at === 'waiting' ? link.untilMs : link.at === 'connected' ? link.silentUntilMs : null;

@@ -3,6 +3,7 @@ import { repairAudience } from '../../protocol/audience.ts';
 import type { Addresses } from '../../protocol/schema.ts';
 import type { Held } from './documents.ts';
 import type { Durable } from './durable.ts';
+import { isTurnOfFormer } from './link.ts';
 
 export const isManaged = (durable: Durable, held: Held): boolean =>
   held.device?.device.managed ?? (durable.registration.at === 'registered' && durable.registration.bundle.managed);
@@ -19,3 +20,23 @@ export const addressesOf = (durable: Durable, held: Held): Addresses | null => {
   const told = toldAddresses(durable, held);
   return told && (durable.connection ?? told);
 };
+
+/**
+ * For a try of this number. A server that says where it will be may be wrong, or early: where it was last reached has its turns
+ * too, until it was reached at the new place.
+ */
+export const addressesFor = (durable: Durable, held: Held, attempt: number): Addresses | null =>
+  durable.former && durable.connection === null && isTurnOfFormer(attempt)
+    ? durable.former
+    : addressesOf(durable, held);
+
+/** Where the server was last reached, when `after` takes the place of `before`; null where that is the same place. */
+export function formerOf(before: Durable, heldBefore: Held, after: Durable, heldAfter: Held): Addresses | null {
+  const [was, is] = [addressesOf(before, heldBefore), addressesOf(after, heldAfter)];
+  if (!was || !is || isSame(was, is)) return before.former;
+  const reached = before.connection ?? before.former ?? was;
+  return isSame(reached, is) ? null : reached;
+}
+
+export const isSame = (one: Addresses, other: Addresses | null): boolean =>
+  one.https === other?.https && one.mqtt === other.mqtt;

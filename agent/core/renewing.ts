@@ -22,7 +22,7 @@ import {
   withNext,
 } from './identity.ts';
 import { afterFailure, idle } from './link.ts';
-import { addressesOf } from './membership.ts';
+import { addressesFor } from './membership.ts';
 import { record, recordAnswer } from './refusals.ts';
 import type { Call, Effect, Now } from './shape.ts';
 import { acceptOf, clockOf, commit, type Of, rest, type State, type Step, then, withFault } from './state.ts';
@@ -83,7 +83,9 @@ export function proceed(state: State, now: Now): Step {
   const { next, identity, bundle } = own;
   if (next === null || next.at === 'wanted')
     return { state: { ...state, renewal: { at: 'making-key', attempt } }, effects: [{ do: 'make-key' }] };
-  const address = (addressesOf(state.durable, state.held) ?? bundle.addresses).https;
+  // Where the link reaches the server, or tries to.
+  const tries = 'attempt' in state.link ? state.link.attempt : 0;
+  const address = (addressesFor(state.durable, state.held, tries) ?? bundle.addresses).https;
   const accept = acceptOf(state, now);
   const asking = (renewal: Renewal, effect: Effect & { readonly do: IdentityCall }): Step => {
     const { link } = state;

@@ -8,6 +8,7 @@ import type {
   AddRequest,
   ConnectAnswer,
   ConnectionRequest,
+  FollowRequest,
   ImportAnswer,
   ImportRequest,
   Preflight,
@@ -60,6 +61,7 @@ export type Ask =
   | ({ readonly do: 'settings' } & SettingsRequest)
   | ({ readonly do: 'connection' } & ConnectionRequest)
   | ({ readonly do: 'time' } & TimeRequest)
+  | ({ readonly do: 'follow' } & FollowRequest)
   | { readonly do: 'reset' }
   /** A repair file as it came: what it would do, and that it be done. */
   | { readonly do: 'check-repair'; readonly jws: string }

@@ -91,6 +91,10 @@ export type State = {
   /** When a check-in beside a standing connection is due: to prove a new server certificate, or to ask the time. */
   readonly errandAtMs: number | null;
   readonly following: Following;
+  /** Where the connection and the check-in under way go to, or went to last. */
+  readonly reaching: { readonly https: string; readonly mqtt: string };
+  /** When new policy keys may be asked for again. */
+  readonly keysAskableMs: number;
   readonly connections: number;
   /** Powered-on time is `now.uptimeMs + poweredBaseMs`. */
   readonly poweredBaseMs: number;
@@ -144,6 +148,8 @@ export const initial: State = {
   nonce: null,
   errandAtMs: null,
   following: { der: null, asked: [] },
+  reaching: { https: '', mqtt: '' },
+  keysAskableMs: 0,
   connections: 0,
   poweredBaseMs: 0,
   savedAtMs: 0,

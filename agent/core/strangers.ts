@@ -9,18 +9,20 @@ import { maxRotationsBytes } from '../../protocol/limits.ts';
 import { minuteMs } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
 import { pendCode } from './asking.ts';
-import { raisedBy } from './documents.ts';
+import { openRotation, raisedBy } from './documents.ts';
 import { failed } from './losing.ts';
-import { addressesOf } from './membership.ts';
+import { addressesFor } from './membership.ts';
 import { afterRotation, heldPins } from './pin.ts';
 import { record } from './refusals.ts';
 import { type Followed, judgeRotations } from './rotating.ts';
 import type { Now } from './shape.ts';
 import {
+  answer,
   audienceOf,
   blocklistOf,
   clockOf,
   commit,
+  done,
   type Following,
   type Of,
   poweredOf,
@@ -37,11 +39,11 @@ const mostAsked = 8;
 
 /** `why` is `not-pinned`. */
 export function onStranger(state: State, der: string, why: Fault, now: Now): Step {
-  const address = addressesOf(state.durable, state.held)?.https;
+  const attempt = 'attempt' in state.link ? state.link.attempt : 0;
+  const address = addressesFor(state.durable, state.held, attempt)?.https;
   const from = currentOf(state);
   const asked = askedOf(state.following, der, now);
   if (!mayFollow(state) || !address || !from || !asked) return askForCode(state, der, why, now);
-  const attempt = 'attempt' in state.link ? state.link.attempt : 0;
   return {
     state: {
       ...withFault(state, 'link', why),
@@ -60,8 +62,8 @@ export function onRotations(state: State, event: Of<'rotations-fetched'>): Step 
   const { now } = event;
   const der = awaitedOf(state);
   if (der === null) return rest(state);
-  const answer = read('rotations', event.bytes, maxRotationsBytes);
-  const judged = answer.ok ? judge(state, answer.value.statements, der, now) : answer;
+  const fetched = read('rotations', event.bytes, maxRotationsBytes);
+  const judged = fetched.ok ? judge(state, fetched.value.statements, der, now) : fetched;
   if (judged.ok) return follow(state, der, judged.value, now);
   const { code, facts } = judged.fault;
   const why = fault(code, { ...facts, what: 'rotation' });
@@ -71,6 +73,24 @@ export function onRotations(state: State, event: Of<'rotations-fetched'>): Step 
     effects: [{ do: 'log', level: 'warning', text: 'rotation statements refused', fault: why }, ...told.effects],
   };
   return then(logged, (next) => onRotationsFailed(next, now));
+}
+
+/**
+ * Statements from a stick, for the certificate a code is asked for. They may begin before the certificate we hold: a stick is
+ * made for all devices. Faults: `not-allowed` where the last policy does not allow it, `code-not-asked`, and those of
+ * `judgeRotations`.
+ */
+export function onFollow(state: State, request: number, statements: readonly string[], now: Now): Step {
+  const waiting = state.durable.requests.flatMap(({ certificate }) => certificate ?? []);
+  const deny = (why: Fault): Step => ({ state, effects: answer(request, { ok: false, fault: why }) });
+  if (!mayFollow(state)) return deny(fault('not-allowed', { what: 'rotation' }));
+  let why = fault('code-not-asked');
+  for (const der of waiting) {
+    const judged = judge(state, fromCurrent(state, statements, now), der, now);
+    if (judged.ok) return follow(state, der, judged.value, now, request);
+    why = judged.fault;
+  }
+  return deny(why);
 }
 
 /** None came, or none that count. */
@@ -97,7 +117,18 @@ function judge(state: State, statements: readonly string[], der: string, now: No
   });
 }
 
-function follow(state: State, der: string, { links, newest }: Followed, now: Now): Step {
+/** Whatever cannot be opened is left to the judge. */
+function fromCurrent(state: State, statements: readonly string[], now: Now): readonly string[] {
+  const audience = audienceOf(state.durable);
+  const current = currentOf(state);
+  const first = statements.findIndex((jws) => {
+    const opened = audience && openRotation(jws, audience, clockOf(state, now));
+    return opened?.ok && opened.value.from === current;
+  });
+  return first < 0 ? statements : statements.slice(first);
+}
+
+function follow(state: State, der: string, { links, newest }: Followed, now: Now, request: number | null = null): Step {
   const facts = { fingerprint: fingerprintOf(fromBase64(der)), links };
   return commit(
     { ...state, following: { ...state.following, der: null } },
@@ -109,6 +140,7 @@ function follow(state: State, der: string, { links, newest }: Followed, now: Now
       },
       counters: { ...raisedBy(state.counters, [newest]), uptimeMs: poweredOf(state, now) },
       audit: [{ event: 'server-certificate-followed', facts }],
+      answer: request === null ? null : { request, result: done },
       next: 'connect',
     },
   );

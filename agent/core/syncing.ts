@@ -20,8 +20,9 @@ import {
 import type { Counters, Durable, Identity } from './durable.ts';
 import { toldOf } from './entries.ts';
 import { withNext } from './identity.ts';
+import { toldOf as toldKeys, withAnnounced } from './keys.ts';
 import { type Awaited, heard } from './link.ts';
-import { isManaged } from './membership.ts';
+import { formerOf, isManaged } from './membership.ts';
 import { afterPolicy, wouldStrand } from './pin.ts';
 import { record } from './refusals.ts';
 import type { Effect, Now } from './shape.ts';
@@ -206,23 +207,29 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
   const locks = isManaged(draft.durable, held) && policy?.settings?.connection.enforced === true;
   // A newer device document is the one that waited, or takes its place.
   const waiting = held.device === draft.held.device ? draft.waiting : null;
+  const { registration } = draft.durable;
+  const keys = registration.at === 'registered' ? registration.policyKeys : [];
+  const policyKeys = changedPolicy ? withAnnounced(keys, policy?.nextKey) : keys;
+  const durable: Durable = {
+    ...draft.durable,
+    registration:
+      registration.at === 'registered' && policyKeys !== keys ? { ...registration, policyKeys } : registration,
+    pins: slots,
+    policy: held.policy?.jws ?? null,
+    device: held.device?.jws ?? null,
+    waiting: waiting?.jws ?? null,
+    local,
+    connection: changedPolicy && locks ? null : draft.durable.connection,
+    repaired: changedPolicy ? withoutAddresses(draft.durable.repaired) : draft.durable.repaired,
+  };
   return {
     ...draft,
-    durable: {
-      ...draft.durable,
-      pins: slots,
-      policy: held.policy?.jws ?? null,
-      device: held.device?.jws ?? null,
-      waiting: waiting?.jws ?? null,
-      local,
-      connection: changedPolicy && locks ? null : draft.durable.connection,
-      repaired: changedPolicy ? withoutAddresses(draft.durable.repaired) : draft.durable.repaired,
-    },
+    durable: { ...durable, former: formerOf(draft.durable, draft.held, durable, held) },
     held,
     waiting,
     counters: raisedBy(draft.counters, documents),
     newer: [],
-    audit: [...draft.audit, ...changesOf(draft, held, slots, local)],
+    audit: [...draft.audit, ...changesOf(draft, held, slots, local), ...toldKeys(keys, policyKeys)],
     changed: true,
   };
 }

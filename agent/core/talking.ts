@@ -8,7 +8,7 @@ import { greet } from './delivering.ts';
 import { hasEnded, nudged, registeredOf } from './identity.ts';
 import { afterConnect, carrierOf, isDue, isSilent, soon } from './link.ts';
 import { failed } from './losing.ts';
-import { addressesOf } from './membership.ts';
+import { addressesFor } from './membership.ts';
 import { judgePresented } from './pin.ts';
 import { proved } from './proving.ts';
 import { recordAnswer } from './refusals.ts';
@@ -85,12 +85,12 @@ function attempt(state: State, now: Now): Step {
     deviceLeafTopic(device, 'command'),
     policyTopic(groupOf(state) ?? group),
   ];
-  const address = (addressesOf(state.durable, state.held) ?? registration.bundle.addresses).mqtt;
+  const address = (addressesFor(state.durable, state.held, tries) ?? registration.bundle.addresses).mqtt;
   const { identity } = registration;
   const accept = acceptOf(state, now);
   const link = { at: 'connecting' as const, since: now.wall, attempt: tries, connection };
   return {
-    state: { ...state, connections: connection, link },
+    state: { ...state, connections: connection, link, reaching: { ...state.reaching, mqtt: address } },
     effects: [{ do: 'connect', connection, address, device, identity, accept, topics }],
   };
 }
@@ -147,7 +147,7 @@ export function onConnected(state: State, event: Of<'connected'>): Step {
     counters: recordGoodTime(state.counters, clock),
   };
   return then(audit(up, now, { event: 'connected', facts: { fingerprint } }), (next) => {
-    const proof = proved(next.durable, next.held, fingerprint, clock);
+    const proof = proved(next, fingerprint, clock, { mqtt: next.reaching.mqtt });
     if (proof.durable === next.durable) return greet(next, now);
     return commit(next, { ...proof, next: 'greet' });
   });

@@ -1,6 +1,7 @@
 /** What the agent tells others about itself: the console's status, the server's report, the consumers' exports. */
 import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
+import { thumbprint } from '../../protocol/jws.ts';
 import type { CertificateView, Status } from '../../protocol/local.ts';
 import type { Report } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
@@ -103,6 +104,7 @@ export function reportOf(state: State, now: Now): Report | null {
     versions: state.versions,
     accepts,
     newer: state.newer.slice(0, 2),
+    policyKeys: registration.policyKeys.map(thumbprint),
   };
 }
 

@@ -1,6 +1,6 @@
 /** What the control API takes: each path, the body it reads, and the question to the core it becomes. */
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { maxControlBytes, maxImportBodyBytes, maxRepairBodyBytes } from '../../protocol/limits.ts';
+import { maxControlBytes, maxImportBodyBytes, maxRepairBodyBytes, maxRotationsBytes } from '../../protocol/limits.ts';
 import type { ImportRequest, Severity } from '../../protocol/local.ts';
 import { read, type Shape, type ShapeName } from '../../protocol/validate.ts';
 import type { Ask } from '../core/shape.ts';
@@ -22,7 +22,7 @@ const severities: readonly Severity[] = ['trace', 'debug', 'info', 'warn', 'erro
 
 /** `POST`, console socket only. */
 export const questions: Readonly<Record<string, Question>> = {
-  '/register': question('registerRequest', (order) => ({ do: 'register', order }), 202),
+  '/register': question('registerRequest', (order) => ({ do: 'register', order }), maxControlBytes, 202),
   '/code': question('codeRequest', ({ code }) => ({ do: 'code', code })),
   '/preflight': question('preflightRequest', (body) => ({ do: 'preflight', ...body })),
   '/connect': {
@@ -47,6 +47,7 @@ export const questions: Readonly<Record<string, Question>> = {
       return files.ok ? good({ ask: { do: 'import', ...body.value, files: files.value }, password: null }) : files;
     },
   },
+  '/certificates/follow': question('followRequest', (body) => ({ do: 'follow', ...body }), maxRotationsBytes),
   '/settings': question('settingsRequest', (body) => ({ do: 'settings', ...body })),
   '/connection': question('connectionRequest', (body) => ({ do: 'connection', ...body })),
   '/time': question('timeRequest', (body) => ({ do: 'time', ...body })),
@@ -71,13 +72,14 @@ export function readLogQuery(url: string): Result<LogQuery> {
 function question<Name extends ShapeName>(
   shape: Name,
   toAsk: (body: Shape<Name>) => Ask,
+  maxBytes = maxControlBytes,
   status: Question['status'] = 200,
 ): Question {
   return {
-    maxBytes: maxControlBytes,
+    maxBytes,
     status,
     read: async (bytes) => {
-      const body = read(shape, bytes, maxControlBytes);
+      const body = read(shape, bytes, maxBytes);
       return body.ok ? good({ ask: toAsk(body.value), password: null }) : body;
     },
   };

@@ -17,7 +17,15 @@ import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgeEntries, judgePins, judgeSettings, wouldStrand } from '../../protocol/policy.ts';
-import type { Addresses, ClientPurpose, Contacts, Policy, PolicySettings, ServerPins } from '../../protocol/schema.ts';
+import type {
+  Addresses,
+  ClientPurpose,
+  Contacts,
+  Policy,
+  PolicySettings,
+  PublicKey,
+  ServerPins,
+} from '../../protocol/schema.ts';
 
 export type Entry = {
   readonly purpose: ClientPurpose;
@@ -48,6 +56,9 @@ export type Composition = {
   readonly settings: Settings;
   readonly server: ServerPins;
   readonly addresses: Addresses;
+  readonly nextKey?: PublicKey | null;
+  /** Revision of the newest key statement. */
+  readonly keys?: number | null;
 };
 
 /** Room for the signature, the dates and base64 in what is left of `maxDocumentBytes`. */
@@ -144,7 +155,7 @@ function flattenDevice(path: readonly PolicySettings[]): PolicySettings {
   };
 }
 
-export const composePolicy = ({ group, settings, server, addresses }: Composition): PolicyBody => ({
+export const composePolicy = ({ group, settings, server, addresses, nextKey, keys }: Composition): PolicyBody => ({
   format: 1,
   group: { id: group.id, name: group.name },
   server,
@@ -158,6 +169,8 @@ export const composePolicy = ({ group, settings, server, addresses }: Compositio
   settings: settings.device,
   ...(settings.identity.value ? { identity: { renewBeforeDays: settings.identity.value.renewBeforeDays } } : {}),
   ...(settings.rotation.allowed === true && { rotation: { allowed: true } }),
+  ...(nextKey && { nextKey }),
+  ...(keys && { keys }),
 });
 
 /**

@@ -58,7 +58,7 @@ export function decideSwitch(
   if (reserve.notAfter <= now) return bad('expired', { notAfter: reserve.notAfter });
   const waiting = devicesNotReady(devices, reserve.fingerprint);
   if (waiting.length > 0 && !override)
-    return bad('devices-not-ready', { count: waiting.length, devices: namesOf(waiting) });
+    return bad('devices-not-ready', { count: waiting.length, devices: namesOf(waiting.map(({ name }) => name)) });
   const change: { [fingerprint: string]: Role } = {};
   for (const { fingerprint, role } of certificates) {
     if (role === 'previous') change[fingerprint] = 'retired';
@@ -91,7 +91,7 @@ const leadOf = ({ source }: RoleCertificate): number =>
   source === 'uploaded' ? activateBeforeUploadedMs : activateBeforeMs;
 
 /** Facts hold short texts: the first names, and how many more there are. */
-function namesOf(devices: readonly DeviceView[]): string {
-  const shown = devices.slice(0, 10).map(({ name }) => name.slice(0, 24));
-  return shown.join(', ') + (devices.length > shown.length ? ` (+${devices.length - shown.length})` : '');
+export function namesOf(names: readonly string[]): string {
+  const shown = names.slice(0, 10).map((name) => name.slice(0, 24));
+  return shown.join(', ') + (names.length > shown.length ? ` (+${names.length - shown.length})` : '');
 }

@@ -26,6 +26,7 @@ import {
   setSetting,
   showPolicy,
 } from './policies.ts';
+import { activateKey, announceKey, revokeKey, showPolicyKeys } from './policy-keys.ts';
 import { draftRepair } from './repair.ts';
 import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 import { uploadCertificate } from './uploading.ts';
@@ -48,6 +49,7 @@ export type AdminRoute = {
 };
 
 export const closed = { additionalProperties: false };
+const nothing = Type.Object({}, closed);
 export const name = Type.String({ minLength: 1, maxLength: 120 });
 export const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const purpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
@@ -270,6 +272,22 @@ export const adminRoutes: readonly AdminRoute[] = [
         : Promise.resolve(bad('bad-argument', { what: 'link' }));
     },
   },
+  reading('/policy-keys', async (server) => good(await showPolicyKeys(server))),
+  withBody(
+    { method: 'POST', url: '/policy-keys/announce', action: 'edit-server' },
+    nothing,
+    (server, _body, { actor }) => announceKey(server, actor),
+  ),
+  withBody(
+    { method: 'POST', url: '/policy-keys/activate', action: 'edit-server' },
+    Type.Object({ override: Type.Boolean() }, closed),
+    (server, { override }, { actor }) => activateKey(server, actor, override),
+  ),
+  withBody(
+    { method: 'POST', url: '/policy-keys/revoke', action: 'edit-server' },
+    Type.Object({ statement: Type.String({ maxLength: 4000 }), base: Type.String({ maxLength: 65536 }) }, closed),
+    (server, body, { actor }) => revokeKey(server, actor, body),
+  ),
   withBody(
     { method: 'POST', url: '/repair-files', action: 'edit-server-certificates' },
     Type.Object(

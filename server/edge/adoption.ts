@@ -138,12 +138,13 @@ type Own =
   | { readonly type: 'device'; readonly body: DeviceDocument };
 
 function openOwn({ keys }: Server, token: string): Own | null {
-  const policy = openJws(token, 'policy', [keys.policy.publicKey]);
+  const ours = [keys.policy.publicKey, ...keys.former];
+  const policy = openJws(token, 'policy', ours);
   if (policy.ok) {
     const body = read('policy', policy.value.payload, maxDocumentBytes);
     return body.ok ? { type: 'policy', body: body.value } : null;
   }
-  const device = openJws(token, 'device', [keys.policy.publicKey]);
+  const device = openJws(token, 'device', ours);
   if (!device.ok) return null;
   const body = read('deviceDocument', device.value.payload, maxDocumentBytes);
   return body.ok ? { type: 'device', body: body.value } : null;

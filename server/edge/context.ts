@@ -15,6 +15,12 @@ export type Keys = {
   readonly clientAuthority: Authority;
   readonly serverAuthority: Authority;
   readonly policy: SigningKey;
+  /** Announced, and not used yet. */
+  readonly next: SigningKey | null;
+  /** Policy keys of before, whose signatures still tell what devices hold. */
+  readonly former: readonly PublicKey[];
+  /** Signs the recovery kit while the policy key in its base is a former one. */
+  readonly kitSigning: SigningKey | null;
   readonly codeMaster: Uint8Array;
   /** X25519 public key (SPKI DER) that recovery kit updates are sealed to. */
   readonly kitPublic: Uint8Array;

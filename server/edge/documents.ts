@@ -8,6 +8,7 @@ import { instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { currentOf, renewBeforeDays } from '../core/identity.ts';
 import {
+  type Composition,
   checkPolicy,
   composePolicy,
   type Entry,
@@ -26,6 +27,7 @@ import { addressesOf, type Identity, readIdentity, type Server } from './context
 import { readLives } from './lives.ts';
 import { readPins } from './pins.ts';
 import { signDocument } from './sign.ts';
+import { newestStatement } from './statements.ts';
 import type { Database, Tables } from './tables.ts';
 
 type Draft = { readonly type: DocumentType; readonly aud: string; readonly topic: string; readonly body: object };
@@ -203,8 +205,10 @@ async function signGroups(
 ): Promise<Result<null>> {
   const identity = await readIdentity(trx);
   const pins = await readPins(trx);
+  const nextKey = server.keys.next?.publicKey ?? null;
+  const keys = await newestStatement(trx);
   for (const id of ids) {
-    const draft = draftPolicy(identity, pins, groups, id);
+    const draft = draftPolicy(identity, { server: pins, nextKey, keys }, groups, id);
     const [refused] = checkPolicy(draft.body);
     if (refused) return bad(refused.code, { ...refused.facts, group: groups.get(id)?.name.slice(0, 120) ?? id });
     await store(server, trx, draft);
@@ -214,14 +218,14 @@ async function signGroups(
 
 function draftPolicy(
   identity: Identity,
-  server: Awaited<ReturnType<typeof readPins>>,
+  content: Pick<Composition, 'server' | 'nextKey' | 'keys'>,
   groups: ReadonlyMap<string, GroupSettings>,
   id: string,
 ) {
   const path = pathTo(groups, id).flatMap((group) => groups.get(group.id) ?? []);
   const group = groups.get(id) ?? { id, name: id };
   const settings = flatten(path.map((each) => each.settings));
-  const body = composePolicy({ group, settings, server, addresses: addressesOf(identity) });
+  const body = composePolicy({ group, settings, ...content, addresses: addressesOf(identity) });
   return { type: 'policy' as const, aud: groupAudience(identity.serverId, id), topic: policyTopic(id), body };
 }
 

@@ -74,7 +74,7 @@ export async function bundle(server: Server, device: string): Promise<Result<Reg
     deviceName: row.name,
     secret: Buffer.from(deriveSecret(keys.codeMaster, device, row.secret_generation)).toString('hex'),
     secretGeneration: row.secret_generation,
-    policyKeys: [keys.policy.publicKey],
+    policyKeys: keys.next ? [keys.policy.publicKey, keys.next.publicKey] : [keys.policy.publicKey],
     recoveryKey: keys.recovery,
     group: row.group_id,
     managed: row.kind === 'ordinary',

@@ -18,19 +18,22 @@ import {
 import { join } from 'node:path';
 import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import { thumbprint } from '../../protocol/jws.ts';
 import type { Authority } from './authority.ts';
 import { type Identity, readIdentity, type Server } from './context.ts';
 import { writeDurable } from './files.ts';
 import {
   type KeptLink,
   type Material,
+  noRollover,
   type Revocation,
+  type Rollover,
   type Secrets,
   type ServerCertificate,
   signingKey,
 } from './material.ts';
 import { readServerCertificates } from './pins.ts';
-import { open, openWithPassphrase, seal, sealWithPassphrase } from './seal.ts';
+import { isSealed, open, openWithPassphrase, seal, sealWithPassphrase } from './seal.ts';
 import type { SigningKey } from './sign.ts';
 import type { Database } from './tables.ts';
 
@@ -40,6 +43,15 @@ type Update = {
   readonly revoked: readonly Revocation[];
   /** Left out by versions that knew none. */
   readonly links?: readonly KeptLink[];
+  /** Left out while the policy key of the base is the only one. */
+  readonly policy?: RolledPolicy;
+};
+/** Private keys are base64 PKCS#8. */
+type RolledPolicy = {
+  readonly active: string;
+  readonly next: string | null;
+  readonly former: Rollover['former'];
+  readonly statements: Rollover['statements'];
 };
 type SealedUpdate = { readonly ephemeral: string; readonly sealed: string; readonly signature: string };
 type Kit = { readonly format: string; readonly base: string; readonly update: SealedUpdate };
@@ -76,8 +88,15 @@ export function sealBase(secrets: Secrets, passphrase: string): Promise<string> 
 }
 
 export async function keepBase(trx: Database, base: string): Promise<void> {
-  await trx.insertInto('settings').values({ name: 'kit', value: base }).execute();
+  await trx
+    .insertInto('settings')
+    .values({ name: 'kit', value: base })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: base }))
+    .execute();
 }
+
+/** As far as it can be seen without the passphrase. */
+export const isSealedBase = (base: string): boolean => isSealed(base);
 
 /** After every change of what the kit holds. Atomic: the old kit stays whole until the new one is on disk. */
 export async function rewriteKit(server: Server): Promise<void> {
@@ -103,8 +122,13 @@ export async function rewriteKit(server: Server): Promise<void> {
     certificates,
     revoked: await readRevoked(db),
     links: await readKeptLinks(db),
+    ...(await readRolled(server)),
   };
-  const kit: Kit = { format, base: base.value, update: sealUpdate(keys.kitPublic, keys.policy, update) };
+  const kit: Kit = {
+    format,
+    base: base.value,
+    update: sealUpdate(keys.kitPublic, keys.kitSigning ?? keys.policy, update),
+  };
   writeDurable(join(directory, kitFile), `${JSON.stringify(kit, null, 2)}\n`, 0o600);
 }
 
@@ -119,7 +143,9 @@ export async function openKit(text: string, passphrase: string): Promise<Result<
     const secrets = readSecrets(base);
     const update = openUpdate(secrets, kit.update);
     if (!update) return bad('backup-unreadable', { what: 'recovery kit update' });
-    return good({ secrets, links: [], ...update, base: kit.base });
+    const { policy, ...rest } = update;
+    const rolled = policy ? readRollover(secrets, policy) : { secrets, rollover: noRollover };
+    return good({ ...rolled, links: [], ...rest, base: kit.base });
   } catch {
     return bad('backup-unreadable', { what: 'recovery kit' });
   }
@@ -133,6 +159,38 @@ async function readRevoked(db: Database): Promise<readonly Revocation[]> {
     serial: row.serial,
     at: row.revoked_at ?? 0,
   }));
+}
+
+/** The base stays as it was sealed, so what became of its policy key goes with the changing part. */
+async function readRolled({ db, keys }: Server): Promise<Pick<Update, 'policy'>> {
+  const rows = await db.selectFrom('key_statements').selectAll().orderBy('rev').execute();
+  const { former, kitSigning, next, policy } = keys;
+  if (!next && !kitSigning && former.length === 0 && rows.length === 0) return {};
+  return {
+    policy: {
+      active: toBase64(policy.keyPkcs8),
+      next: next && toBase64(next.keyPkcs8),
+      former,
+      statements: rows.map(({ rev, jws, made_at }) => ({ rev, jws, madeAt: made_at })),
+    },
+  };
+}
+
+function readRollover(
+  base: Secrets,
+  { active, next, former, statements }: RolledPolicy,
+): Pick<Material, 'secrets' | 'rollover'> {
+  const policy = signingKey(fromBase64(active));
+  const same = thumbprint(policy.publicKey) === thumbprint(base.policy.publicKey);
+  return {
+    secrets: { ...base, policy },
+    rollover: {
+      next: next === null ? null : signingKey(fromBase64(next)),
+      former,
+      kitSigning: same ? null : base.policy,
+      statements,
+    },
+  };
 }
 
 async function readKeptLinks(db: Database): Promise<readonly KeptLink[]> {

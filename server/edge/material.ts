@@ -2,6 +2,7 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { isIP } from 'node:net';
 import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { thumbprint } from '../../protocol/jws.ts';
 import type { Clock } from '../core/ports.ts';
 import { type Role, type Source, serverCertificateDays } from '../core/role.ts';
 import { type Authority, type AuthorityKey, issueServer, makeAuthority } from './authority.ts';
@@ -43,8 +44,14 @@ export type Secrets = {
   readonly kitPublic: Uint8Array;
   readonly kitPrivate: Uint8Array;
 };
+/** What became of the policy key that the base of the kit holds. */
+export type Rollover = Pick<Keys, 'next' | 'former' | 'kitSigning'> & {
+  readonly statements: readonly { readonly rev: number; readonly jws: string; readonly madeAt: number }[];
+};
+export const noRollover: Rollover = { next: null, former: [], kitSigning: null, statements: [] };
 export type Material = {
   readonly secrets: Secrets;
+  readonly rollover: Rollover;
   readonly identity: Identity;
   readonly certificates: readonly ServerCertificate[];
   readonly revoked: readonly Revocation[];
@@ -81,6 +88,7 @@ export async function makeMaterial(
       kitPublic: kit.publicKey,
       kitPrivate: kit.privateKey,
     },
+    rollover: noRollover,
     identity,
     certificates: [await makeServerCertificate(serverAuthority, identity, 'main', null, clock)],
     revoked: [],
@@ -140,8 +148,11 @@ export async function layMaterial(trx: Database, master: Uint8Array, material: M
       { name: 'code-master', public: '', sealed: seal(master, secrets.codeMaster) },
       { name: 'recovery', public: JSON.stringify(secrets.recovery.publicKey), sealed: '' },
       { name: 'kit', public: toBase64(secrets.kitPublic), sealed: '' },
+      ...rolledRows(master, material.rollover),
     ])
     .execute();
+  for (const { rev, jws, madeAt } of material.rollover.statements)
+    await trx.insertInto('key_statements').values({ rev, jws, made_at: madeAt }).execute();
   for (const certificate of material.certificates)
     await trx.insertInto('server_certificates').values(certificateRow(master, certificate)).execute();
   for (const { seq, from, certificate, madeAt } of material.links)
@@ -162,6 +173,14 @@ export async function layMaterial(trx: Database, master: Uint8Array, material: M
   if (identity.recovered !== null) await addOwnGroup(trx, identity.recovered, 'Recovered', 'recovered', now);
   await writeIdentity(trx, identity);
 }
+
+const rolledRows = (master: Uint8Array, { next, former, kitSigning }: Rollover): Tables['keys'][] => [
+  ...(next
+    ? [{ name: 'policy-next', public: JSON.stringify(next.publicKey), sealed: seal(master, next.keyPkcs8) }]
+    : []),
+  ...former.map((key) => ({ name: `policy-former-${thumbprint(key)}`, public: JSON.stringify(key), sealed: '' })),
+  ...(kitSigning ? [{ name: 'kit-signing', public: '', sealed: seal(master, kitSigning.keyPkcs8) }] : []),
+];
 
 /** A group the server itself needs. */
 export async function addOwnGroup(
@@ -187,11 +206,14 @@ export async function addOwnGroup(
 }
 
 /** What stays in memory. */
-export const keysOf = (master: Uint8Array, secrets: Secrets): Keys => ({
+export const keysOf = (master: Uint8Array, { secrets, rollover }: Pick<Material, 'secrets' | 'rollover'>): Keys => ({
   master,
   clientAuthority: secrets.clientAuthority,
   serverAuthority: secrets.serverAuthority,
   policy: secrets.policy,
+  next: rollover.next,
+  former: rollover.former,
+  kitSigning: rollover.kitSigning,
   codeMaster: secrets.codeMaster,
   kitPublic: secrets.kitPublic,
   recovery: secrets.recovery.publicKey,

@@ -75,12 +75,13 @@ const third: readonly string[] = [
     expires_at bigint not null, made_at bigint not null, published_at bigint, primary key (device_id, seq))`,
 ];
 
-/** Whether devices may follow missed changes of the server's certificate, and those changes, as signed links. */
+/** Whether devices may follow missed changes of the server's certificate, those changes as signed links, and key statements. */
 const sixth: readonly string[] = [
   'alter table groups add column rotation text',
   `create table rotations (
     seq integer primary key, from_fingerprint text not null, to_fingerprint text not null, certificate text not null,
     jws text not null, signed_at bigint not null, made_at bigint not null, removed_at bigint)`,
+  'create table key_statements (rev bigint primary key, jws text not null, made_at bigint not null)',
 ];
 
 /** Changes of before are on record: which certificate followed which. They are signed with the next upkeep. */

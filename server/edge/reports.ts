@@ -16,6 +16,7 @@ import { queueLagging } from './publishing.ts';
 import { recordRefusal } from './refusals.ts';
 import { noteContact } from './renewal.ts';
 import { signDocument } from './sign.ts';
+import { readStatements } from './statements.ts';
 import type { Database } from './tables.ts';
 
 const maxPresenceBytes = 1024;
@@ -176,6 +177,7 @@ async function answer(
     .select((select) => select.fn.max('device_seq').as('seq'))
     .where('actor', '=', device)
     .executeTakeFirst();
+  const keys = await readStatements(db);
   const holdsPolicy = applied.group === row.group_id && applied.policy === policy?.rev;
   return good({
     format: 1,
@@ -184,6 +186,7 @@ async function answer(
     commands: await commandsFor(server, db, device),
     time: timeStatement(server, aud, nonce),
     acknowledged: last?.seq ?? 0,
+    ...(keys.length > 0 && { keys: [...keys] }),
   });
 }
 

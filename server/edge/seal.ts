@@ -57,6 +57,9 @@ export async function openWithPassphrase(passphrase: string, sealed: string): Pr
   return plain ? good(plain) : bad('passphrase-wrong');
 }
 
+/** Whether text is of the form `sealWithPassphrase` gives. */
+export const isSealed = (text: string): boolean => readEnvelope(text) !== null;
+
 function encrypt(key: Uint8Array, plain: Uint8Array, associated: string): Buffer {
   const nonce = randomBytes(nonceBytes);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);

@@ -13,6 +13,7 @@ import { moveDurable, readIfThere, writeDurable } from './files.ts';
 import { keepBase, rewriteKit, sealBase } from './kit.ts';
 import { type Choices, keysOf, layMaterial, type Material, makeMaterial, signingKey } from './material.ts';
 import { makeMasterKey, makePassphrase, open } from './seal.ts';
+import type { SigningKey } from './sign.ts';
 import type { Database } from './tables.ts';
 
 export type Surroundings = {
@@ -70,7 +71,7 @@ export async function build(
   const opened = await openDatabase(unfinished);
   if (!opened.ok) return opened;
   const { db, close } = opened.value;
-  const keys = keysOf(master.value, material.secrets);
+  const keys = keysOf(master.value, material);
   const server: Server = {
     db,
     clock,
@@ -179,6 +180,15 @@ async function readKeys(db: Database, master: Uint8Array): Promise<Result<Keys>>
   if (!serverAuthority.ok) return serverAuthority;
   const policy = secret('policy');
   if (!policy.ok) return policy;
+  const optional = (name: string): Result<SigningKey | null> => {
+    if (!rows.has(name)) return good(null);
+    const key = secret(name);
+    return key.ok ? good(signingKey(key.value)) : key;
+  };
+  const next = optional('policy-next');
+  if (!next.ok) return next;
+  const kitSigning = optional('kit-signing');
+  if (!kitSigning.ok) return kitSigning;
   const codeMaster = secret('code-master');
   if (!codeMaster.ok) return codeMaster;
   return good({
@@ -186,6 +196,11 @@ async function readKeys(db: Database, master: Uint8Array): Promise<Result<Keys>>
     clientAuthority: clientAuthority.value,
     serverAuthority: serverAuthority.value,
     policy: signingKey(policy.value),
+    next: next.value,
+    former: [...rows.values()]
+      .filter(({ name }) => name.startsWith('policy-former-'))
+      .map((row) => JSON.parse(row.public) as PublicKey),
+    kitSigning: kitSigning.value,
     codeMaster: codeMaster.value,
     kitPublic: fromBase64(rows.get('kit')?.public ?? ''),
     recovery: JSON.parse(rows.get('recovery')?.public ?? 'null') as PublicKey,

@@ -169,6 +169,8 @@ export type Tables = {
     made_at: number;
     removed_at: number | null;
   };
+  /** Signed by the recovery key: policy keys that devices take and forget. */
+  key_statements: { rev: number; jws: string; made_at: number };
   audit: {
     id: Generated<number>;
     at: number;

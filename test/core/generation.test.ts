@@ -69,6 +69,7 @@ const durable = fc.record({
       addresses: fc.option(fc.record({ https: address, mqtt: address })),
     }),
   ),
+  former: fc.option(fc.record({ https: address, mqtt: address })),
 }) as fc.Arbitrary<Durable>;
 
 const textsOf = (objects: readonly NamedObject[]) =>

@@ -1,5 +1,6 @@
 /** Rotation statements: which chains count, and what a device makes of them (B4, F7, F22). */
 import fc from 'fast-check';
+import { step } from '../../agent/core/agent.ts';
 import { judgeRotations, type Standing } from '../../agent/core/rotating.ts';
 import { audienceOf } from '../../agent/core/state.ts';
 import { dayMs, instant, minuteMs, toNumericDate } from '../../protocol/time.ts';
@@ -9,6 +10,7 @@ import {
   type Bench,
   lastStatus,
   noon,
+  nowOf,
   openMissing,
   openRegistered,
   pass,
@@ -149,7 +151,7 @@ table('judgeRotations', rows, (row) => {
   assert.is(judged.ok ? String(judged.value.links) : judged.fault.code, row.expected);
 });
 
-// Bounds: up to 4 statements of 6 genuine and 5 foreign ones, in any order, cut, repeated, with one character changed.
+// Bounds: up to 3 statements of 6 genuine and 5 foreign ones, in any order, cut, repeated, with one character changed.
 test('nothing but an unbroken genuine chain is followed (10⁴ runs)', () => {
   const foreign = [
     link(3, days(31)),
@@ -161,7 +163,7 @@ test('nothing but an unbroken genuine chain is followed (10⁴ runs)', () => {
   const pool = [...whole, ...whole, ...foreign];
   const statement = fc.tuple(fc.nat(pool.length - 1), fc.option(fc.nat(2000), { nil: null, freq: 5 }));
   const orders = fc.oneof(
-    { weight: 7, arbitrary: fc.array(statement, { maxLength: 4 }) },
+    { weight: 9, arbitrary: fc.array(statement, { maxLength: 3 }) },
     { weight: 1, arbitrary: fc.nat(3).map((from) => [0, 1, 2].slice(from).map((at) => [at, null] as const)) },
   );
   let followed = 0;
@@ -206,13 +208,12 @@ test('an answer of any bytes is refused, and the code asked for (10⁴ runs)', (
   );
   fc.assert(
     fc.property(anything, (bytes) => {
-      const copy: Bench = { ...waiting, state, effects: [...waiting.effects], instead: () => [] };
-      const effects = send(copy, { type: 'rotations-fetched', bytes });
+      const { effects, state: after } = step(state, { type: 'rotations-fetched', bytes, now: nowOf(waiting) });
       assert.ok(
         effects.some((effect) => effect.do === 'persist'),
         'no request for a code',
       );
-      assert.is(copy.state.pending?.durable.pins?.current.der, base64(one));
+      assert.is(after.pending?.durable.pins?.current.der, base64(one));
     }),
     { numRuns: 10_000 },
   );
@@ -327,6 +328,70 @@ test('the code still opens the way where the chain is broken', () => {
   assert.is(askNow(away, { do: 'code', code: away.server.answerCode(shown) })?.ok, true);
   pass(away, minuteMs);
   assert.is(lastStatus(away).link.at, 'connected');
+});
+
+/** Away, with a code asked for since the network gave no statements. */
+function withoutNetwork(): Bench {
+  const away = openMissing(1, 2, 3);
+  away.instead = (effect) =>
+    effect.do === 'fetch-rotations'
+      ? [{ type: 'call-failed', call: effect.do, fault: { code: 'timed-out', kind: 'unavailable', facts: {} } }]
+      : null;
+  pass(away, minuteMs);
+  return away;
+}
+const sticks: readonly { readonly name: string; readonly act: (bench: Bench) => Bench; readonly expected: string }[] = [
+  { name: 'for this device', act: (away) => away, expected: 'followed' },
+  {
+    name: 'for devices of before too',
+    act: (away) => {
+      const { changes } = away.server.state;
+      changes.unshift({ from: 3, to: 0 });
+      return away;
+    },
+    expected: 'followed',
+  },
+  {
+    name: 'nothing is asked for',
+    act: () => {
+      const away = openMissing(1, 2, 3);
+      away.server.state.reachable = false;
+      return away;
+    },
+    expected: 'code-not-asked',
+  },
+  {
+    name: 'a link is missing',
+    act: (away) => {
+      away.server.state.changes.splice(1, 1);
+      return away;
+    },
+    expected: 'rotation-broken',
+  },
+  {
+    name: 'the policy does not allow it',
+    act: (away) => {
+      const { policy } = away.state.held;
+      if (policy) {
+        const { rotation: _, ...rest } = policy.policy;
+        away.state = { ...away.state, held: { ...away.state.held, policy: { ...policy, policy: rest } } };
+      }
+      return away;
+    },
+    expected: 'not-allowed',
+  },
+];
+table('statements from a stick', sticks, ({ act, expected }) => {
+  const away = act(withoutNetwork());
+  const statements = away.server.state.changes.map((_, index) =>
+    away.server.sign('rotation', away.server.rotation(index + 1)),
+  );
+  const answer = askNow(away, { do: 'follow', statements });
+  assert.is(answer?.ok ? 'followed' : answer?.fault.code, expected);
+  const done = expected === 'followed';
+  assert.is(away.state.durable.pins?.current.der, base64(done ? four : one));
+  pass(away, minuteMs);
+  assert.is(lastStatus(away).link.at === 'connected', done);
 });
 
 test('a clock that is unknown asks for nothing', () => {

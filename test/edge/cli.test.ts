@@ -627,6 +627,18 @@ test('what needs a code is refused with the confirmation code, which the status 
     },
   ));
 
+test('statements from a file, and files that are none', () =>
+  withDaemon(good(null), async (runtime, asked) => {
+    const path = join(runtime, 'statements.json');
+    writeFileSync(path, '{"format":1,"statements":["a.b.c"]}');
+    const followed = await thintrust(runtime, ['certificates', 'follow', path]);
+    assert.equal([followed.code, asked], [0, [{ do: 'follow', statements: ['a.b.c'] }]]);
+    writeFileSync(path, '{"format":1,');
+    assert.is((await thintrust(runtime, ['certificates', 'follow', path])).code, 1);
+    const none = await thintrust(runtime, ['certificates', 'follow', '/nowhere', '--json']);
+    assert.is(JSON.parse(none.out).code, 'not-found');
+  }));
+
 test('a lock is told with its end', () =>
   withDaemon(bad('code-locked', { lockedForMs: 125_000 }), async (runtime) => {
     const said = await thintrust(runtime, ['code', '1']);

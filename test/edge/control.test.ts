@@ -166,6 +166,11 @@ table(
       expected: { do: 'connection', https: 'a:1', mqtt: '[::1]:2' },
     },
     { name: '/time', body: { at: 1_800_000_000_000 }, expected: { do: 'time', at: 1_800_000_000_000 } },
+    {
+      name: '/certificates/follow',
+      body: { statements: ['a.b.c'] },
+      expected: { do: 'follow', statements: ['a.b.c'] },
+    },
     { name: '/reset', body: {}, expected: { do: 'reset' } },
     {
       name: '/repair/check',

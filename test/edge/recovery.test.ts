@@ -1,6 +1,6 @@
 /** A lost server comes back: from a backup, and from the recovery kit alone. Its devices stay. */
 import { createPublicKey } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeRequest } from '../../agent/edge/csr.ts';
 import { fingerprintOf, fromBase64, toPem } from '../../protocol/certificate.ts';
@@ -367,3 +367,28 @@ test('a server whose authority has an RSA key comes back from kit and backup as 
     rmSync(directory, { recursive: true });
   }
 });
+
+test('a lost master key costs the database, and no device: the kit makes another server of it', () =>
+  withFleet(async (world) => {
+    const { device } = await managed(world);
+    const root = temporary();
+    try {
+      const lost = join(root, 'lost');
+      cpSync(world.directory, lost, { recursive: true });
+      rmSync(join(lost, 'master.key'));
+      assert.is(codeOf(await openState(around(lost, start))), 'master-key-missing');
+      const kit = readFileSync(join(lost, 'recovery-kit.json'), 'utf8');
+      const directory = join(root, 'state');
+      value(await recoverFromKit(around(directory, start), kit, world.passphrase));
+      const rebuilt = await openFleet({ directory, now: start });
+      assert.is(value(await rebuilt.fleet.deviceOf(device.proof)), device.id);
+      const [before, after] = [
+        readFileSync(join(world.directory, 'master.key')),
+        readFileSync(join(directory, 'master.key')),
+      ];
+      assert.not.equal(before, after);
+      await rebuilt.close();
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  }));

@@ -27,6 +27,7 @@ const authority = issue({ cn: 'Fleet CA', ca: true });
 const codeMasterKey = createHash('sha256').update('published test key').digest();
 const policyKey = makeSigningKey();
 const strangerKey = makeSigningKey();
+const nextKey = makeSigningKey();
 const recoveryKey = makeSigningKey();
 /** Made once: certificates cost more than everything else here. */
 export const serverCertificates: readonly Issued[] = ['one', 'two', 'three', 'four'].map((cn) =>
@@ -98,6 +99,9 @@ function freshKnowledge() {
     commandSeq: 0,
     /** Whether policies allow rotation statements, and the changes of the certificate so far, by index. */
     rotation: false,
+    /** Whether the next policy key signs, and key statements of check-in answers. */
+    rolled: false,
+    statements: [] as string[],
     changes: [] as { readonly from: number; readonly to: number }[],
   };
   return { serverId: randomUUID(), device, identities, unassigned, office, state };
@@ -115,7 +119,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     return rev;
   };
   const dates = () => ({ iat: toNumericDate(now()), refreshBefore: toNumericDate(now()) + 14 * 86400 });
-  const sign = (type: DocumentType, payload: object, key: SigningKey = policyKey): string =>
+  const sign = (type: DocumentType, payload: object, key: SigningKey = state.rolled ? nextKey : policyKey): string =>
     signDocument(type, key.keyPkcs8, key.publicKey, payload);
   const pins = () => ({
     main: base64(serverCertificates[state.main]),
@@ -162,6 +166,11 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
   const rotationsFrom = (from: string): string[] => {
     const first = state.changes.findIndex((change) => print(serverCertificates[change.from]) === from);
     return first < 0 ? [] : state.changes.slice(first).map((_, index) => sign('rotation', rotation(first + index + 1)));
+  };
+  /** Signed by the recovery key. */
+  const keyStatement = (more: object, key: SigningKey = recoveryKey): string => {
+    const aud = `${serverId}/keys`;
+    return sign('key', { aud, rev: nextRevision(aud), ...dates(), format: 1, add: null, revoke: null, ...more }, key);
   };
   const deviceDocument = (more: object = {}) => {
     const aud = `${serverId}/device/${device.id}`;
@@ -370,6 +379,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
           commands: state.commands.splice(0),
           time: signTime(body.nonce),
           acknowledged: Math.max(0, ...state.events.keys()),
+          ...(state.statements.length > 0 && { keys: state.statements }),
         };
         const type = call === 'prove' ? 'proven' : 'checked-in';
         return [{ type, fingerprint, bytes: Buffer.from(JSON.stringify(answer)) }];
@@ -390,7 +400,8 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     office,
     unassigned,
     serverId,
-    keys: { policy: policyKey, stranger: strangerKey, recovery: recoveryKey },
+    keys: { policy: policyKey, next: nextKey, recovery: recoveryKey, stranger: strangerKey },
+    keyStatement,
     perform,
     sign,
     policyOf,

@@ -288,6 +288,14 @@ export const incidents: readonly Incident[] = [
     name: 'asked for a time below the floor',
     make: () => ({ type: 'asked', request: 12, ask: { do: 'time', at: 0 } }),
   },
+  {
+    name: 'asked to follow statements from a stick',
+    make: (bench) => ({
+      type: 'asked',
+      request: 14,
+      ask: { do: 'follow', statements: bench.server.rotationsFrom(print(serverCertificates[0])) },
+    }),
+  },
   { name: 'asked for a reset', make: () => ({ type: 'asked', request: 13, ask: { do: 'reset' } }) },
   {
     name: 'asked what a repair file would do',
