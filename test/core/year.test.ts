@@ -32,6 +32,7 @@ type Row = {
   /** How often, and how late after the start of the window at most, in days; null: only inside window or grace. */
   readonly renewals: number;
   readonly latest: number | null;
+  /** Times it came back so late that a code had to help. */
   readonly retired?: number;
 };
 
@@ -66,7 +67,7 @@ async function live(row: Row): Promise<{ bench: Bench; renewed: Renewed[]; retir
         graceDay: dayOf(graceEnd(old.notAfter)),
       });
     }
-    if (one?.standing === 'active' && other?.standing === 'retired') retiredOn.push(at);
+    if (one?.standing === 'active' && other && other.standing !== 'active') retiredOn.push(at);
   };
   let was: Where = 'on';
   for (let step = 0; step < lastDay * 2; step++) {
@@ -174,7 +175,7 @@ const rows: readonly Row[] = [
     latest: null,
   },
   {
-    name: 'away until the grace is over: the server retires it, a code brings it back',
+    name: 'away until the grace is over and the server certificate has changed: one code brings it back',
     lasts: 100,
     window: 30,
     where: (day) => (day > 60 && day < 150 ? 'away' : 'on'),
