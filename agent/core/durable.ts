@@ -32,7 +32,7 @@ export type ForeignEnrolment = {
   readonly user: string;
   /** SCEP: the challenge. */
   readonly password: string;
-  /** Common name; variables stand in it until there is a key (`core/subject`). */
+  /** Common name; variables (`protocol/subject`) stand in it until there is a key. */
   readonly subject: string;
   readonly key: KeyKind;
 };

@@ -5,12 +5,12 @@
 import { createHash, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { CheckinAnswer, CheckinRequest, EnrolmentOrder, LegacyRegistration } from '../../protocol/schema.ts';
+import { fillSubject, randomBytesFor } from '../../protocol/subject.ts';
 import { instant } from '../../protocol/time.ts';
 import { accessTokenMs, hashSecret, isAccess, isSecret, makeAccess, type Token, writeToken } from '../core/bearer.ts';
 import { checkKey, checkOpen } from '../core/invitation.ts';
 import { answering, channelOf, isToMigrate, kindOf, settingState } from '../core/mutual.ts';
 import type { Credentials } from '../core/ports.ts';
-import { fillSubject, randomBytesFor } from '../core/subject.ts';
 import { audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { signDevice } from './documents.ts';

@@ -1,6 +1,7 @@
 /** What an administrator sets about mutual authentication, and what follows for the devices that are there. */
 import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import { isOffered, maxSubject, unknownVariables } from '../../protocol/subject.ts';
 import { checkPorts, webPort } from '../core/listeners.ts';
 import {
   type AgentKind,
@@ -15,7 +16,6 @@ import {
   type ScepSetting,
 } from '../core/mutual.ts';
 import { pathTo } from '../core/policy.ts';
-import { isOffered, maxSubject, unknownVariables } from '../core/subject.ts';
 import { type Actor, audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
 import { rewriteKit } from './kit.ts';

@@ -1,5 +1,6 @@
 /** Tokens of agents without an identity, the header of a front end, and subjects with variables. */
 import fc from 'fast-check';
+import { fillSubject, isOffered, randomBytesFor, subjectVariables, unknownVariables } from '../../protocol/subject.ts';
 import { instant } from '../../protocol/time.ts';
 import {
   accessTokenMs,
@@ -13,13 +14,6 @@ import {
   writeToken,
 } from '../../server/core/bearer.ts';
 import { readClientCert, writeClientCert } from '../../server/core/client-cert.ts';
-import {
-  fillSubject,
-  isOffered,
-  randomBytesFor,
-  subjectVariables,
-  unknownVariables,
-} from '../../server/core/subject.ts';
 import { assert, table, test } from '../harness.ts';
 
 const runs = { numRuns: 10_000 };

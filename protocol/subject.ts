@@ -2,7 +2,7 @@
  * Subjects of certificates that an agent asks a foreign authority for, as a template with variables. Five are known; what
  * else looks like one is replaced as `$RANDOM_32$` is, and a setting that uses one is not offered.
  */
-import type { Instant } from '../../protocol/time.ts';
+import type { Instant } from './time.ts';
 
 export type SubjectFacts = {
   /** Fresh for each subject, at least `randomBytesFor` many. */
