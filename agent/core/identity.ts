@@ -103,7 +103,9 @@ export function isWanted(state: State, now: Now): boolean {
   if (own.standing === 'readmitted' || own.next !== null || isExpired(state, own, now)) return true;
   const leaf = leafOf(own.identity);
   const days = renewBeforeDays(state.held.policy?.policy.identity);
-  return leaf !== null && isRenewalDue(leaf, days, state.held.device?.device.identity, clock.now);
+  // Another authority's is not the server's to renew: it would be refused again and again.
+  const ours = leaf?.owner === own.bundle.deviceId;
+  return ours && isRenewalDue(leaf, days, state.held.device?.device.identity, clock.now);
 }
 
 export function identityView(state: State, now: Now): Status['identity'] {

@@ -67,6 +67,21 @@ test('the identity is theirs, the bundle ours: fetched with the invitation', () 
   assert.is(bench.state.link.at, 'connected');
 });
 
+test('in the window of another authority’s identity, our server is not asked to renew it; the person is told of its end', () => {
+  const bench = fresh();
+  const ending = base64(
+    issue({ cn: 'somebody', by: theirs, from: '2026-01-01T00:00:00Z', to: '2026-12-02T00:00:00Z' }),
+  );
+  const authority = foreignAuthority(bench);
+  bench.instead = (effect) =>
+    authority(effect) === null ? null : [{ type: 'enrolled', chain: [ending, base64(theirs)] }];
+  assert.is(register(bench), 'ok');
+  pass(bench, 2 * hourMs);
+  assert.is(bench.state.link.at, 'connected');
+  assert.is(effectOf(bench, 'make-key').length, 1);
+  assert.equal([effectOf(bench, 'renew').length, lastStatus(bench).identity?.at], [0, 'valid']);
+});
+
 test('without a foreign order, nothing of this is sent', () => {
   const bench = fresh();
   assert.is(register(bench, null), 'ok');
