@@ -6,17 +6,8 @@
 import { leafOf, registeredOf } from '../../agent/core/identity.ts';
 import type { Happening } from '../../agent/core/shape.ts';
 import { dayMs } from '../../protocol/time.ts';
-import {
-  ask,
-  cutPower,
-  type Device,
-  live,
-  openWorld,
-  type Plan,
-  type World,
-  worldAfterCut,
-  worldIdentity,
-} from '../fakes/device.ts';
+import { cutsOf, operationRows } from '../fakes/cutting.ts';
+import { ask, cutPower, type Device, live, openWorld, type Plan, type World, worldAfterCut } from '../fakes/device.ts';
 import { orderOf } from '../fakes/story.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -91,41 +82,7 @@ async function assertEnd(world: World, device: Device): Promise<void> {
   assert.equal(faults, []);
 }
 
-async function finish(world: World, more: Partial<Plan> = {}): Promise<number> {
-  let effects = 0;
-  const afterEffect = (performed: number): void => {
-    effects = performed;
-    more.afterEffect?.(performed);
-  };
-  const { ending, device } = await live(world, plan(world, { ...more, afterEffect }));
-  assert.is(ending, 'goal', `${ending}: ${JSON.stringify(device.status)}`);
-  await assertEnd(world, device);
-  return effects;
-}
-
-/** Lives to the end, and gives what a cut after each effect on the way leaves, each different world once. */
-async function worldsAfterCuts(world: World, seed: number, known: Set<string>) {
-  const left: { readonly after: number; readonly world: World }[] = [];
-  const effects = await finish(world, {
-    afterEffect: (performed) => {
-      const cut = worldAfterCut(world, seed + performed);
-      const identity = worldIdentity(cut);
-      if (!known.has(identity)) left.push({ after: performed, world: cut });
-      known.add(identity);
-    },
-  });
-  return { effects, left };
-}
-
-async function cutAndFinish(world: World, cuts: readonly number[]): Promise<void> {
-  for (const [index, cutDiskAfter] of cuts.entries()) {
-    const { ending, device } = await live(world, plan(world, { cutDiskAfter }));
-    if (ending === 'goal') return assertEnd(world, device);
-    assert.is(ending, 'cut');
-    cutPower(world, index * 7919 + cutDiskAfter);
-  }
-  await finish(world);
-}
+const { finish, worldsAfterCuts, cutAndFinish } = cutsOf({ plan, assertEnd });
 
 /** Wherever the power goes, the story is told from a copy of `prepared`. */
 async function measure(name: string, day: number, least: number, again: boolean) {
@@ -159,15 +116,8 @@ for (const { again, name, begin, first, known, least, operations } of stories) {
     },
   );
   if (!again) continue;
-  table(
-    `${name}: killed in the middle of a disk operation, and again`,
-    Array.from({ length: Math.ceil(operations / 25) }, (_, index) => ({
-      name: `operations from ${index * 25}`,
-      from: index * 25,
-    })),
-    async ({ from }) => {
-      for (let cut = from; cut < Math.min(from + 25, operations); cut += diskStride)
-        await cutAndFinish(begin(), [cut, cut % 13]);
-    },
-  );
+  table(`${name}: killed in the middle of a disk operation, and again`, operationRows(operations), async ({ from }) => {
+    for (let cut = from; cut < Math.min(from + 25, operations); cut += diskStride)
+      await cutAndFinish(begin(), [cut, cut % 13]);
+  });
 }

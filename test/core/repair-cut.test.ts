@@ -6,17 +6,8 @@
 import type { Happening } from '../../agent/core/shape.ts';
 import { fault } from '../../protocol/fault.ts';
 import { base64, print, serverCertificates } from '../fakes/administration.ts';
-import {
-  ask,
-  cutPower,
-  type Device,
-  live,
-  openWorld,
-  type Plan,
-  type World,
-  worldAfterCut,
-  worldIdentity,
-} from '../fakes/device.ts';
+import { cutsOf, operationRows } from '../fakes/cutting.ts';
+import { ask, type Device, live, openWorld, type Plan, type World, worldAfterCut } from '../fakes/device.ts';
 import { orderOf } from '../fakes/story.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -71,17 +62,7 @@ function assertEnd(world: World, { state, status }: Device): void {
   assert.equal(world.server.state.conflicts, [], 'an event number was used twice');
 }
 
-async function finish(world: World, more: Partial<Plan> = {}): Promise<number> {
-  let effects = 0;
-  const afterEffect = (performed: number): void => {
-    effects = performed;
-    more.afterEffect?.(performed);
-  };
-  const { ending, device } = await live(world, plan(world, { ...more, afterEffect }));
-  assert.is(ending, 'goal', `${ending}: ${JSON.stringify(device.status)}`);
-  assertEnd(world, device);
-  return effects;
-}
+const { finish, worldsAfterCuts, cutAndFinish } = cutsOf({ plan, assertEnd });
 
 /** The power comes back to a device that has used the file. */
 async function assertUsed(world: World): Promise<void> {
@@ -91,19 +72,6 @@ async function assertUsed(world: World): Promise<void> {
   });
   const [answer] = [...device.answers.values()];
   assert.equal([ending, answer?.ok === false && answer.fault.code], ['goal', 'repair-used']);
-}
-
-async function worldsAfterCuts(world: World, seed: number, known: Set<string>) {
-  const left: { readonly after: number; readonly world: World }[] = [];
-  const effects = await finish(world, {
-    afterEffect: (performed) => {
-      const cut = worldAfterCut(world, seed + performed);
-      const identity = worldIdentity(cut);
-      if (!known.has(identity)) left.push({ after: performed, world: cut });
-      known.add(identity);
-    },
-  });
-  return { effects, left };
 }
 
 /** Registered, away while the server changed, and asking for a code: from here on the power is cut. */
@@ -136,21 +104,6 @@ table('killed after an effect, and again after every effect of the recovery', ro
   for (const { world: cutTwice } of second.left) await finish(cutTwice);
 });
 
-const parts = Array.from({ length: Math.ceil(operations / 25) }, (_, index) => ({
-  name: `operations from ${index * 25}`,
-  from: index * 25,
-}));
-table('killed in the middle of a disk operation, and again', parts, async ({ from }) => {
-  for (let cut = from; cut < Math.min(from + 25, operations); cut++) await cutAndFinish([cut, cut % 13]);
+table('killed in the middle of a disk operation, and again', operationRows(operations), async ({ from }) => {
+  for (let cut = from; cut < Math.min(from + 25, operations); cut++) await cutAndFinish(copy(), [cut, cut % 13]);
 });
-
-async function cutAndFinish(cuts: readonly number[]): Promise<void> {
-  const world = copy();
-  for (const [index, cutDiskAfter] of cuts.entries()) {
-    const { ending, device } = await live(world, plan(world, { cutDiskAfter }));
-    if (ending === 'goal') return assertEnd(world, device);
-    assert.is(ending, 'cut');
-    cutPower(world, index * 7919 + cutDiskAfter);
-  }
-  await finish(world);
-}

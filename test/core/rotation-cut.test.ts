@@ -4,16 +4,8 @@
  */
 import { dayMs } from '../../protocol/time.ts';
 import { base64, print, serverCertificates } from '../fakes/administration.ts';
-import {
-  ask,
-  type Device,
-  live,
-  openWorld,
-  type Plan,
-  type World,
-  worldAfterCut,
-  worldIdentity,
-} from '../fakes/device.ts';
+import { cutsOf } from '../fakes/cutting.ts';
+import { ask, type Device, live, openWorld, type Plan, type World, worldAfterCut } from '../fakes/device.ts';
 import { orderOf } from '../fakes/story.ts';
 import { assert, table } from '../harness.ts';
 
@@ -22,18 +14,18 @@ const [missed, now] = [serverCertificates[0], serverCertificates[3]];
 const isOver = ({ status, state }: Device): boolean =>
   status?.link.at === 'connected' && state.pending === null && state.durable.pins?.current.der === base64(now);
 
-async function finish(world: World, more: Partial<Plan> = {}): Promise<void> {
-  const { ending, device } = await live(world, {
-    goal: isOver,
-    whenQuiet: ({ state }) => {
-      const { pins, requests } = state.durable;
-      assert.ok([base64(missed), base64(now)].includes(pins?.current.der ?? ''), 'a certificate on the way was pinned');
-      assert.equal(requests, [], 'a code was asked for');
-      return [];
-    },
-    ...more,
-  });
-  assert.is(ending, 'goal', JSON.stringify(device.status?.link));
+const plan = (_: World, more: Partial<Plan>): Plan => ({
+  goal: isOver,
+  whenQuiet: ({ state }) => {
+    const { pins, requests } = state.durable;
+    assert.ok([base64(missed), base64(now)].includes(pins?.current.der ?? ''), 'a certificate on the way was pinned');
+    assert.equal(requests, [], 'a code was asked for');
+    return [];
+  },
+  ...more,
+});
+
+function assertEnd(world: World, device: Device): void {
   const { pins } = device.state.durable;
   assert.equal([pins?.current.source, pins?.reserve, pins?.previous], ['policy', null, null]);
   assert.is(world.server.state.report?.pins?.current, print(now));
@@ -43,6 +35,8 @@ async function finish(world: World, more: Partial<Plan> = {}): Promise<void> {
   assert.ok(followed.length <= 1 && followed.every(({ facts }) => facts['links'] === 3));
   assert.equal(world.server.state.conflicts, [], 'an event number was used twice');
 }
+
+const { finish, worldsAfterCuts } = cutsOf({ plan, assertEnd });
 
 /** Registered and allowed to follow; then off for years. */
 async function prepare(): Promise<World> {
@@ -68,25 +62,11 @@ async function prepare(): Promise<World> {
   return later;
 }
 
-async function worldsAfterCuts(world: World, seed: number, known: Set<string>) {
-  const left: { readonly after: number; readonly world: World }[] = [];
-  await finish(world, {
-    afterEffect: (after) => {
-      const cut = worldAfterCut(world, seed + after);
-      const identity = worldIdentity(cut);
-      if (!known.has(identity)) left.push({ after, world: cut });
-      known.add(identity);
-    },
-  });
-  return left;
-}
-
 const known = new Set<string>();
-const rows = (await worldsAfterCuts(await prepare(), 0, known)).map((each) => ({
-  name: `effect ${each.after}`,
-  ...each,
-}));
-assert.ok(rows.length > 8, `${rows.length} worlds`);
+const first = await worldsAfterCuts(await prepare(), 0, known);
+assert.ok(first.left.length > 8, `${first.left.length} worlds`);
+const rows = first.left.map((each) => ({ name: `effect ${each.after}`, ...each }));
 table('killed after an effect, and again after every effect of the recovery', rows, async ({ after, world }) => {
-  for (const { world: twice } of await worldsAfterCuts(world, after * 7919, known)) await finish(twice);
+  const second = await worldsAfterCuts(world, after * 7919, known);
+  for (const { world: twice } of second.left) await finish(twice);
 });

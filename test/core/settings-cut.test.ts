@@ -8,17 +8,8 @@ import { toObjects } from '../../agent/core/generation.ts';
 import type { Happening } from '../../agent/core/shape.ts';
 import { base64, rdpRoot, settingsWith } from '../fakes/administration.ts';
 import { elsewhere } from '../fakes/agent.ts';
-import {
-  ask,
-  cutPower,
-  type Device,
-  live,
-  openWorld,
-  type Plan,
-  type World,
-  worldAfterCut,
-  worldIdentity,
-} from '../fakes/device.ts';
+import { cutsOf, operationRows } from '../fakes/cutting.ts';
+import { ask, type Device, openWorld, type Plan, type World } from '../fakes/device.ts';
 import { orderOf } from '../fakes/story.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -71,31 +62,7 @@ async function assertEnd(world: World, device: Device): Promise<void> {
   );
 }
 
-async function finish(world: World, more: Partial<Plan> = {}): Promise<number> {
-  let effects = 0;
-  const afterEffect = (performed: number): void => {
-    effects = performed;
-    more.afterEffect?.(performed);
-  };
-  const { ending, device } = await live(world, plan(world, { ...more, afterEffect }));
-  assert.is(ending, 'goal', `${ending}: ${JSON.stringify(device.status)}`);
-  await assertEnd(world, device);
-  return effects;
-}
-
-/** Lives to the end, and gives what a cut after each effect on the way leaves, each different world once. */
-async function worldsAfterCuts(world: World, seed: number, known: Set<string>) {
-  const left: { readonly after: number; readonly world: World }[] = [];
-  const effects = await finish(world, {
-    afterEffect: (performed) => {
-      const cut = worldAfterCut(world, seed + performed);
-      const identity = worldIdentity(cut);
-      if (!known.has(identity)) left.push({ after: performed, world: cut });
-      known.add(identity);
-    },
-  });
-  return { effects, left };
-}
+const { finish, worldsAfterCuts, cutAndFinish } = cutsOf({ plan, assertEnd });
 
 const whole = openWorld();
 await finish(whole);
@@ -113,21 +80,6 @@ table('killed after an effect, and again after every effect of the recovery', ro
   for (const { world: cutTwice } of second.left) await finish(cutTwice);
 });
 
-const parts = Array.from({ length: Math.ceil(operations / 25) }, (_, index) => ({
-  name: `operations from ${index * 25}`,
-  from: index * 25,
-}));
-table('killed in the middle of a disk operation, and again', parts, async ({ from }) => {
-  for (let cut = from; cut < Math.min(from + 25, operations); cut++) await cutAndFinish([cut, cut % 13]);
+table('killed in the middle of a disk operation, and again', operationRows(operations), async ({ from }) => {
+  for (let cut = from; cut < Math.min(from + 25, operations); cut++) await cutAndFinish(openWorld(), [cut, cut % 13]);
 });
-
-async function cutAndFinish(cuts: readonly number[]): Promise<void> {
-  const world = openWorld();
-  for (const [index, cutDiskAfter] of cuts.entries()) {
-    const { ending, device } = await live(world, plan(world, { cutDiskAfter }));
-    if (ending === 'goal') return assertEnd(world, device);
-    assert.is(ending, 'cut');
-    cutPower(world, index * 7919 + cutDiskAfter);
-  }
-  await finish(world);
-}

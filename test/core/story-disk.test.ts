@@ -1,5 +1,5 @@
 /** The main job, killed in the middle of every disk operation, and again in the recovery (F9–F14, F37). */
-import { cutAndFinish, measure } from '../fakes/cuts.ts';
+import { cutInOperations, measure } from '../fakes/cuts.ts';
 import { chapters } from '../fakes/story.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -16,5 +16,5 @@ const diskCuts = Array.from({ length: Math.ceil(whole.operations / 25) }, (_, in
 }));
 
 table('killed in the middle of a disk operation', diskCuts, async ({ cuts }) => {
-  for (const cutDiskAfter of cuts) await cutAndFinish([{ cutDiskAfter }, { cutDiskAfter: cutDiskAfter % 11 }]);
+  for (const cut of cuts) await cutInOperations([cut, cut % 11]);
 });

@@ -1,24 +1,14 @@
 /**
  * Cuts in the main job: the power goes at a chosen moment, the device starts again, and the end is always the same (F9–F14,
- * F32, F37). The disk forgets what was not synced, in a different way each time.
+ * F32, F37).
  */
-
 import { assert, table } from '../harness.ts';
 import { base64, logServer, print, rdpRoot, serverCertificates } from './administration.ts';
-import {
-  counts,
-  cutPower,
-  type Device,
-  live,
-  openWorld,
-  type Plan,
-  type World,
-  worldAfterCut,
-  worldIdentity,
-} from './device.ts';
+import { cutsOf } from './cutting.ts';
+import { counts, type Device, live, openWorld, type Plan, type World } from './device.ts';
 import { type Chapter, chapterOf, tellStory } from './story.ts';
 
-const story = (world: World, more: Partial<Plan> = {}): Plan => {
+const plan = (world: World, more: Partial<Plan> = {}): Plan => {
   const tell = tellStory();
   return {
     whenQuiet: (device) => tell(world, device),
@@ -49,65 +39,26 @@ function assertEnd(world: World, device: Device): void {
   assert.is(world.server.state.presence, 'online');
 }
 
+const { finish, worldsAfterCuts, cutAndFinish } = cutsOf({ plan, assertEnd });
+
+/** The main job, with these cuts one after the other, then to its end. */
+export const cutInOperations = (cuts: readonly number[]): Promise<void> => cutAndFinish(openWorld(), cuts);
+
 /** How many effects each chapter takes, from one undisturbed run. */
 export async function measure(): Promise<{ effects: number; operations: number; ends: Map<Chapter, number> }> {
   const world = openWorld();
   const ends = new Map<Chapter, number>();
-  const plan = story(world);
+  const undisturbed = plan(world);
   const { ending, device } = await live(world, {
-    ...plan,
+    ...undisturbed,
     whenQuiet: (each) => {
       ends.set(chapterOf(world), each.effects.filter(counts).length);
-      return plan.whenQuiet?.(each) ?? [];
+      return undisturbed.whenQuiet?.(each) ?? [];
     },
   });
   assert.is(ending, 'goal');
   assertEnd(world, device);
   return { effects: device.effects.filter(counts).length, operations: world.disk.operations(), ends };
-}
-
-/** The story, with these cuts one after the other, then to its end. */
-export async function cutAndFinish(cuts: readonly Partial<Plan>[]): Promise<void> {
-  const world = openWorld();
-  for (const [index, cut] of cuts.entries()) {
-    const { ending, device } = await live(world, story(world, cut));
-    if (ending === 'goal') return assertEnd(world, device);
-    assert.is(ending, 'cut', `${ending} in ${chapterOf(world)}`);
-    cutPower(world, index * 7919 + (cut.cutAfter ?? cut.cutDiskAfter ?? 0));
-  }
-  await finish(world);
-}
-
-/** What a cut after an effect leaves, as a world of its own. */
-type Left = { readonly after: number; readonly world: World };
-
-/**
- * Lives to the end, and gives what a cut after each effect on the way leaves. An effect that changes neither the disk nor
- * the server leaves the world of the one before it; such a world is given once. `effects` counts them all.
- */
-export async function worldsAfterCuts(
-  world: World,
-  seed: number,
-  known: Set<string>,
-): Promise<{ readonly effects: number; readonly left: readonly Left[] }> {
-  let effects = 0;
-  const left: Left[] = [];
-  const afterEffect = (performed: number): void => {
-    effects = performed;
-    const cut = worldAfterCut(world, seed + performed);
-    const identity = worldIdentity(cut);
-    if (!known.has(identity)) left.push({ after: performed, world: cut });
-    known.add(identity);
-  };
-  await finish(world, { afterEffect });
-  return { effects, left };
-}
-
-/** The story from here to its end, which is always the same. */
-export async function finish(world: World, more: Partial<Plan> = {}): Promise<void> {
-  const { ending, device } = await live(world, story(world, more));
-  assert.is(ending, 'goal', `${ending} in ${chapterOf(world)}: ${JSON.stringify(device.status)}`);
-  assertEnd(world, device);
 }
 
 /**

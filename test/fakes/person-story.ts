@@ -8,17 +8,8 @@ import { toBase64, toPem } from '../../protocol/certificate.ts';
 import type { CertificateView } from '../../protocol/local.ts';
 import { assert, table } from '../harness.ts';
 import { base64, logServer, print, rdpRoot } from './administration.ts';
-import {
-  ask,
-  cutPower,
-  type Device,
-  live,
-  openWorld,
-  type Plan,
-  type World,
-  worldAfterCut,
-  worldIdentity,
-} from './device.ts';
+import { cutsOf } from './cutting.ts';
+import { ask, type Device, live, openWorld, type Plan, type World, worldAfterCut } from './device.ts';
 import { issue } from './issue.ts';
 import { openRemotes } from './remote.ts';
 import { orderOf } from './story.ts';
@@ -104,27 +95,7 @@ function assertEnd(world: World, device: Device): void {
   assert.equal(world.server.state.conflicts, [], 'an event number was used twice');
 }
 
-export async function finish(world: World, more: Partial<Plan> = {}): Promise<Device> {
-  const { ending, device } = await live(world, plan(world, more));
-  assert.is(ending, 'goal', `${ending}: ${held(device).join(', ')} ${JSON.stringify(device.status?.link)}`);
-  assertEnd(world, device);
-  return device;
-}
-
-export async function worldsAfterCuts(world: World, seed: number, known: Set<string>) {
-  let effects = 0;
-  const left: { readonly after: number; readonly world: World }[] = [];
-  await finish(world, {
-    afterEffect: (performed) => {
-      effects = performed;
-      const cut = worldAfterCut(world, seed + performed);
-      const identity = worldIdentity(cut);
-      if (!known.has(identity)) left.push({ after: performed, world: cut });
-      known.add(identity);
-    },
-  });
-  return { effects, left };
-}
+export const { finish, worldsAfterCuts, cutAndFinish } = cutsOf({ plan, assertEnd });
 
 /** Registered, in no group: where the story begins. */
 export async function prepare(): Promise<World> {
@@ -153,15 +124,4 @@ export async function tableOfCuts(part: number, parts: number): Promise<void> {
     const again = await worldsAfterCuts(world, after * 7919, known);
     for (const { world: cutTwice } of again.left) await finish(cutTwice);
   });
-}
-
-/** In the middle of a disk operation, again in the recovery, and then to the end. */
-export async function cutAndFinish(world: World, cuts: readonly number[]): Promise<void> {
-  for (const cutDiskAfter of cuts) {
-    const { ending, device } = await live(world, plan(world, { cutDiskAfter }));
-    if (ending === 'goal') return assertEnd(world, device);
-    assert.is(ending, 'cut');
-    cutPower(world, cutDiskAfter * 7919);
-  }
-  await finish(world);
 }
