@@ -77,7 +77,7 @@ bench: build ## measurements, each beside its floor
 	@node bench/run.ts
 
 .PHONY: bundle
-bundle: dist/.built ## the four programs as single files in dist/
+bundle: dist/.built ## the five programs as single files in dist/
 
 .PHONY: image deb layer-check hil hil-arm64
 image: ## not built yet: the Yocto image

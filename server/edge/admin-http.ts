@@ -7,7 +7,9 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { bad, type Fault, type FaultCode, fault, type Result } from '../../protocol/fault.ts';
 import { sayFault, wordsOf } from '../../words/say.ts';
 import { mayDo, type Role } from '../core/permission.ts';
-import { type AdminRoute, adminRoutes } from './admin-routes.ts';
+import { policyRoutes } from './admin-policy-routes.ts';
+import type { AdminRoute } from './admin-route.ts';
+import { adminRoutes } from './admin-routes.ts';
 import type { Server } from './context.ts';
 import { mutualRoutes } from './mutual-routes.ts';
 import { recordRefusal } from './refusals.ts';
@@ -78,7 +80,7 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
     return deny(reply, found);
   });
   app.setNotFoundHandler((request, reply) => deny(reply, fault('not-found', { what: request.url.slice(0, 120) })));
-  for (const route of [...adminRoutes, ...mutualRoutes]) addRoute(app, server, publish, route, deny);
+  for (const route of [...adminRoutes, ...policyRoutes, ...mutualRoutes]) addRoute(app, server, publish, route, deny);
   rmSync(path, { force: true });
   const before = process.umask(0o177);
   try {

@@ -1,91 +1,28 @@
 /** What the administration API offers: path, right, shape of the body, and the operation behind it. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { bad, good, type Result } from '../../protocol/fault.ts';
+import { Type } from '@sinclair/typebox';
+import { bad, good } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
 import { maxValidityDays } from '../core/identity.ts';
-import type { Action } from '../core/permission.ts';
+import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { setAdopting } from './backup.ts';
 import { answerCode } from './codes.ts';
-import type { Actor, Server } from './context.ts';
 import { addForeignAuthority, listForeignAuthorities, removeForeignAuthority } from './foreign.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
 import { readValidityDays, setValidityDays } from './issuance.ts';
 import { allStatements, listLinks, removeLink } from './links.ts';
-import { setNaming } from './naming.ts';
 import { listAudit, showStatus } from './overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
-import {
-  addCertificates,
-  removeCertificate,
-  setBlocked,
-  setContacts,
-  setIdentity,
-  setLock,
-  setRotation,
-  setSetting,
-  showPolicy,
-} from './policies.ts';
 import { activateKey, announceKey, revokeKey, showPolicyKeys } from './policy-keys.ts';
 import { draftRepair } from './repair.ts';
 import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 import { uploadCertificate } from './uploading.ts';
 
-export type Call = {
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
-  /** Checked against the route's schema. */
-  readonly body: unknown;
-  readonly actor: Actor;
-};
-export type AdminRoute = {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  readonly url: string;
-  readonly action: Action;
-  readonly body?: TSchema;
-  /** `run` records itself what it refuses. */
-  readonly records?: true;
-  readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;
-};
-
-export const closed = { additionalProperties: false };
 const nothing = Type.Object({}, closed);
-export const name = Type.String({ minLength: 1, maxLength: 120 });
-export const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
-const purpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
-const block = Type.Union([
-  Type.Literal('certificates'),
-  Type.Literal('contacts'),
-  Type.Literal('identity'),
-  Type.Literal('connection'),
-  Type.Literal('reset'),
-  Type.Literal('dateTime'),
-  Type.Literal('rotation'),
-]);
 /** Four characters for three bytes of a mebibyte, and a little more: the operation says what is too large. */
 const base64File = Type.String({ maxLength: 1_500_000, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
-const serverSetting = Type.Union([Type.Literal('logServer'), Type.Literal('rdp'), Type.Literal('broker')]);
-const days = (most: number) => Type.Integer({ minimum: 1, maximum: most });
-/** Part of a device name. */
-const field = Type.String({ pattern: '^[\\p{L}\\p{N}]{1,10}$' });
 const defaultAuditRows = 50;
 const maxAuditRows = 1000;
-
-/** A route whose body was checked against `body` before `run` sees it. */
-export const withBody = <S extends TSchema>(
-  route: Omit<AdminRoute, 'body' | 'run'>,
-  body: S,
-  run: (server: Server, body: Static<S>, call: Call) => Promise<Result<unknown>>,
-): AdminRoute => ({ ...route, body, run: (server, call) => run(server, call.body as Static<S>, call) });
-
-export const reading = (url: string, run: AdminRoute['run'], action: Action = 'read'): AdminRoute => ({
-  method: 'GET',
-  url,
-  action,
-  run,
-});
-
-export const of = ({ params }: Call, param: string): string => params[param] ?? '';
 
 export const adminRoutes: readonly AdminRoute[] = [
   reading('/status', async (server) => good(await showStatus(server))),
@@ -128,7 +65,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   reading('/identity-rules', async ({ db }) => good({ validityDays: await readValidityDays(db) })),
   withBody(
     { method: 'PUT', url: '/identity-rules', action: 'edit-server' },
-    Type.Object({ validityDays: days(maxValidityDays) }, closed),
+    Type.Object({ validityDays: Type.Integer({ minimum: 1, maximum: maxValidityDays }) }, closed),
     (server, { validityDays }, { actor }) => setValidityDays(server, actor, validityDays),
   ),
   reading('/groups', async (server) => good(await listGroups(server))),
@@ -136,77 +73,6 @@ export const adminRoutes: readonly AdminRoute[] = [
     { method: 'POST', url: '/groups', action: 'edit-groups' },
     Type.Object({ name, parent: Type.Optional(name) }, closed),
     (server, body, { actor }) => addGroup(server, actor, body),
-  ),
-  reading('/groups/:group/policy', (server, call) => showPolicy(server, of(call, 'group'))),
-  withBody(
-    { method: 'POST', url: '/groups/:group/policy/certificates', action: 'edit-policies' },
-    Type.Object(
-      { purpose, file: Type.String({ maxLength: 255 }), content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }) },
-      closed,
-    ),
-    (server, body, call) =>
-      addCertificates(server, call.actor, of(call, 'group'), {
-        ...body,
-        content: Buffer.from(body.content, 'base64'),
-      }),
-  ),
-  withBody(
-    { method: 'POST', url: '/groups/:group/policy/certificates/remove', action: 'edit-policies' },
-    Type.Object({ fingerprint, purpose: Type.Optional(purpose) }, closed),
-    (server, body, call) => removeCertificate(server, call.actor, of(call, 'group'), body),
-  ),
-  withBody(
-    { method: 'PUT', url: '/groups/:group/policy/contacts', action: 'edit-policies' },
-    Type.Union([
-      Type.Object(
-        {
-          name: Type.String({ maxLength: 120 }),
-          phone: Type.String({ maxLength: 60 }),
-          email: Type.String({ maxLength: 120 }),
-          note: Type.String({ maxLength: 200 }),
-        },
-        closed,
-      ),
-      Type.Null(),
-    ]),
-    (server, body, call) => setContacts(server, call.actor, of(call, 'group'), body),
-  ),
-  withBody(
-    { method: 'PUT', url: '/groups/:group/policy/blocklist', action: 'edit-policies' },
-    Type.Object({ fingerprint, blocked: Type.Boolean() }, closed),
-    (server, body, call) => setBlocked(server, call.actor, of(call, 'group'), body),
-  ),
-  withBody(
-    { method: 'PUT', url: '/groups/:group/policy/lock', action: 'edit-policies' },
-    Type.Object({ block, enforced: Type.Boolean() }, closed),
-    (server, body, call) => setLock(server, call.actor, of(call, 'group'), body),
-  ),
-  withBody(
-    { method: 'PUT', url: '/groups/:group/policy/settings', action: 'edit-policies' },
-    Type.Object(
-      {
-        name: serverSetting,
-        value: Type.Union([Type.String({ minLength: 1, maxLength: 300 }), Type.Null()]),
-        enforced: Type.Boolean(),
-      },
-      closed,
-    ),
-    (server, body, call) => setSetting(server, call.actor, of(call, 'group'), body),
-  ),
-  withBody(
-    { method: 'PUT', url: '/groups/:group/policy/identity', action: 'edit-policies' },
-    Type.Union([Type.Object({ renewBeforeDays: Type.Union([days(60), Type.Null()]) }, closed), Type.Null()]),
-    (server, body, call) => setIdentity(server, call.actor, of(call, 'group'), body),
-  ),
-  withBody(
-    { method: 'PUT', url: '/groups/:group/policy/rotation', action: 'edit-policies' },
-    Type.Object({ allowed: Type.Union([Type.Boolean(), Type.Null()]) }, closed),
-    (server, { allowed }, call) => setRotation(server, call.actor, of(call, 'group'), allowed),
-  ),
-  withBody(
-    { method: 'PUT', url: '/groups/:group/naming', action: 'edit-groups' },
-    Type.Object({ fields: Type.Union([Type.Array(field, { minItems: 1, maxItems: 4 }), Type.Null()]) }, closed),
-    (server, { fields }, call) => setNaming(server, call.actor, of(call, 'group'), fields),
   ),
   reading('/authorities', async (server) => good(await listForeignAuthorities(server.db))),
   withBody(

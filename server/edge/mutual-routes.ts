@@ -1,7 +1,7 @@
 /** What the administration API offers about mutual authentication and front ends. */
 import { Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
-import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-routes.ts';
+import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { addFrontEnd, frontEndName, listFrontEnds, removeFrontEnd } from './front-end.ts';
 import {
   addScep,

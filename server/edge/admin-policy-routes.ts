@@ -1,0 +1,106 @@
+/** What the administration API offers for the policies and the naming of groups. */
+import { Type } from '@sinclair/typebox';
+import { type AdminRoute, closed, fingerprint, of, reading, withBody } from './admin-route.ts';
+import { setNaming } from './naming.ts';
+import {
+  addCertificates,
+  removeCertificate,
+  setBlocked,
+  setContacts,
+  setIdentity,
+  setLock,
+  setRotation,
+  setSetting,
+  showPolicy,
+} from './policies.ts';
+
+const purpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
+const block = Type.Union([
+  Type.Literal('certificates'),
+  Type.Literal('contacts'),
+  Type.Literal('identity'),
+  Type.Literal('connection'),
+  Type.Literal('reset'),
+  Type.Literal('dateTime'),
+  Type.Literal('rotation'),
+]);
+const serverSetting = Type.Union([Type.Literal('logServer'), Type.Literal('rdp'), Type.Literal('broker')]);
+/** Part of a device name. */
+const field = Type.String({ pattern: '^[\\p{L}\\p{N}]{1,10}$' });
+
+export const policyRoutes: readonly AdminRoute[] = [
+  reading('/groups/:group/policy', (server, call) => showPolicy(server, of(call, 'group'))),
+  withBody(
+    { method: 'POST', url: '/groups/:group/policy/certificates', action: 'edit-policies' },
+    Type.Object(
+      { purpose, file: Type.String({ maxLength: 255 }), content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }) },
+      closed,
+    ),
+    (server, body, call) =>
+      addCertificates(server, call.actor, of(call, 'group'), {
+        ...body,
+        content: Buffer.from(body.content, 'base64'),
+      }),
+  ),
+  withBody(
+    { method: 'POST', url: '/groups/:group/policy/certificates/remove', action: 'edit-policies' },
+    Type.Object({ fingerprint, purpose: Type.Optional(purpose) }, closed),
+    (server, body, call) => removeCertificate(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/contacts', action: 'edit-policies' },
+    Type.Union([
+      Type.Object(
+        {
+          name: Type.String({ maxLength: 120 }),
+          phone: Type.String({ maxLength: 60 }),
+          email: Type.String({ maxLength: 120 }),
+          note: Type.String({ maxLength: 200 }),
+        },
+        closed,
+      ),
+      Type.Null(),
+    ]),
+    (server, body, call) => setContacts(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/blocklist', action: 'edit-policies' },
+    Type.Object({ fingerprint, blocked: Type.Boolean() }, closed),
+    (server, body, call) => setBlocked(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/lock', action: 'edit-policies' },
+    Type.Object({ block, enforced: Type.Boolean() }, closed),
+    (server, body, call) => setLock(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/settings', action: 'edit-policies' },
+    Type.Object(
+      {
+        name: serverSetting,
+        value: Type.Union([Type.String({ minLength: 1, maxLength: 300 }), Type.Null()]),
+        enforced: Type.Boolean(),
+      },
+      closed,
+    ),
+    (server, body, call) => setSetting(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/identity', action: 'edit-policies' },
+    Type.Union([
+      Type.Object({ renewBeforeDays: Type.Union([Type.Integer({ minimum: 1, maximum: 60 }), Type.Null()]) }, closed),
+      Type.Null(),
+    ]),
+    (server, body, call) => setIdentity(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/rotation', action: 'edit-policies' },
+    Type.Object({ allowed: Type.Union([Type.Boolean(), Type.Null()]) }, closed),
+    (server, { allowed }, call) => setRotation(server, call.actor, of(call, 'group'), allowed),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/naming', action: 'edit-groups' },
+    Type.Object({ fields: Type.Union([Type.Array(field, { minItems: 1, maxItems: 4 }), Type.Null()]) }, closed),
+    (server, { fields }, call) => setNaming(server, call.actor, of(call, 'group'), fields),
+  ),
+];

@@ -1,0 +1,42 @@
+/** What a route of the administration API is, and the shapes that several have in their bodies. */
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import type { Result } from '../../protocol/fault.ts';
+import type { Action } from '../core/permission.ts';
+import type { Actor, Server } from './context.ts';
+
+export type Call = {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  /** Checked against the route's schema. */
+  readonly body: unknown;
+  readonly actor: Actor;
+};
+export type AdminRoute = {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly url: string;
+  readonly action: Action;
+  readonly body?: TSchema;
+  /** `run` records itself what it refuses. */
+  readonly records?: true;
+  readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;
+};
+
+export const closed = { additionalProperties: false };
+export const name = Type.String({ minLength: 1, maxLength: 120 });
+export const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
+
+/** A route whose body was checked against `body` before `run` sees it. */
+export const withBody = <S extends TSchema>(
+  route: Omit<AdminRoute, 'body' | 'run'>,
+  body: S,
+  run: (server: Server, body: Static<S>, call: Call) => Promise<Result<unknown>>,
+): AdminRoute => ({ ...route, body, run: (server, call) => run(server, call.body as Static<S>, call) });
+
+export const reading = (url: string, run: AdminRoute['run'], action: Action = 'read'): AdminRoute => ({
+  method: 'GET',
+  url,
+  action,
+  run,
+});
+
+export const of = ({ params }: Call, param: string): string => params[param] ?? '';
