@@ -21,6 +21,7 @@ import { datesAt } from '../core/revision.ts';
 import { isIssuedBy } from './authority.ts';
 import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { raiseRevision, readDocument, signDevice, signFamily } from './documents.ts';
+import { readStanding } from './lives.ts';
 import { readPins } from './pins.ts';
 import { isFlood } from './refusals.ts';
 import { signDocument } from './sign.ts';
@@ -55,8 +56,10 @@ export async function adopt(
   if (!isIssuedBy(server.keys.clientAuthority, proof.der)) return null;
   if (!identity.adopting || identity.recovered === null || !uuid.test(device)) return null;
   const now = server.clock();
-  const known = await trx.selectFrom('devices').select('removed_at').where('id', '=', device).executeTakeFirst();
-  if (known && known.removed_at !== null) return null;
+  const known = await trx.selectFrom('devices').select('id').where('id', '=', device).executeTakeFirst();
+  const standing = known ? await readStanding(trx, device) : 'active';
+  // Whose identity an administrator has deleted, comes back by no other certificate either.
+  if (standing === 'removed' || standing === 'inactive') return null;
   if (!known)
     await trx
       .insertInto('devices')

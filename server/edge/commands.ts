@@ -7,9 +7,9 @@ import type { Command } from '../../protocol/schema.ts';
 import { dayMs, instant, minuteMs, toNumericDate } from '../../protocol/time.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
 import { currentOf } from '../core/identity.ts';
-import { datesAt, nextRevision } from '../core/revision.ts';
+import { datesAt } from '../core/revision.ts';
 import { readIdentity, type Server } from './context.ts';
-import { queue } from './documents.ts';
+import { queue, takeRevision } from './documents.ts';
 import { readLives } from './lives.ts';
 import { signDocument } from './sign.ts';
 import type { CommandName, Database } from './tables.ts';
@@ -24,7 +24,7 @@ export async function sendCommand(server: Server, trx: Database, device: string,
   const { serverId } = await readIdentity(trx);
   const now = server.clock();
   const aud = deviceAudience(serverId, device);
-  const seq = await nextNumber(trx, `${aud}/command`, now);
+  const seq = await takeRevision(server, trx, `${aud}/command`);
   const expires = instant(now + lifetimeMs);
   const body: Command = {
     aud,
@@ -104,15 +104,4 @@ async function publishAgain(server: Server, trx: Database, device: string): Prom
 
 async function isWanted(trx: Database, device: string, what: CommandName): Promise<boolean> {
   return what === 'renew' && currentOf(await readLives(trx, device))?.renewAskedAt !== null;
-}
-
-async function nextNumber(trx: Database, name: string, now: ReturnType<Server['clock']>): Promise<number> {
-  const row = await trx.selectFrom('revisions').select('rev').where('aud', '=', name).executeTakeFirst();
-  const rev = nextRevision(row?.rev ?? 0, now);
-  await trx
-    .insertInto('revisions')
-    .values({ aud: name, rev })
-    .onConflict((conflict) => conflict.column('aud').doUpdateSet({ rev }))
-    .execute();
-  return rev;
 }

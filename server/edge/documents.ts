@@ -92,16 +92,17 @@ export async function signAllPolicies(server: Server, trx: Database): Promise<Re
 
 /**
  * The document that tells a device its place. It applies together with a policy of at least the group's present revision.
- * Throws for unknown devices. Not for one that waits for adoption: it would be moved.
+ * Throws for unknown devices. None for one that waits for adoption: it would be moved.
  */
 export async function signDevice(server: Server, trx: Database, device: string): Promise<void> {
   const { serverId } = await readIdentity(trx);
   const row = await trx
     .selectFrom('devices')
     .innerJoin('groups', 'groups.id', 'devices.group_id')
-    .select(['devices.id', 'devices.name', 'group_id', 'secret_generation', 'groups.kind'])
+    .select(['devices.id', 'devices.name', 'group_id', 'secret_generation', 'adopted_at', 'groups.kind'])
     .where('devices.id', '=', device)
     .executeTakeFirstOrThrow();
+  if (row.adopted_at !== null) return;
   const policy = await trx
     .selectFrom('documents')
     .select('rev')

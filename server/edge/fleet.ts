@@ -9,6 +9,7 @@ import { bundle, confirm, enrol } from './enrolment.ts';
 import { bindForeign } from './foreign.ts';
 import { checkinMutually } from './legacy.ts';
 import { statementsFrom } from './links.ts';
+import { readStanding, standingOf } from './lives.ts';
 import { readServerCertificates } from './pins.ts';
 import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
 import { noteRefused, receive } from './reports.ts';
@@ -51,17 +52,25 @@ async function deviceOf(server: Server, proof: ClientProof): Promise<Result<stri
   const row = await db
     .selectFrom('identities')
     .innerJoin('devices', 'devices.id', 'identities.device_id')
-    .select(['device_id', 'revoked_at', 'removed_at', 'retired_at', 'first_contact_at', 'fingerprint'])
+    .select([
+      'device_id',
+      'revoked_at',
+      'removed_at',
+      'retired_at',
+      'deactivated_at',
+      'first_contact_at',
+      'fingerprint',
+    ])
     .where('issuer', '=', proof.issuer)
     .where('serial', '=', proof.serial)
     .executeTakeFirst();
   // Two authorities may give the same name and number: what was bound is this one certificate.
   if (row && row.fingerprint !== proof.fingerprint) return bad('identity-refused', { reason: 'another certificate' });
-  if (row && [row.revoked_at, row.removed_at, row.retired_at].some((at) => at !== null)) return bad('identity-refused');
+  if (row && (row.revoked_at !== null || standingOf(row) !== 'active')) return bad('identity-refused');
   if (row && row.first_contact_at !== null) return good(row.device_id);
   return transact(db, async (trx) => {
     const device = row ? row.device_id : await adopt(server, trx, proof);
-    if (device === null) return bad('identity-refused');
+    if (device === null || (await readStanding(trx, device)) !== 'active') return bad('identity-refused');
     await noteContact(server, trx, device, proof.fingerprint);
     return good(device);
   });

@@ -80,10 +80,19 @@ export async function removeForeignAuthority(server: Server, actor: Actor, finge
     if (!certificate?.ok) return bad('not-found', { what: fingerprint });
     await trx.deleteFrom('foreign_authorities').where('fingerprint', '=', fingerprint).execute();
     await note(server, trx, actor, 'authority-removed', certificate.value);
-    return good(null);
+    const held = await trx
+      .selectFrom('identities')
+      .select('device_id')
+      .where('issuer', '=', certificate.value.subject)
+      .where('revoked_at', 'is', null)
+      .execute();
+    return good(held.map(({ device_id }) => device_id));
   });
-  if (removed.ok) await serveAgain(server);
-  return removed;
+  if (!removed.ok) return removed;
+  await serveAgain(server);
+  // A connection that stands was let in by the authority as it was.
+  for (const device of removed.value) await server.carriers.current?.disconnect(device);
+  return good(null);
 }
 
 /** In the order in which they were added. */

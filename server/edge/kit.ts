@@ -151,8 +151,15 @@ export async function openKit(text: string, passphrase: string): Promise<Result<
   }
 }
 
+/** Of devices that are gone for good. A device that goes on, or may enrol again, has revoked identities too. */
 async function readRevoked(db: Database): Promise<readonly Revocation[]> {
-  const rows = await db.selectFrom('identities').selectAll().where('revoked_at', 'is not', null).execute();
+  const rows = await db
+    .selectFrom('identities')
+    .innerJoin('devices', 'devices.id', 'identities.device_id')
+    .select(['device_id', 'issuer', 'serial', 'revoked_at'])
+    .where('revoked_at', 'is not', null)
+    .where(({ or, eb }) => or([eb('removed_at', 'is not', null), eb('deactivated_at', 'is not', null)]))
+    .execute();
   return rows.map((row) => ({
     device: row.device_id,
     issuer: row.issuer,

@@ -36,4 +36,14 @@ export const standingOf = (
   return device.retired_at === null ? 'active' : 'retired';
 };
 
+/** Of a device that is there. */
+export const readStanding = async (trx: Database, device: string): Promise<Standing> =>
+  standingOf(
+    await trx
+      .selectFrom('devices')
+      .select(['removed_at', 'retired_at', 'deactivated_at'])
+      .where('id', '=', device)
+      .executeTakeFirstOrThrow(),
+  );
+
 const instantOrNull = (value: number | null) => (value === null ? null : instant(value));

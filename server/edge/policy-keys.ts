@@ -11,6 +11,7 @@ import type { Instant } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
 import { datesAt, nextRevision } from '../core/revision.ts';
 import { namesOf } from '../core/role.ts';
+import { sendCommand } from './commands.ts';
 import { type Actor, audit, type Keys, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies, signDevice } from './documents.ts';
@@ -164,6 +165,8 @@ async function signEverything(server: Server, trx: Database): Promise<Result<nul
   if (!signed.ok) return signed;
   const places = await trx.selectFrom('documents').select('topic').where('type', '=', 'device').execute();
   for (const { topic } of places) await signDevice(server, trx, topic.split('/')[3] ?? '');
+  const waiting = await trx.selectFrom('commands').select(['device_id', 'what']).execute();
+  for (const { device_id, what } of waiting) await sendCommand(server, trx, device_id, what);
   await trx.updateTable('rotations').set({ jws: '' }).execute();
   return good(null);
 }
@@ -205,6 +208,8 @@ async function lacking(trx: Database, key: string): Promise<readonly string[]> {
     .leftJoin('reports', 'reports.device_id', 'devices.id')
     .select(['devices.name', 'reports.body'])
     .where('devices.removed_at', 'is', null)
+    .where('devices.retired_at', 'is', null)
+    .where('devices.deactivated_at', 'is', null)
     .orderBy('devices.name')
     .execute();
   return rows.filter(({ body }) => !keysIn(body).includes(key)).map(({ name }) => name);

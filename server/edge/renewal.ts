@@ -19,7 +19,7 @@ import { transact } from './database.ts';
 import { readRenewBeforeDays, signDevice } from './documents.ts';
 import { shutOut } from './identities.ts';
 import { readValidityDays } from './issuance.ts';
-import { type Kept, readLives, standingOf } from './lives.ts';
+import { type Kept, readLives, readStanding, standingOf } from './lives.ts';
 import { recordRefusal } from './refusals.ts';
 import { readRequest } from './request.ts';
 import type { Database, Tables } from './tables.ts';
@@ -138,8 +138,7 @@ export async function noteContact(server: Server, trx: Database, device: string,
   if (own.renews === null) return;
   const facts = { fingerprint, renews: own.renews };
   await audit(server, trx, { actor: device, action: 'identity-renewed', subject: device, facts });
-  const row = await trx.selectFrom('devices').select('adopted_at').where('id', '=', device).executeTakeFirst();
-  if (row?.adopted_at === null) await signDevice(server, trx, device);
+  await signDevice(server, trx, device);
 }
 
 /**
@@ -218,12 +217,7 @@ async function judge(server: Server, trx: Database, proof: RenewalProof): Promis
     .executeTakeFirst();
   const device = row ? row.device_id : await adopt(server, trx, proof);
   if (device === null) return bad('identity-refused', { reason: 'unknown' });
-  const standing = await trx
-    .selectFrom('devices')
-    .select(['removed_at', 'retired_at', 'deactivated_at'])
-    .where('id', '=', device)
-    .executeTakeFirstOrThrow();
-  const verdict = judgeRenewal(proof, standingOf(standing), await readLives(trx, device), server.clock());
+  const verdict = judgeRenewal(proof, await readStanding(trx, device), await readLives(trx, device), server.clock());
   return good({ device, verdict });
 }
 

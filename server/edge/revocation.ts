@@ -2,10 +2,10 @@
 import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { good } from '../../protocol/fault.ts';
 import { hourMs, instant } from '../../protocol/time.ts';
-import { nextRevision } from '../core/revision.ts';
 import { makeCrl } from './authority.ts';
 import type { Server } from './context.ts';
 import { transact } from './database.ts';
+import { takeRevision } from './documents.ts';
 
 type Published = { readonly der: string; readonly madeAt: number; readonly count: number; readonly last: number };
 
@@ -52,16 +52,8 @@ export async function publishedRevocations(server: Server): Promise<Uint8Array> 
   return der;
 }
 
-async function nextNumber({ db, clock }: Server): Promise<number> {
-  const next = await transact(db, async (trx) => {
-    const row = await trx.selectFrom('revisions').select('rev').where('aud', '=', counter).executeTakeFirst();
-    const rev = nextRevision(row?.rev ?? 0, clock());
-    await trx
-      .insertInto('revisions')
-      .values({ aud: counter, rev })
-      .onConflict((conflict) => conflict.column('aud').doUpdateSet({ rev }))
-      .execute();
-    return good(rev);
-  });
-  return next.ok ? next.value : clock();
+async function nextNumber(server: Server): Promise<number> {
+  const next = await transact(server.db, async (trx) => good(await takeRevision(server, trx, counter)));
+  if (!next.ok) throw new Error('a revocation list has no number');
+  return next.value;
 }

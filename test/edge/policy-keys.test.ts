@@ -1,4 +1,5 @@
 /** The policy key of a real server rolls over: announced, activated behind the gate, revoked by the kit, rebuilt from it (B12). */
+
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { emptyDurable } from '../../agent/core/durable.ts';
@@ -10,6 +11,7 @@ import type { PublicKey } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { recoverFromKit } from '../../server/edge/backup.ts';
+import { deleteIdentity, renewIdentity } from '../../server/edge/identities.ts';
 import { openKit, sealBase } from '../../server/edge/kit.ts';
 import { addGroup, listDevices } from '../../server/edge/places.ts';
 import {
@@ -115,13 +117,24 @@ test('announced, held by all, activated, revoked; and a server rebuilt from the 
     value(await reports(world, one, [before.active, announced.next ?? '']));
     value(await reports(world, two, [before.active]));
     assert.equal((await showPolicyKeys(server)).notReady, ['two']);
+    const third = await register(world, 'three', 'Office');
+    assert.equal((await showPolicyKeys(server)).notReady, ['three', 'two']);
+    value(await deleteIdentity(server, admin, third.id));
+    assert.equal((await showPolicyKeys(server)).notReady, ['two'], 'who cannot connect holds up nobody');
     assert.is(codeOf(await activateKey(server, admin, false)), 'devices-not-ready');
+    value(await renewIdentity(server, admin, 'one'));
     value(await reports(world, two, [before.active, announced.next ?? '']));
     const rolled = value(await activateKey(server, admin, false));
     assert.equal([rolled.active, rolled.next, rolled.former], [announced.next, null, [before.active]]);
     await world.publish();
     const documents = [latest(world, policyTopic(group)), latest(world, deviceLeafTopic(one.id, 'device'))];
     assert.equal(documents.map(kidOf), [rolled.active, rolled.active]);
+    const commands = await server.db.selectFrom('commands').select('jws').execute();
+    assert.equal(
+      commands.map(({ jws }) => kidOf(jws)),
+      [rolled.active],
+      'what waits is signed anew',
+    );
     const links = await server.db.selectFrom('rotations').select('jws').execute();
     assert.equal(
       links.map(({ jws }) => kidOf(jws)),

@@ -1,5 +1,5 @@
 /** A lost server comes back: from a backup, and from the recovery kit alone. Its devices stay. */
-import { createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeRequest } from '../../agent/edge/csr.ts';
@@ -7,9 +7,12 @@ import { fingerprintOf, fromBase64, toPem } from '../../protocol/certificate.ts'
 import type { Report } from '../../protocol/schema.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import { issueDevice } from '../../server/edge/authority.ts';
 import { makeBackup, recoverFromKit, restoreBackup, setAdopting } from '../../server/edge/backup.ts';
 import { readIdentity } from '../../server/edge/context.ts';
+import { deleteIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
+import { rewriteKit } from '../../server/edge/kit.ts';
 import { readListenerTls } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice } from '../../server/edge/places.ts';
 import { addCertificates, setContacts, setLock, setSetting, showPolicy } from '../../server/edge/policies.ts';
@@ -25,6 +28,7 @@ import {
   type FleetServer,
   openFleet,
   payloadOf,
+  proofOf,
   register,
   report,
   start,
@@ -250,6 +254,50 @@ test('over MQTT a recovered device is asked too, and an administrator may decide
       await rebuilt.publish();
       assert.is((await listDevices(rebuilt.server))[0]?.waiting, false);
       assert.is(payloadOf(latest(rebuilt, deviceLeafTopic(device.id, 'device')))['managed'], true);
+    });
+  }));
+
+test('what was revoked of a device that goes on does not shut it out of a server rebuilt from the kit', () =>
+  withFleet(async (world) => {
+    const { device } = await managed(world);
+    const { db } = world.server;
+    const row = await db
+      .selectFrom('identities')
+      .selectAll()
+      .where('device_id', '=', device.id)
+      .executeTakeFirstOrThrow();
+    const unused = { ...row, serial: '77', fingerprint: '7'.repeat(64), first_contact_at: null, revoked_at: start };
+    await db.insertInto('identities').values(unused).execute();
+    await rewriteKit(world.server);
+    const kit = readFileSync(join(world.directory, 'recovery-kit.json'), 'utf8');
+    const bring = async (directory: string) =>
+      value(await recoverFromKit(around(directory, start), kit, world.passphrase));
+    await broughtBack(bring, start + dayMs, async (rebuilt) => {
+      assert.is(value(await rebuilt.fleet.deviceOf(device.proof)), device.id);
+    });
+  }));
+
+test('a device whose identity was deleted is not adopted by another certificate of it', () =>
+  withFleet(async (world) => {
+    const { device } = await managed(world);
+    const kit = readFileSync(join(world.directory, 'recovery-kit.json'), 'utf8');
+    const bring = async (directory: string) =>
+      value(await recoverFromKit(around(directory, start), kit, world.passphrase));
+    await broughtBack(bring, start + dayMs, async (rebuilt) => {
+      value(await rebuilt.fleet.deviceOf(device.proof));
+      const publicKeyDer = createPublicKey(
+        createPrivateKey({ key: Buffer.from(device.key), format: 'der', type: 'pkcs8' }),
+      ).export({ format: 'der', type: 'spki' });
+      const { clientAuthority } = rebuilt.server.keys;
+      const plan = { publicKeyDer, deviceId: device.id, days: 365, now: start };
+      const [one, other] = [await issueDevice(clientAuthority, plan), await issueDevice(clientAuthority, plan)];
+      assert.is(
+        value(await rebuilt.fleet.deviceOf(proofOf(one.chainDer))),
+        device.id,
+        'until then another one will do',
+      );
+      value(await deleteIdentity(rebuilt.server, admin, device.id));
+      assert.is(codeOf(await rebuilt.fleet.deviceOf(proofOf(other.chainDer))), 'identity-refused');
     });
   }));
 
