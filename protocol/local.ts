@@ -430,7 +430,12 @@ export const agentState = Type.Object(
               Type.Object({ at: Type.Literal('issued'), identity }, closed),
             ]),
           ),
-          standing: Type.Union([Type.Literal('active'), Type.Literal('retired'), Type.Literal('readmitted')]),
+          standing: Type.Union([
+            Type.Literal('active'),
+            Type.Literal('retired'),
+            Type.Literal('readmitted'),
+            Type.Literal('returning'),
+          ]),
           policyKeys: Type.Array(publicKey, { minItems: 1, maxItems: 8 }),
           hardware: text(200),
         },

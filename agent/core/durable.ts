@@ -73,8 +73,11 @@ export type Registration =
       readonly bundle: RegistrationBundle;
       readonly identity: Identity;
       readonly next: NextIdentity | null;
-      /** Retired by the server's word, never by a clock; readmitted by a code, until a new identity has been proven. */
-      readonly standing: 'active' | 'retired' | 'readmitted';
+      /**
+       * Retired by the server's word, never by a clock; readmitted by a code, until a new identity has been proven. Returning: by a
+       * code too, and so late by our own clock that the server will call it retired; refused, it is active as before.
+       */
+      readonly standing: 'active' | 'retired' | 'readmitted' | 'returning';
       readonly policyKeys: readonly PublicKey[];
       readonly hardware: string;
     };

@@ -100,7 +100,7 @@ export function isWanted(state: State, now: Now): boolean {
   const own = registeredOf(state);
   const clock = clockOf(state, now);
   if (!own || own.standing === 'retired' || clock.at === 'unknown') return false;
-  if (own.standing === 'readmitted' || own.next !== null || isExpired(state, own, now)) return true;
+  if (enrolsAgain(own) || own.next !== null || isExpired(state, own, now)) return true;
   const leaf = leafOf(own.identity);
   const days = renewBeforeDays(state.held.policy?.policy.identity);
   // Another authority's is not the server's to renew: it would be refused again and again.
@@ -114,7 +114,7 @@ export function identityView(state: State, now: Now): Status['identity'] {
   if (registration.at !== 'registered' || !leaf) return null;
   const { fingerprint, notAfter } = leaf;
   if (registration.standing === 'retired') return { fingerprint, notAfter, at: 'retired' };
-  if (registration.standing === 'readmitted') return { fingerprint, notAfter, at: 'renewing' };
+  if (enrolsAgain(registration)) return { fingerprint, notAfter, at: 'renewing' };
   if (isExpired(state, registration, now)) return { fingerprint, notAfter, at: 'expired' };
   return { fingerprint, notAfter, at: registration.next !== null || inFlight(state) ? 'renewing' : 'valid' };
 }
@@ -127,6 +127,9 @@ export function endedFault(state: State, now: Now): Fault | null {
   const leftMs = graceEnd(instant(view.notAfter)) - clockOf(state, now).now;
   return fault('identity-expired', leftMs > 0 ? { daysLeft: Math.ceil(leftMs / dayMs) } : {});
 }
+
+/** A code was right: not renewal is next, but enrolling again. */
+export const enrolsAgain = ({ standing }: Registered): boolean => standing === 'readmitted' || standing === 'returning';
 
 /** Retired by the server, or so late by a known clock that it will be. */
 export function isPastGrace(state: State, own: Registered, now: Now): boolean {

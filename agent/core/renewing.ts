@@ -12,6 +12,7 @@ import { hearAnswer, settleAnswer } from './checking-in.ts';
 import { skewMs } from './clock.ts';
 import type { Registered } from './durable.ts';
 import {
+  enrolsAgain,
   hasEnded,
   inFlight,
   isWanted,
@@ -100,14 +101,19 @@ export function proceed(state: State, now: Now): Step {
     const { key } = next;
     return asking(
       { at: 'asking', attempt },
-      own.standing === 'readmitted'
+      enrolsAgain(own)
         ? { do: 'enrol-again', address, accept, key, device, secret }
         : { do: 'renew', address, accept, key, device, identity },
     );
   }
   const { nonce } = now;
   const body = JSON.stringify({ format: 1, nonce, report: reportOf(state, now), events: [] });
-  return asking({ at: 'proving', attempt, nonce }, { do: 'prove', address, accept, identity: next.identity, body });
+  const reaching = { ...state.reaching, https: address };
+  const asked = asking(
+    { at: 'proving', attempt, nonce },
+    { do: 'prove', address, accept, identity: next.identity, body },
+  );
+  return then(asked, (last) => rest({ ...last, reaching }));
 }
 
 export function onNextKeyMade(state: State, { key }: Of<'key-made'>): Step {
@@ -137,7 +143,7 @@ export function onProven(state: State, event: Of<'proven'>): Step {
   // Without the server's word over our nonce it may be the answer to another question.
   if (!heard.timed) return then(heard.step, (next) => onRenewalFailed(next, 'prove', fault('server-answer'), now));
   const { identity } = own.next;
-  const how = own.standing === 'readmitted' ? 'reenrolment' : 'renewal';
+  const how = enrolsAgain(own) ? 'reenrolment' : 'renewal';
   const facts = { fingerprint: leafOf(identity)?.fingerprint ?? '', how };
   const registration: Registered = { ...own, identity, next: null, standing: 'active' };
   return then(heard.step, (next) => {
@@ -216,11 +222,12 @@ export function later(state: State, why: Fault, now: Now): State {
   return { ...withFault(told, 'link', why), link: slow };
 }
 
-/** A device that a code had readmitted needs another one. */
+/** A device that a code had readmitted needs another one. Where only our clock said that it was that late, it goes on as before. */
 function refused(state: State, why: Fault, now: Now): Step {
   const own = registeredOf(state);
   if (!own) return rest(state);
-  const standing = own.standing === 'readmitted' ? 'retired' : own.standing;
+  const { standing: before } = own;
+  const standing = before === 'readmitted' ? 'retired' : before === 'returning' ? 'active' : before;
   return commit(later(state, why, now), {
     durable: { ...state.durable, registration: { ...own, next: null, standing } },
   });
@@ -240,7 +247,8 @@ function judgeIssued(state: State, own: Registered, chain: readonly string[], no
   const clock = clockOf(state, now);
   // Whoever is called expired before the time knows that its clock is late.
   if (clock.now + skewMs < notBefore && state.calledExpired === null) return bad('not-yet-valid', { owner });
-  return clock.now > notAfter ? bad('expired', { owner }) : good(null);
+  // Where the one in use is over too, it may be our clock that is ahead: the proof brings the time of the server.
+  return clock.now > notAfter && !hasEnded(state, now) ? bad('expired', { owner }) : good(null);
 }
 
 const attemptOf = ({ renewal }: State): number => (renewal.at === 'resting' ? 0 : renewal.attempt);

@@ -2,7 +2,7 @@
  * A repair file: what leads a device back to its server without the certificate it holds (F8, docs/adr/0014-repair-files.md). Where it comes
  * from is never trusted: only the signature by the recovery key or a policy key, the audience, its days and a rising revision.
  */
-import { repairAudience } from '../../protocol/audience.ts';
+import { keysAudience, repairAudience } from '../../protocol/audience.ts';
 import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { openJws, thumbprint } from '../../protocol/jws.ts';
@@ -14,6 +14,7 @@ import { read } from '../../protocol/validate.ts';
 import { type ClockView, raiseHardFloor, takeRepairTime } from './clock.ts';
 import { isEarly, signedAt } from './documents.ts';
 import type { Counters, Repaired } from './durable.ts';
+import { mostKeys } from './keys.ts';
 
 export type RepairKeys = { readonly recovery: PublicKey; readonly policy: readonly PublicKey[] };
 export type RepairRules = {
@@ -71,21 +72,24 @@ export function judgeRepair(payload: Uint8Array, by: OpenRepair['by'], rules: Re
   return main.ok ? good({ bundle, by, main: main.value, time }) : main;
 }
 
-/** Revision and floors as they are with the file. */
-export function countersWith(counters: Counters, { bundle, time }: OpenRepair): Counters {
+/**
+ * Revision and floors as they are with the file. One that brings keys may be older than a revocation of one of them: the key
+ * statements are asked for again and taken again, all of them.
+ */
+export function countersWith(counters: Counters, { bundle, time }: OpenRepair, serverId: string): Counters {
   const { aud, rev } = bundle;
-  const raised = { ...counters, highest: { ...counters.highest, [aud]: Math.max(rev, counters.highest[aud] ?? 0) } };
+  const { [keysAudience(serverId)]: _, ...others } = counters.highest;
+  const kept = bundle.policyKeys?.length ? others : counters.highest;
+  const raised = { ...counters, highest: { ...kept, [aud]: Math.max(rev, counters.highest[aud] ?? 0) } };
   return time === null ? raiseHardFloor(raised, signedAt(bundle)) : takeRepairTime(raised, time);
 }
 
-/** The keys whose documents count with the file: the newest first, and never more than a device has room for. */
+/** The keys whose documents count with the file: the newest last, and never more than a device has room for. */
 export function keysWith(keys: readonly PublicKey[], { bundle }: OpenRepair): readonly PublicKey[] {
   const added = bundle.policyKeys ?? [];
   const names = new Set(added.map(thumbprint));
-  return [...added, ...keys.filter((key) => !names.has(thumbprint(key)))].slice(0, mostKeys);
+  return [...keys.filter((key) => !names.has(thumbprint(key))), ...added].slice(-mostKeys);
 }
-
-const mostKeys = 8;
 
 /**
  * Its days are over. A floor that is not the time is held against it too: the time is later than that. But for a file that

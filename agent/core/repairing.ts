@@ -61,7 +61,10 @@ function apply(state: State, request: number, opened: OpenRepair, now: Now): Ste
   if (durable.registration.at !== 'registered') return deny(state, request, fault('not-registered'));
   const { bundle, by, main, time } = opened;
   const { aud, rev, addresses } = bundle;
-  const counters = { ...countersWith(state.counters, opened), uptimeMs: poweredOf(state, now) };
+  const counters = {
+    ...countersWith(state.counters, opened, durable.registration.bundle.serverId),
+    uptimeMs: poweredOf(state, now),
+  };
   const registration = {
     ...durable.registration,
     address: addresses.https,

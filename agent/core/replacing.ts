@@ -97,12 +97,16 @@ function replace(state: State, certificate: string, counters: State['counters'],
     ...(held ? [] : [{ event: 'server-certificate-replaced', facts: { fingerprint } }]),
     ...(readmitted ? [{ event: 'code-accepted', facts: { operation: 'reenrolment' } }] : []),
   ];
-  return commit(state, {
+  // Whatever was under way was for the key that goes with `next`.
+  const rested: State = readmitted ? { ...state, renewal: { at: 'resting' } } : state;
+  return commit(rested, {
     durable: {
       ...before,
       pins,
       requests,
-      registration: readmitted ? { ...readmitted, standing: 'readmitted', next: null } : registration,
+      registration: readmitted
+        ? { ...readmitted, standing: retired ? 'readmitted' : 'returning', next: null }
+        : registration,
     },
     counters: { ...counters, uptimeMs: poweredOf(state, now) },
     audit,

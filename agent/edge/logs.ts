@@ -36,12 +36,13 @@ export type LogsOrder = {
 };
 
 const mebi = 1024 * 1024;
-const defaults = { eventBytes: 150 * mebi, auditBytes: 512 * mebi, segmentBytes: mebi };
+/** T17. */
+export const defaultLimits = { eventBytes: 150 * mebi, auditBytes: 512 * mebi, segmentBytes: mebi };
 const longestCursor = 1024;
 const severityOf: Readonly<Record<Level, Severity>> = { info: 'info', warning: 'warn', error: 'error' };
 
 export async function openLogs(order: LogsOrder): Promise<Logs> {
-  const { files, limits = defaults, now, uptimeMs, version } = order;
+  const { files, limits = defaultLimits, now, uptimeMs, version } = order;
   const folder = join(order.folder, 'logs');
   await quietly(() => files.makeDirectory(folder, 0o700));
   await quietly(() => files.syncDirectory(order.folder));

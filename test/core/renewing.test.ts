@@ -567,6 +567,30 @@ test('away past its grace, and the server has changed its certificate: one code 
   assert.is(bench.state.durable.pins?.current.der, base64(serverCertificates[3]));
 });
 
+test('past its grace by a wrong clock alone: enrolling again is refused, and the device is active as before', () => {
+  const bench = openAgeing();
+  loseConnection(bench);
+  bench.time.wallErrorMs = 400 * dayMs;
+  bench.server.state.main = 3;
+  pass(bench, 10 * minuteMs);
+  answerCode(bench);
+  bench.server.state.readmits = false;
+  pass(bench, 2 * minuteMs);
+  assert.is(registeredOf(bench.state)?.standing, 'active');
+  pass(bench, 12 * hourMs);
+  assert.equal([lastStatus(bench).identity?.at, bench.state.link.at], ['valid', 'connected']);
+  assert.is(events(bench, 'identity-retired'), 0);
+});
+
+test('a clock that is ahead of every identity: the proof brings the time, and the device is not stranded', () => {
+  const bench = openAgeing();
+  loseConnection(bench);
+  bench.time.wallErrorMs = 400 * dayMs;
+  pass(bench, hourMs);
+  const { clock, identity, link } = lastStatus(bench);
+  assert.equal([identity?.at, link.at, clock.now], ['valid', 'connected', noon + bench.time.uptimeMs]);
+});
+
 test('in its grace, a code for the server certificate leaves renewal to renewal', () => {
   const bench = openAgeing();
   loseConnection(bench);

@@ -293,6 +293,20 @@ test('the recovery key names another policy key, and its policies count beside t
   }
 });
 
+test('a file that brings keys has all key statements taken again: it may be older than a revocation', () => {
+  const bench = stranded();
+  const { server } = bench;
+  const statements = `${server.serverId}/keys`;
+  const held = { ...bench.state.counters, highest: { ...bench.state.counters.highest, [statements]: 7 } };
+  bench.state = { ...bench.state, counters: held };
+  assert.is(apply(bench, server.repairFile({ rev: 1, policyKeys: [makeSigningKey().publicKey] })), 'ok');
+  assert.is(bench.state.counters.highest[statements], undefined);
+  const plain = stranded();
+  plain.state = { ...plain.state, counters: { ...held, highest: { [`${plain.server.serverId}/keys`]: 7 } } };
+  assert.is(apply(plain, plain.server.repairFile()), 'ok');
+  assert.is(plain.state.counters.highest[`${plain.server.serverId}/keys`], 7);
+});
+
 const floor = (bench: Bench): number => bench.state.counters.hardFloor;
 const wrong = Date.parse('2036-01-01T00:00:00Z');
 /** A server that was wrong about the year has signed a policy. */

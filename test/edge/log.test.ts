@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Files } from '../../agent/edge/files.ts';
 import { type Log, type LogDraft, type LogOrder, openLog } from '../../agent/edge/log.ts';
 import { readLine, severities, writeLine } from '../../agent/edge/log-line.ts';
-import { appendAudit, openLogs, teeJournal } from '../../agent/edge/logs.ts';
+import { appendAudit, defaultLimits, openLogs, teeJournal } from '../../agent/edge/logs.ts';
 import type { Severity } from '../../protocol/local.ts';
 import { instant } from '../../protocol/time.ts';
 import { fakeDisk } from '../fakes/disk.ts';
@@ -49,6 +49,11 @@ async function all(log: Log, bytes = 700) {
 }
 const linesIn = (records: readonly { text: string }[]): string[] =>
   records.map(({ text }) => text).filter((text) => text.startsWith('line '));
+
+test('the logs are bounded at 150 and 512 MiB where nothing else is said (T17)', () => {
+  const mebi = 1024 * 1024;
+  assert.equal([defaultLimits.eventBytes, defaultLimits.auditBytes], [150 * mebi, 512 * mebi]);
+});
 
 test('what is appended is read in order, through segments, before and after a restart', async () => {
   const { files } = await emptyDisk();

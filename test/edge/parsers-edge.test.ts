@@ -3,6 +3,8 @@
  * grows beyond its bound, and what parses is written again as the same bytes. 10^4 runs each; bounds stand beside each.
  */
 import fc from 'fast-check';
+import { parseLine } from '../../agent/cli/parse.ts';
+import { commands } from '../../agent/cli/table.ts';
 import { builtAt } from '../../agent/edge/build.ts';
 import { faultOfAnswer } from '../../agent/edge/https.ts';
 import { formatLine } from '../../agent/edge/journal.ts';
@@ -23,6 +25,7 @@ import { basicOf, fromWrappedBase64 } from '../../server/edge/est.ts';
 import { openKit } from '../../server/edge/kit.ts';
 import { makeMasterKey, open, openWithPassphrase, seal as sealSecret } from '../../server/edge/seal.ts';
 import { eventReader } from '../../ui/edge/events.ts';
+import { en } from '../../words/en.ts';
 import { fakeDisk } from '../fakes/disk.ts';
 import { assert, test } from '../harness.ts';
 
@@ -287,6 +290,19 @@ test('passphrase files and recovery kits: any text, any JSON, any cost within re
     fc.asyncProperty(file, async (typed) => {
       for (const opened of [await openWithPassphrase('x', typed), await openKit(typed, 'x')])
         assert.ok(!opened.ok && ['backup-unreadable', 'passphrase-wrong'].includes(opened.fault.code));
+    }),
+    runs,
+  );
+});
+
+test('words of thintrust: any of them name a command or are told what is wrong (up to 8 words)', () => {
+  const known = commands.flatMap(({ path, options }) => [...path, ...options.map(({ name }) => `--${name}`)]);
+  const word = fc.oneof(fc.constantFrom(...known, '--json', '--help', '--', '-', ''), fc.string({ maxLength: 40 }));
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 8 }), (words) => {
+      const { command, wrong, options } = parseLine(en, words);
+      if (wrong === null) assert.ok(command !== null || options['help'] || options['version'], words.join(' '));
+      else assert.ok(wrong.length > 0 && wrong.length < 20_000);
     }),
     runs,
   );

@@ -69,6 +69,11 @@ test('an administrator’s day', async () => {
   assert.is((await ask('policy', 'lock', 'Office', 'certificates')).code, 0);
   assert.is((await ask('policy', 'add-certificate', 'Floor 1', authority, '--purpose', 'log')).code, 1);
   assert.is((await ask('policy', 'unlock', 'Office', 'certificates')).code, 0);
+  const blocked = 'ab'.repeat(32);
+  assert.is((await ask('policy', 'block', 'Office', blocked)).code, 0);
+  assert.match((await ask('policy', 'show', 'Floor 1')).out, new RegExp(`Blocked +${blocked}`));
+  assert.is((await ask('policy', 'unblock', 'Office', blocked)).code, 0);
+  assert.match((await ask('policy', 'show', 'Floor 1')).out, /Blocked +none/);
   assert.is((await ask('policy', 'set', 'Office', 'rdp', 'farm.example', '--enforced')).code, 0);
   assert.is((await ask('policy', 'set', 'Floor 1', 'rdp', 'own.example')).code, 1);
   assert.is((await ask('policy', 'set', 'Office', 'logServer', 'log.example:6514')).code, 0);
