@@ -230,12 +230,12 @@ export const settingsRequest = Type.Object(
 export const connectionRequest = Type.Object({ https: address, mqtt: address }, closed);
 /** `POST /time`: what the clock shows, set by hand. */
 export const timeRequest = Type.Object({ at: millis }, closed);
-/** `POST /reset` */
 /** Rotation statements from a stick; as over the network, only their signatures count. */
 export const followRequest = Type.Object(
   { statements: Type.Array(shortJws, { minItems: 1, maxItems: maxRotations }) },
   closed,
 );
+/** `POST /reset` */
 export const resetRequest = Type.Object({}, closed);
 
 const severity = Type.Union([

@@ -15,7 +15,7 @@ export type Methods = { readonly cipher: CipherName; readonly hash: HashName; re
 export type ScepAuthority = {
   /** SHA-256 of the certificate the device was told; every path ends there. */
   readonly anchor: string;
-  /** All that descend from the anchor, itself too: their signatures count. */
+  /** The CAs that descend from the anchor, itself too, and registration authorities of theirs: their signatures count. */
   readonly certificates: readonly Uint8Array[];
   /** RSA; what the device sends is sealed for it. */
   readonly recipient: Uint8Array;
@@ -25,6 +25,8 @@ export type ScepAuthority = {
 
 const maxCapabilityBytes = 8 * 1024;
 const maxPathLength = 10;
+/** id-kp-cmcRA (RFC 6402 §2.10), and the certificate request agent that NDES has. */
+const registrationAuthority: ReadonlySet<string> = new Set(['1.3.6.1.5.5.7.3.28', '1.3.6.1.4.1.311.20.2.1']);
 const keyUsage = '2.5.29.15';
 /** RFC 5280 §4.2.1.3, the third bit. */
 const keyEncipherment = 0x20;
@@ -65,7 +67,8 @@ export function chooseMethods(capabilities: Capabilities): Result<Methods> {
 /**
  * The authority in an answer to GetCACert: one certificate, or a degenerate PKCS #7 with those of a registration authority
  * and of the path. Faults: `server-answer`, `certificate-unreadable`, `certificate-too-large`, `authority-mismatch` (none is
- * the one that was told), `capability-missing` (none has an RSA key to seal for).
+ * the one that was told), `capability-missing` (none has an RSA key to seal for). Whoever else the CA has certified is no
+ * part of it: the challenge is for the authority alone.
  */
 export function readAuthority(body: Uint8Array, anchor: string, address: string): Result<ScepAuthority> {
   const message = readSigned(body);
@@ -77,7 +80,7 @@ export function readAuthority(body: Uint8Array, anchor: string, address: string)
   }
   if (!served.some((der) => fingerprintOf(der) === anchor)) return bad('authority-mismatch', { address });
   const all = served.map((der) => new X509Certificate(der));
-  const descending = all.filter((each) => descends(each, all, anchor));
+  const descending = all.filter((each) => (each.ca || isRegistrar(each)) && descends(each, all, anchor));
   const cas = descending.filter(({ ca }) => ca);
   // The CA at the lower end of the path.
   const issuing = cas.find((each) => !cas.some((below) => below !== each && hasIssued(each, below)));
@@ -108,6 +111,9 @@ function hasIssued(issuer: X509Certificate, subject: X509Certificate): boolean {
     return false;
   }
 }
+
+const isRegistrar = ({ keyUsage: purposes }: X509Certificate): boolean =>
+  (purposes ?? []).some((purpose) => registrationAuthority.has(purpose));
 
 /** RFC 8894 §2.1.2: of a registration authority the certificate that enciphers; else the authority that issues. */
 function recipientOf(certificates: readonly X509Certificate[], issuing: X509Certificate): X509Certificate | null {

@@ -1,5 +1,6 @@
 /** The life of device identities: who may renew, which identity is the current one, and what the list says of each. */
-import { dayMs, type Instant, instant } from '../../protocol/time.ts';
+import { renewBeforeDays as daysOf, graceEnd } from '../../protocol/renewal.ts';
+import { type Instant, instant } from '../../protocol/time.ts';
 
 export type Life = {
   readonly fingerprint: string;
@@ -25,13 +26,10 @@ export type IdentityStatus = 'issued' | 'valid' | 'renewal-asked' | 'renewed' | 
 /** M1: when nothing says otherwise. */
 export const defaultValidityDays = 365;
 export const maxValidityDays = 397;
-const defaultRenewBeforeDays = 30;
-const longestRenewBeforeDays = 60;
-const graceMs = 30 * dayMs;
 
 /** A7: a policy without the setting, one that leaves it blank, one with a number. */
 export const renewBeforeDays = (setting: { readonly renewBeforeDays: number | null } | null): number =>
-  setting === null ? defaultRenewBeforeDays : (setting.renewBeforeDays ?? longestRenewBeforeDays);
+  daysOf(setting ?? undefined);
 
 /**
  * Whether the holder of an identity gets a new one. Each check stands alone: an end that is over for up to 30 days is let
@@ -78,6 +76,6 @@ export function statusOf(
   return { status: life.renews === null ? 'valid' : 'renewed', since: life.contactAt };
 }
 
-export const isInGrace = (notAfter: Instant, now: Instant): boolean => now <= notAfter + graceMs;
+export const isInGrace = (notAfter: Instant, now: Instant): boolean => now <= graceEnd(notAfter);
 
 const refused = (reason: string): Renewal => ({ at: 'refused', code: 'identity-refused', reason });

@@ -3,6 +3,7 @@
  * identities end together: a registration day, a recovery, a change of the window.
  */
 import { createHash } from 'node:crypto';
+import { windowStart as startOf } from '../../protocol/renewal.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
 
 export type Span = { readonly issuedAt: Instant; readonly notAfter: Instant };
@@ -27,7 +28,7 @@ export function slotOf(device: string, { issuedAt, notAfter }: Span, days: numbe
 
 /** When the renewal window of an identity opens. */
 export const windowStart = ({ issuedAt, notAfter }: Span, days: number): Instant =>
-  instant(Math.max(notAfter - days * dayMs, issuedAt + (notAfter - issuedAt) / 2));
+  startOf({ notBefore: issuedAt, notAfter }, days);
 
 /** Evenly in [0, 1): 48 bits of a SHA-256. */
 const shareOf = (name: string): number => createHash('sha256').update(name).digest().readUIntBE(0, 6) / 2 ** 48;

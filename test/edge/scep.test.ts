@@ -21,6 +21,7 @@ const key = makeKey('RSA-2048');
 const otherKey = makeKey('RSA-2048');
 const judging = { at: now };
 const old = { pkcs8: otherKey, certificate: issueFor(root, makeRequest(otherKey, 'thin 1')) };
+const client = { pkcs8: otherKey, certificate: issueFor(root, makeRequest(otherKey, 'thin 2')) };
 const oldElliptic = { pkcs8: elliptic.pkcs8, certificate: elliptic.certificate };
 const registration = certsOnly([enciphering.certificate, signing.certificate, root.certificate]);
 
@@ -194,6 +195,11 @@ table(
       recipient: enciphering,
     },
     {
+      name: 'whoever else the authority has certified is told nothing',
+      served: [client, root],
+      recipient: root,
+    },
+    {
       name: 'one that does not descend from what was told counts for nothing',
       served: [stranger, root],
       recipient: root,
@@ -206,7 +212,8 @@ table(
       'a:1',
     );
     assert.ok(read.ok && Buffer.from(read.value.recipient).equals(recipient.certificate));
-    assert.ok(read.ok && read.value.certificates.every((der) => !Buffer.from(der).equals(stranger.certificate)));
+    for (const { certificate } of [stranger, client])
+      assert.ok(read.ok && read.value.certificates.every((der) => !Buffer.from(der).equals(certificate)));
   },
 );
 

@@ -13,9 +13,11 @@ basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,cRLSign,digitalSignature
 subjectKeyIdentifier = hash
 [signing]
+extendedKeyUsage = 1.3.6.1.5.5.7.3.28
 basicConstraints = critical,CA:FALSE
 keyUsage = critical,digitalSignature
 [enciphering]
+extendedKeyUsage = 1.3.6.1.4.1.311.20.2.1
 basicConstraints = critical,CA:FALSE
 keyUsage = critical,keyEncipherment
 [client]
