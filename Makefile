@@ -32,9 +32,13 @@ lint: build/.types ## types, style, import cycles
 	@biome ci --log-level=warn .
 
 .PHONY: test
-test: build lint ## all tests; as root on Debian it first installs missing programs, unless DEPS=no
+test: build lint ## the tests of every day; as root on Debian it first installs missing programs, unless DEPS=no
 	@if [ '$(DEPS)' != no ] && [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then $(MAKE) deps; fi
 	@node test/run.ts
+
+.PHONY: test-long
+test-long: build ## the tests that take long (minutes), which `make test` leaves out
+	@node test/run.ts --long
 
 .PHONY: coverage
 coverage: build ## the same tests, measured; the report is coverage/index.html

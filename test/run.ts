@@ -2,8 +2,9 @@
  * Runs test files, each in a process and process group of its own, and counts what they print. A file passes only when
  * it printed a result, ran at least one test, left with 0 and left nothing running.
  *
- *   node test/run.ts [--limit-ms N] [directory or file …]
+ *   node test/run.ts [--long] [--limit-ms N] [directory or file …]
  *
+ * `*.long.test.ts` are the tests that take long: of a directory they are left out, or with --long nothing else is run.
  * The last line is `N passed, N failed`, with `, N skipped` where files were skipped for want of programs.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -58,12 +59,14 @@ async function runAll(files: readonly string[], limitMs: number | null): Promise
   return summarize(outcomes);
 }
 
-/** Named files, and all `*.test.ts` below named directories, sorted. */
-function findTests(places: readonly string[]): readonly string[] {
+/** Named files, and below named directories all `*.test.ts`, either the long ones or the others, sorted. */
+function findTests(places: readonly string[], long: boolean): readonly string[] {
   const wanted = places.length > 0 ? places : defaultPlaces.filter((place) => existsSync(place));
   const found = wanted.flatMap((place) => {
     if (!existsSync(place)) throw new Error(`${place} is not there`);
-    return statSync(place).isDirectory() ? globSync('**/*.test.ts', { cwd: place }).map((p) => join(place, p)) : place;
+    if (!statSync(place).isDirectory()) return place;
+    const below = globSync('**/*.test.ts', { cwd: place }).filter((path) => path.endsWith('.long.test.ts') === long);
+    return below.map((path) => join(place, path));
   });
   return [...new Set(found.map((path) => resolve(path)))].sort();
 }
@@ -228,11 +231,14 @@ function hasLivingMember(group: number): boolean {
     });
 }
 
-const { values, positionals } = parseArgs({ options: { 'limit-ms': { type: 'string' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { 'limit-ms': { type: 'string' }, long: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
 const limit = values['limit-ms'] === undefined ? null : Number(values['limit-ms']);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     for (const child of running) killGroup(child);
     process.exit(130);
   });
-process.exitCode = (await runAll(findTests(positionals), limit)) ? 0 : 1;
+process.exitCode = (await runAll(findTests(positionals, values.long), limit)) ? 0 : 1;

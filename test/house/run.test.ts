@@ -32,6 +32,7 @@ type Row = {
   readonly last: string;
   readonly says?: RegExp;
   readonly limitMs?: number;
+  readonly long?: boolean;
   readonly ci?: boolean;
 };
 
@@ -133,6 +134,17 @@ const rows: readonly Row[] = [
     says: /slowest\n +\d+ ms {2}a\.test\.ts: slow one/,
   },
   {
+    name: 'long tests are left out of a directory',
+    files: { a: passing, 'b.long': failing },
+    last: '2 passed, 0 failed',
+  },
+  {
+    name: 'long tests alone',
+    files: { a: failing, 'b.long': passing },
+    last: '2 passed, 0 failed',
+    long: true,
+  },
+  {
     name: 'flow tests go one after the other, beside the rest',
     files: {
       'test/flow/a': meeting('a', 'b'),
@@ -145,14 +157,15 @@ const rows: readonly Row[] = [
   },
 ];
 
-table('run', rows, ({ files, last, says, limitMs, ci }) => {
+table('run', rows, ({ files, last, says, limitMs, long, ci }) => {
   const folder = mkdtempSync(join(tmpdir(), 'thintrust-run-'));
   try {
     for (const [name, source] of Object.entries(files)) {
       mkdirSync(join(folder, name, '..'), { recursive: true });
       writeFileSync(join(folder, `${name}.test.ts`), source);
     }
-    const { status, output } = run([...(limitMs ? ['--limit-ms', String(limitMs)] : []), folder], ci ?? false);
+    const options = [...(limitMs ? ['--limit-ms', String(limitMs)] : []), ...(long ? ['--long'] : [])];
+    const { status, output } = run([...options, folder], ci ?? false);
     assert.is(output.trimEnd().split('\n').at(-1), last, output);
     if (says) assert.match(output, says);
     assert.is(status, / 0 failed/.test(last) && !last.startsWith('0 ') ? 0 : 1);
