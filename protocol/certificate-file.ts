@@ -4,13 +4,12 @@
  * told by its content, never by its name. Signatures of a PKCS#7 prove nothing here and are not looked at.
  */
 import { type Certificate, isWholeSequence, parseCertificate } from './certificate.ts';
-import { derChildren, derTag, oidOf, readDer } from './der.ts';
+import { certificatesIn, contentType, fieldsOf } from './content-info.ts';
 import { bad, good, type Result } from './fault.ts';
 import { maxCertificates } from './limits.ts';
 import { pemBlocks } from './pem.ts';
 
 const maxFileBytes = 8 * 1024 * 1024;
-const signedData = '1.2.840.113549.1.7.2';
 
 /**
  * Every certificate of a file, or the first that is wrong. PEM blocks of other kinds are passed over; OpenSSL's
@@ -61,21 +60,8 @@ function numbered(found: readonly Result<Certificate>[], blocks = found.length >
 const readDerFile = (bytes: Uint8Array): readonly Result<Certificate>[] =>
   readPkcs7(bytes)?.map(parseCertificate) ?? [parseCertificate(bytes)];
 
-/**
- * The certificates of a SignedData, one more than is taken at most; null where it is something else, none where what stands
- * there is no certificate (RFC 5652 §10.2.2 knows other kinds).
- */
+/** The certificates of a SignedData, one more than is taken at most; null where it is something else. */
 function readPkcs7(bytes: Uint8Array): readonly Uint8Array[] | null {
-  const [type, content] = isWholeSequence(bytes) ? fewChildren(readDer(bytes)?.value) : [];
-  if (oidOf(type) !== signedData || content?.tag !== derTag.first) return null;
-  const fields = fewChildren(readDer(content.value)?.value);
-  const certificates = fields.find(({ tag }) => tag === derTag.first);
-  return certificatesIn(certificates?.value ?? new Uint8Array());
-}
-
-/** Of a sequence of known fields: five in a SignedData, two around it. */
-const fewChildren = (value: Uint8Array | undefined) => (value ? derChildren(value, 8) : []);
-
-function certificatesIn(value: Uint8Array): readonly Uint8Array[] {
-  return derChildren(value, maxCertificates + 1).map(({ whole }) => whole);
+  const signed = isWholeSequence(bytes) ? fieldsOf(bytes, contentType.signed) : null;
+  return signed && certificatesIn(signed, maxCertificates + 1);
 }

@@ -4,7 +4,17 @@
  */
 export type Tlv = { readonly tag: number; readonly value: Uint8Array; readonly whole: Uint8Array };
 
-export const derTag = { integer: 0x02, bitString: 0x03, oid: 0x06, sequence: 0x30, set: 0x31, first: 0xa0 } as const;
+export const derTag = {
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  oid: 0x06,
+  sequence: 0x30,
+  set: 0x31,
+  first: 0xa0,
+} as const;
+/** Tag of a context-specific element [number], RFC 5280 and 5652 use both kinds. */
+export const contextTag = (number: number, constructed = true): number => (constructed ? 0xa0 : 0x80) | number;
 
 /** The element at the start of `bytes`; null where it is not DER or claims more than is there. */
 export function readDer(bytes: Uint8Array): Tlv | null {

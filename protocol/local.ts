@@ -226,8 +226,9 @@ export const settingsRequest = Type.Object(
   },
   closed,
 );
+const addresses = Type.Object({ https: address, mqtt: address }, closed);
 /** `POST /connection`: other addresses of the same server. */
-export const connectionRequest = Type.Object({ https: address, mqtt: address }, closed);
+export const connectionRequest = addresses;
 /** `POST /time`: what the clock shows, set by hand. */
 export const timeRequest = Type.Object({ at: millis }, closed);
 /** Rotation statements from a stick; as over the network, only their signatures count. */
@@ -333,7 +334,7 @@ export const status = Type.Object(
       Type.Literal('broken'),
     ]),
     device: nullable(Type.Object({ id: uuid, name: text(120), group: text(120), managed: Type.Boolean() }, closed)),
-    server: nullable(Type.Object({ https: address, mqtt: address }, closed)),
+    server: nullable(addresses),
     link: Type.Object(
       {
         at: Type.Union([
@@ -475,18 +476,9 @@ export const agentState = Type.Object(
       },
       closed,
     ),
-    connection: nullable(Type.Object({ https: address, mqtt: address }, closed)),
-    /** Left out by versions that knew none. */
-    repaired: Type.Optional(
-      nullable(
-        Type.Object(
-          { aud: text(200), rev: count, addresses: nullable(Type.Object({ https: address, mqtt: address }, closed)) },
-          closed,
-        ),
-      ),
-    ),
-    /** Left out where there are none, so that an older firmware reads the rest. */
-    former: Type.Optional(Type.Object({ https: address, mqtt: address }, closed)),
+    connection: nullable(addresses),
+    repaired: nullable(Type.Object({ aud: text(200), rev: count, addresses: nullable(addresses) }, closed)),
+    former: nullable(addresses),
     requests: Type.Array(
       Type.Object(
         {

@@ -23,11 +23,10 @@ const maxStateBytes = 32 * 1024 * 1024;
 const maxCountersBytes = 1024 * 1024;
 
 export function toObjects(durable: Durable): readonly NamedObject[] {
-  const { policy, device, waiting, repaired, former, ...kept } = durable;
+  const { policy, device, waiting, ...kept } = durable;
   // What the firmware brings is read from it at every start.
   const local = kept.local.filter(({ source }) => source !== 'factory');
-  const state = { ...kept, local, ...(repaired && { repaired }), ...(former && { former }) };
-  const objects: NamedObject[] = [{ name: stateFile, bytes: Buffer.from(JSON.stringify(state)) }];
+  const objects: NamedObject[] = [{ name: stateFile, bytes: Buffer.from(JSON.stringify({ ...kept, local })) }];
   for (const [name, jws] of Object.entries({ policy, device, waiting }))
     if (jws !== null) objects.push({ name: `${name}.jws`, bytes: Buffer.from(jws, 'latin1') });
   return objects;
@@ -47,8 +46,7 @@ export function fromObjects(objects: readonly NamedObject[]): Result<Durable> {
   const known = new Set([stateFile, ...documents.map((name) => `${name}.jws`)]);
   if (objects.some((object) => !known.has(object.name))) return bad('bad-shape', { what: 'generation' });
   // The schema says the same as the type; `millis` and `Instant` differ by their brand alone.
-  const { repaired = null, former = null, ...kept } = checked.value;
-  return good({ ...(kept as unknown as Durable), repaired, former, ...signed });
+  return good({ ...(checked.value as unknown as Durable), ...signed });
 }
 
 /** Key objects a generation needs, so that the disk keeps them. */

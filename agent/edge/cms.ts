@@ -15,20 +15,10 @@ import {
   verify,
   X509Certificate,
 } from 'node:crypto';
-import { derChildren, derTag, oidOf, readDer, type Tlv, writeDer } from '../../protocol/der.ts';
-import {
-  algorithm,
-  asn1Null,
-  asn1Tag,
-  contextTag,
-  integer,
-  joinOctets,
-  objectId,
-  octets,
-  sequence,
-  setOf,
-  toDefinite,
-} from './asn1.ts';
+import { joinOctets, unfoldBer } from '../../protocol/ber.ts';
+import { certificatesIn, contentType, fieldsOf } from '../../protocol/content-info.ts';
+import { contextTag, derChildren, derTag, oidOf, readDer, type Tlv, writeDer } from '../../protocol/der.ts';
+import { algorithm, asn1Null, integer, objectId, octets, sequence, setOf } from './asn1.ts';
 import { readKey } from './csr.ts';
 
 export type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
@@ -56,11 +46,7 @@ export type SignerInfo = {
   readonly attributes: ReadonlyMap<string, Tlv>;
 };
 
-export const cmsType = {
-  data: '1.2.840.113549.1.7.1',
-  signed: '1.2.840.113549.1.7.2',
-  enveloped: '1.2.840.113549.1.7.3',
-} as const;
+const maxServedCertificates = 10;
 const attributeType = { content: '1.2.840.113549.1.9.3', digest: '1.2.840.113549.1.9.4' } as const;
 const rsaEncryption = '1.2.840.113549.1.1.1';
 const hashes: Readonly<Record<HashName, string>> = {
@@ -84,7 +70,7 @@ export function signMessage(content: Uint8Array, attributes: readonly Attribute[
   const { certificate, hash } = signer;
   const digest = createHash(hash).update(content).digest();
   const all: readonly Attribute[] = [
-    [attributeType.content, objectId(cmsType.data)],
+    [attributeType.content, objectId(contentType.data)],
     [attributeType.digest, octets(digest)],
     ...attributes,
   ];
@@ -102,11 +88,11 @@ export function signMessage(content: Uint8Array, attributes: readonly Attribute[
   const signedData = sequence(
     integer(Buffer.of(1)),
     setOf(hashAlgorithm),
-    sequence(objectId(cmsType.data), writeDer(contextTag(0), octets(content))),
+    sequence(objectId(contentType.data), writeDer(contextTag(0), octets(content))),
     writeDer(contextTag(0), certificate),
     setOf(info),
   );
-  return contentInfo(cmsType.signed, signedData);
+  return contentInfo(contentType.signed, signedData);
 }
 
 /** ContentInfo of EnvelopedData that only the key of this RSA certificate opens. */
@@ -125,31 +111,42 @@ export function sealFor(certificate: Uint8Array, content: Uint8Array, cipher: Ci
     octets(publicEncrypt({ key: recipient, padding: constants.RSA_PKCS1_PADDING }, key)),
   );
   const encrypted = sequence(
-    objectId(cmsType.data),
+    objectId(contentType.data),
     algorithm(oid, octets(iv)),
     writeDer(contextTag(0, false), sealed),
   );
-  return contentInfo(cmsType.enveloped, sequence(integer(Buffer.of(0)), setOf(info), encrypted));
+  return contentInfo(contentType.enveloped, sequence(integer(Buffer.of(0)), setOf(info), encrypted));
 }
 
 /** Null for what is no SignedData, or has more than one signer or ten certificates. */
 export function readSigned(ber: Uint8Array): SignedMessage | null {
-  const body = bodyOf(ber, cmsType.signed);
+  const body = bodyOf(ber, contentType.signed);
   const [, , encapsulated, ...rest] = body ?? [];
   if (encapsulated?.tag !== derTag.sequence) return null;
   const [type, explicit] = derChildren(encapsulated.value);
   const inner = explicit && readDer(explicit.value);
   if (oidOf(type) === null || (explicit && (explicit.tag !== contextTag(0) || !inner))) return null;
-  const certificates = derChildren(rest.find(({ tag }) => tag === contextTag(0))?.value ?? new Uint8Array(), 11);
+  const certificates = servedIn(rest);
   const infos = derChildren(rest.find(({ tag }) => tag === derTag.set)?.value ?? new Uint8Array(), 2);
-  if (certificates.length > 10 || infos.length > 1) return null;
+  if (!certificates || infos.length > 1) return null;
   const signer = infos[0] ? signerOf(infos[0]) : null;
   if (infos[0] && !signer) return null;
   return {
-    content: inner ? joinOctets(inner, derChildren) : null,
-    certificates: certificates.map(({ whole }) => whole),
+    content: inner ? joinOctets(inner) : null,
+    certificates,
     signer,
   };
+}
+
+/** Certificates a SignedData carries, whoever signed it, if anybody; null for what is none, or has more than ten. */
+export function servedCertificates(ber: Uint8Array): readonly Uint8Array[] | null {
+  const body = bodyOf(ber, contentType.signed);
+  return body && servedIn(body);
+}
+
+function servedIn(body: readonly Tlv[]): readonly Uint8Array[] | null {
+  const found = certificatesIn(body, maxServedCertificates + 1);
+  return found.length > maxServedCertificates ? null : found;
 }
 
 /**
@@ -160,7 +157,8 @@ export function isSignedBy({ content, signer }: SignedMessage, certificate: Uint
   if (!signer) return false;
   const { attributes, hash, issuer, serial, signature, signedAttributes } = signer;
   const digest = attributes.get(attributeType.digest);
-  if (digest?.tag !== asn1Tag.octets || oidOf(attributes.get(attributeType.content)) !== cmsType.data) return false;
+  if (digest?.tag !== derTag.octetString || oidOf(attributes.get(attributeType.content)) !== contentType.data)
+    return false;
   const own = createHash(hash)
     .update(content ?? Buffer.alloc(0))
     .digest();
@@ -180,14 +178,14 @@ export function isSignedBy({ content, signer }: SignedMessage, certificate: Uint
  * apart. AES, triple and single DES.
  */
 export function openEnvelope(ber: Uint8Array, certificate: Uint8Array, pkcs8: Uint8Array): Uint8Array | null {
-  const body = bodyOf(ber, cmsType.enveloped);
+  const body = bodyOf(ber, contentType.enveloped);
   const recipients = body?.find(({ tag }) => tag === derTag.set);
   const encrypted = body?.find(({ tag }) => tag === derTag.sequence);
   if (!recipients || !encrypted) return null;
   const [type, method, sealed] = derChildren(encrypted.value);
-  const content = sealed && (sealed.tag & ~0x20) === contextTag(0, false) ? joinOctets(sealed, derChildren) : null;
+  const content = sealed && (sealed.tag & ~0x20) === contextTag(0, false) ? joinOctets(sealed) : null;
   const [name, vector] = derChildren(method?.value ?? new Uint8Array());
-  if (oidOf(type) !== cmsType.data || !content || vector?.tag !== asn1Tag.octets) return null;
+  if (oidOf(type) !== contentType.data || !content || vector?.tag !== derTag.octetString) return null;
   try {
     const key = keyFor(derChildren(recipients.value, 20), certificate, pkcs8);
     return key && decipher(oidOf(name) ?? '', key, vector.value, content);
@@ -210,15 +208,9 @@ export function namesOf(certificate: Uint8Array): Names {
 const contentInfo = (type: string, content: Uint8Array): Uint8Array =>
   sequence(objectId(type), writeDer(contextTag(0), content));
 
-/** ContentInfo → what stands in the SEQUENCE of its content; null where it is of another type. */
-function bodyOf(ber: Uint8Array, wanted: string): readonly Tlv[] | null {
-  const outer = readDer(toDefinite(ber) ?? new Uint8Array());
-  if (outer?.tag !== derTag.sequence) return null;
-  const [type, explicit] = derChildren(outer.value);
-  if (oidOf(type) !== wanted || explicit?.tag !== contextTag(0)) return null;
-  const content = readDer(explicit.value);
-  return content?.tag === derTag.sequence ? derChildren(content.value) : null;
-}
+/** What stands in the content of a ContentInfo of this type; what a server pads it with is left out. Null for anything else. */
+const bodyOf = (ber: Uint8Array, type: string): readonly Tlv[] | null =>
+  fieldsOf(unfoldBer(ber)?.der ?? new Uint8Array(), type);
 
 function signerOf(info: Tlv): SignerInfo | null {
   const [, name, digest, signedAttributes, method, signature] = derChildren(info.value);
@@ -226,7 +218,7 @@ function signerOf(info: Tlv): SignerInfo | null {
   const digestOid = oidOf(derChildren(digest?.value ?? new Uint8Array())[0]);
   const hash = Object.entries(hashes).find(([, oid]) => oid === digestOid)?.[0] as HashName | undefined;
   if (name?.tag !== derTag.sequence || !issuer || !serial || !hash || !method) return null;
-  if (signedAttributes?.tag !== contextTag(0) || signature?.tag !== asn1Tag.octets) return null;
+  if (signedAttributes?.tag !== contextTag(0) || signature?.tag !== derTag.octetString) return null;
   const attributes = new Map<string, Tlv>();
   for (const attribute of derChildren(signedAttributes.value, 50)) {
     const [type, values] = derChildren(attribute.value);
@@ -254,7 +246,7 @@ function keyFor(recipients: readonly Tlv[], certificate: Uint8Array, pkcs8: Uint
     const [issuer, serial] = derChildren(name?.value ?? new Uint8Array());
     if (!issuer || !serial || !own.issuer.equals(issuer.whole) || !own.serial.equals(serial.whole)) continue;
     const [algorithmName] = derChildren(method?.value ?? new Uint8Array());
-    if (oidOf(algorithmName) !== rsaEncryption || sealed?.tag !== asn1Tag.octets) continue;
+    if (oidOf(algorithmName) !== rsaEncryption || sealed?.tag !== derTag.octetString) continue;
     return unpad(privateDecrypt({ key: readKey(pkcs8), padding: constants.RSA_NO_PADDING }, sealed.value));
   }
   return null;

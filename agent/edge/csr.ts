@@ -3,22 +3,10 @@
  * certificate a SCEP client names itself by (RFC 8894 §2.3).
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import { writeDer } from '../../protocol/der.ts';
+import { contextTag, writeDer } from '../../protocol/der.ts';
 import { dayMs, type Instant } from '../../protocol/time.ts';
 import type { KeyKind } from '../core/durable.ts';
-import {
-  algorithm,
-  asn1Null,
-  bitString,
-  contextTag,
-  integer,
-  objectId,
-  printable,
-  sequence,
-  setOf,
-  time,
-  utf8,
-} from './asn1.ts';
+import { algorithm, asn1Null, bitString, integer, objectId, printable, sequence, setOf, time, utf8 } from './asn1.ts';
 
 const commonName = '2.5.4.3';
 const challengePassword = '1.2.840.113549.1.9.7';

@@ -4,28 +4,25 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
-import { derChildren, derTag, oidOf, readDer } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
 import type { Order } from '../core/durable.ts';
+import { servedCertificates } from './cms.ts';
 import { makeRequest, readKey } from './csr.ts';
 import { exchange, faultOfAnswer, type HttpAnswer, type HttpOrder, type HttpOutcome } from './https.ts';
 import { basic, type Judging } from './registration.ts';
 import type { Credentials } from './tls.ts';
 
-const signedData = '1.2.840.113549.1.7.2';
 const maxAnswerBytes = 256 * 1024;
-const maxServedCertificates = 10;
 const callTimeoutMs = 30_000;
 
 /**
- * Certificates of a degenerate PKCS#7 message: DER, or base64 on one line or wrapped in any way, at most ten.
+ * Certificates of a degenerate PKCS#7 message: DER or BER, or base64 on one line or wrapped in any way, at most ten.
  * Faults: `server-answer`, `certificate-too-large`, `certificate-unreadable`. Never throws.
  */
 export function readCertsOnly(body: Uint8Array): Result<readonly Uint8Array[]> {
-  const found = certificatesOf(body) ?? certificatesOf(unwrap(body));
-  if (!found || found.length === 0 || found.length > maxServedCertificates)
-    return bad('server-answer', { status: 'pkcs7' });
+  const found = servedCertificates(body) ?? servedCertificates(unwrap(body));
+  if (!found || found.length === 0) return bad('server-answer', { status: 'pkcs7' });
   for (const certificate of found) {
     const parsed = parseCertificate(certificate);
     if (!parsed.ok) return parsed;
@@ -158,16 +155,4 @@ function unwrap(body: Uint8Array): Uint8Array {
     .replace(/-----(BEGIN|END) [A-Z0-9 ]{1,20}-----/g, '')
     .replace(/[\s\0]/g, '');
   return /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? fromBase64(text) : new Uint8Array();
-}
-
-/** ContentInfo → SignedData → certificates [0], each as it came; null where it is something else. */
-function certificatesOf(der: Uint8Array): readonly Uint8Array[] | null {
-  const outer = readDer(der);
-  if (outer?.tag !== derTag.sequence || outer.whole.length !== der.length) return null;
-  const [type, content] = derChildren(outer.value);
-  if (oidOf(type) !== signedData || content?.tag !== derTag.first) return null;
-  const [signed] = derChildren(content.value);
-  if (signed?.tag !== derTag.sequence) return null;
-  const set = derChildren(signed.value).find((part) => part.tag === derTag.first);
-  return set ? derChildren(set.value).map((part) => part.whole) : null;
 }

@@ -5,9 +5,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { fingerprintOf, parseCertificate } from '../../protocol/certificate.ts';
-import { derChildren, derTag, oidOf, readDer } from '../../protocol/der.ts';
+import { contextTag, derChildren, derTag, oidOf, readDer } from '../../protocol/der.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { asn1Tag, contextTag } from './asn1.ts';
 import { type CipherName, type HashName, readSigned } from './cms.ts';
 
 export type Capabilities = ReadonlySet<string>;
@@ -138,7 +137,7 @@ function enciphers(der: Uint8Array): boolean {
   for (const extension of derChildren(list?.value ?? new Uint8Array())) {
     const parts = derChildren(extension.value);
     const value = parts.at(-1);
-    if (oidOf(parts[0]) !== keyUsage || value?.tag !== asn1Tag.octets) continue;
+    if (oidOf(parts[0]) !== keyUsage || value?.tag !== derTag.octetString) continue;
     const bits = readDer(value.value);
     return bits?.tag === derTag.bitString && ((bits.value[1] ?? 0) & keyEncipherment) !== 0;
   }

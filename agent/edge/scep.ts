@@ -6,6 +6,7 @@
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { derTag } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { asn1Tag, octets, printable, sequence } from './asn1.ts';
 import {
@@ -156,7 +157,7 @@ export function readAnswer(body: Uint8Array, message: ScepMessage, { authority, 
   const fits =
     word(attribute.messageType) === String(messageType.answer) &&
     word(attribute.transaction) === message.transaction &&
-    nonce?.tag === asn1Tag.octets &&
+    nonce?.tag === derTag.octetString &&
     Buffer.from(message.nonce).equals(nonce.value);
   if (!fits) return bad('server-answer', { status: 'nonce' });
   const status = word(attribute.status);

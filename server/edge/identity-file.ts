@@ -4,11 +4,11 @@
  * is read here may be made to cost time and memory; whether a certificate may serve is judged elsewhere.
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { toDer } from '../../protocol/ber.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { readCertificateBlocks } from '../../protocol/certificate-file.ts';
 import { derChildren, derTag, readDer } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
-import { octetString, toDer } from './ber.ts';
 import { type Spelling, spellingsOf } from './password-encryption.ts';
 import { isPkcs12, openShrouded, readPkcs12 } from './pkcs12.ts';
 
@@ -124,7 +124,7 @@ function readOldPem(label: string, inner: string, password: string): Result<Key>
 function readDerKey(bytes: Uint8Array, password: string, rounds: number): Result<Key> {
   const outer = readDer(toDer(bytes) ?? new Uint8Array());
   const [first, second] = outer?.tag === derTag.sequence ? derChildren(outer.value, 4) : [];
-  if (outer && first?.tag === derTag.sequence && second?.tag === octetString) {
+  if (outer && first?.tag === derTag.sequence && second?.tag === derTag.octetString) {
     const spelling: Spelling | undefined = spellingsOf(password)[0];
     const opened = spelling ? openShrouded(outer, spelling, rounds) : bad('password-wrong');
     if (!opened.ok) return opened;

@@ -5,9 +5,9 @@
 import { createDecipheriv, createHmac, hash, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import rc2 from 'node-forge/lib/rc2.js';
 import util from 'node-forge/lib/util.js';
+import { toDer } from '../../protocol/ber.ts';
 import { derChildren, derTag, oidOf, type Tlv } from '../../protocol/der.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { octetString, toDer } from './ber.ts';
 
 /** One password in the two spellings that files use; an empty one has two of the first. */
 export type Spelling = {
@@ -137,7 +137,7 @@ export function macHolds(
   const [digestInfo, salt, count] = derChildren(macData.value, 4);
   const [algorithm, digest] = derChildren(digestInfo?.value ?? new Uint8Array(), 3);
   const [name, parameters] = derChildren(algorithm?.value ?? new Uint8Array(), 3);
-  if (digest?.tag !== octetString || !isSalt(salt)) return bad('key-file-unreadable');
+  if (digest?.tag !== derTag.octetString || !isSalt(salt)) return bad('key-file-unreadable');
   const oid = oidOf(name) ?? '';
   if (oid === pbmac1) return pbmac1Holds(parameters, content, utf8, digest.value, maxIterations);
   const found = hashes[oid];
@@ -201,7 +201,7 @@ function decryptPbes2(
   const [name, iv] = derChildren(encryption?.value ?? new Uint8Array(), 3);
   const scheme = pbes2Schemes[oidOf(name) ?? ''];
   if (!scheme) return bad('algorithm-unsupported', { algorithm: oidOf(name) ?? '' });
-  if (iv?.tag !== octetString) return bad('key-file-unreadable');
+  if (iv?.tag !== derTag.octetString) return bad('key-file-unreadable');
   // RFC 8018 leaves the spelling open: nearly all take UTF-8, old NSS the wide one.
   for (const password of passwords) {
     const key = deriveByPbkdf2(derivation, password, scheme.keyBytes, maxIterations);
@@ -265,7 +265,7 @@ export function wholeNumber({ value }: Tlv): number {
 }
 
 const isSalt = (salt: Tlv | undefined): salt is Tlv =>
-  salt?.tag === octetString && salt.value.length > 0 && salt.value.length <= maxSaltBytes;
+  salt?.tag === derTag.octetString && salt.value.length > 0 && salt.value.length <= maxSaltBytes;
 
 const same = (one: Uint8Array, other: Uint8Array): boolean =>
   one.length === other.length && timingSafeEqual(one, other);

@@ -1,8 +1,8 @@
 /** PKCS#12 (RFC 7292) with a password for both integrity and privacy: its keys and certificates, never judged here. */
-import { derChildren, derTag, oidOf, readDer, type Tlv } from '../../protocol/der.ts';
+import { joinOctets, toDer } from '../../protocol/ber.ts';
+import { contextTag, derChildren, derTag, oidOf, readDer, type Tlv } from '../../protocol/der.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { maxCertificates } from '../../protocol/limits.ts';
-import { contextTag, octetString, toDer } from './ber.ts';
 import { decrypt, macHolds, type Spelling, spellingsOf, wholeNumber } from './password-encryption.ts';
 
 export type Contents = {
@@ -133,7 +133,7 @@ function readBags(
 /** EncryptedPrivateKeyInfo (RFC 5958 §3); null where the password does not fit. Faults: those of `decrypt`. */
 export function openShrouded(info: Tlv, spelling: Spelling, maxIterations: number): ReturnType<typeof decrypt> {
   const [algorithm, data] = derChildren(info.value, 3);
-  if (!algorithm || data?.tag !== octetString) return unreadable;
+  if (!algorithm || data?.tag !== derTag.octetString) return unreadable;
   return decrypt(algorithm, data.value, spelling, maxIterations);
 }
 
@@ -145,17 +145,13 @@ function certificateIn(bag: Tlv | undefined): Uint8Array | null {
 
 /** The octets in an explicit [0]. */
 function octetsOf(wrapped: Tlv | undefined): Uint8Array | null {
-  const [octets] = wrapped?.tag === contextTag.zero ? derChildren(wrapped.value, 2) : [];
-  return octets?.tag === octetString ? octets.value : null;
+  const [octets] = wrapped?.tag === contextTag(0) ? derChildren(wrapped.value, 2) : [];
+  return octets?.tag === derTag.octetString ? octets.value : null;
 }
 
 /** An implicit [0] OCTET STRING, of one piece or of several. */
-function implicitOctets(data: Tlv | undefined): Uint8Array | null {
-  if (data?.tag === contextTag.zeroPrimitive) return data.value;
-  if (data?.tag !== contextTag.zero) return null;
-  const pieces = derChildren(data.value);
-  return pieces.every(({ tag }) => tag === octetString) ? Buffer.concat(pieces.map(({ value }) => value)) : null;
-}
+const implicitOctets = (data: Tlv | undefined): Uint8Array | null =>
+  data?.tag === contextTag(0) || data?.tag === contextTag(0, false) ? joinOctets(data) : null;
 
 const partsOf = (der: Uint8Array | null): readonly Tlv[] => {
   const outer = readDer(der ?? new Uint8Array());

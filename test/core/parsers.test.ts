@@ -199,6 +199,8 @@ const emptyState = {
   requests: [],
   settings: { logServer: null, rdp: null, broker: null, language: null },
   connection: null,
+  repaired: null,
+  former: null,
 };
 const stateBytes = fc.oneof(
   fc.uint8Array({ maxLength: 200 }),

@@ -8,9 +8,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { toDer } from '../../protocol/ber.ts';
 import { toPem } from '../../protocol/certificate.ts';
 import { writeDer } from '../../protocol/der.ts';
-import { toDer } from '../../server/edge/ber.ts';
 import { type IdentityFile, maxIdentityFileBytes, readIdentityFile } from '../../server/edge/identity-file.ts';
 import { assert, needs, table, test } from '../harness.ts';
 

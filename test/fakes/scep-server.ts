@@ -1,10 +1,11 @@
 /** A SCEP server whose every answer a test can spoil: what real ones do not do on demand. Certificates are openssl's. */
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { asn1Tag, octets, printable } from '../../agent/edge/asn1.ts';
+import { octets, printable } from '../../agent/edge/asn1.ts';
 import { openEnvelope, readSigned, sealFor, signMessage } from '../../agent/edge/cms.ts';
 import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
 import { fromBase64 } from '../../protocol/certificate.ts';
+import { derTag } from '../../protocol/der.ts';
 import { certsOnly } from '../../server/edge/authority.ts';
 import { type ForeignCertificate, issueFor, makeRoot } from './foreign-authority.ts';
 
@@ -112,7 +113,7 @@ function answerTo(
   if (!request) throw new Error('sealed for somebody else');
   const transaction = info.attributes.get(type(7))?.value.toString() ?? '';
   const nonce = info.attributes.get(type(5));
-  if (nonce?.tag !== asn1Tag.octets) throw new Error('no nonce');
+  if (nonce?.tag !== derTag.octetString) throw new Error('no nonce');
   const status = pending ? '3' : behaviour.failInfo ? '2' : '0';
   const isPoll = info.attributes.get(type(2))?.value.toString() === '20';
   const csr = isPoll ? polled.get(transaction) : request;

@@ -1,28 +1,38 @@
 /**
- * BER (X.690 §8) brought into DER, since PKCS#12 files of NSS, Java and old Windows have indefinite lengths and octet
- * strings in pieces. What is inside an octet string stays as it is: a MAC is over those very bytes.
+ * BER (X.690 §8) brought into DER, since peers and files have indefinite lengths and octet strings in pieces. What is inside
+ * an octet string stays as it is: a MAC or a signature is over those very bytes.
  */
-import { derTag, writeDer } from '../../protocol/der.ts';
+import { derChildren, derTag, readDer, type Tlv, writeDer } from './der.ts';
 
-export const octetString = 0x04;
-const octetStringInPieces = 0x24;
 const constructed = 0x20;
-const maxDepth = 24;
+const octetStringInPieces = derTag.octetString | constructed;
+const maxDepth = 32;
 const maxElements = 20_000;
 
-type Read = { readonly der: Uint8Array; readonly rest: Uint8Array };
+export type Unfolded = { readonly der: Uint8Array; readonly rest: Uint8Array };
 type Head = { readonly tag: number; readonly length: number | null; readonly rest: Uint8Array };
 
 /**
- * The one element that `bytes` are, in definite, shortest lengths, octet strings of one piece; null where it is none, or one
- * of more than 24 levels or 20,000 elements. Tags of several bytes are not read.
+ * The first element of `bytes` in definite, shortest lengths, octet strings of one piece, and what stands behind it; null
+ * where there is none, or one of more than 32 levels or 20,000 elements. Tags of several bytes are not read.
  */
+export const unfoldBer = (bytes: Uint8Array): Unfolded | null => element(bytes, 0, { left: maxElements });
+
+/** The same for bytes that are one element and nothing else. */
 export function toDer(bytes: Uint8Array): Uint8Array | null {
-  const read = element(bytes, 0, { left: maxElements });
-  return read && read.rest.length === 0 ? read.der : null;
+  const read = unfoldBer(bytes);
+  return read?.rest.length === 0 ? read.der : null;
 }
 
-function element(bytes: Uint8Array, depth: number, budget: { left: number }): Read | null {
+/** Content of an octet string, also under an implicit tag and in pieces (RFC 5652 §5.1, §6.1); null where it is neither. */
+export function joinOctets({ tag, value }: Tlv): Uint8Array | null {
+  if ((tag & constructed) === 0) return value;
+  const parts = derChildren(value);
+  if (parts.some((part) => part.tag !== derTag.octetString) || (parts.length === 0 && value.length > 0)) return null;
+  return Buffer.concat(parts.map((part) => part.value));
+}
+
+function element(bytes: Uint8Array, depth: number, budget: { left: number }): Unfolded | null {
   const head = headOf(bytes);
   budget.left--;
   if (!head || depth > maxDepth || budget.left < 0) return null;
@@ -41,7 +51,9 @@ function element(bytes: Uint8Array, depth: number, budget: { left: number }): Re
   const behind = length === null ? left.subarray(2) : rest.subarray(length);
   if (tag !== octetStringInPieces) return { der: writeDer(tag, ...parts), rest: behind };
   const pieces = parts.map(pieceOf);
-  return pieces.every((piece) => piece !== null) ? { der: writeDer(octetString, ...pieces), rest: behind } : null;
+  return pieces.every((piece) => piece !== null)
+    ? { der: writeDer(derTag.octetString, ...pieces), rest: behind }
+    : null;
 }
 
 /** Null length: up to the end-of-contents octets (§8.1.3.6). */
@@ -61,10 +73,6 @@ const isEnd = (bytes: Uint8Array): boolean => bytes[0] === 0 && bytes[1] === 0;
 
 /** Content of an octet string that was just written, null for anything else. */
 function pieceOf(der: Uint8Array): Uint8Array | null {
-  if (der[0] !== octetString) return null;
-  const first = der[1] ?? 0;
-  return der.subarray(first < 0x80 ? 2 : 2 + (first & 0x7f));
+  const piece = readDer(der);
+  return piece?.tag === derTag.octetString ? piece.value : null;
 }
-
-/** Context tags of RFC 5652 and 7292. */
-export const contextTag = { zero: derTag.first, zeroPrimitive: 0x80 } as const;
