@@ -121,7 +121,7 @@ build/.types: $(validators) $(checked) tsconfig.json $(packages)
 	@touch $@
 
 # npx finds the programs of this clone, and the Node they need, by the links. npm 9 makes none for an optional package.
-dist/.built: $(validators) $(sources) scripts/bundle.ts scripts/bundler.ts $(addon) $(packages)
+dist/.built: $(validators) $(sources) scripts/bundle.ts scripts/bundler.ts scripts/licences.ts $(addon) $(packages)
 	@echo 'bundles …'
 	@node scripts/bundle.ts
 	@ln -sf ../node-linux-$(arch)/bin/node node_modules/.bin/node

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
@@ -54,8 +54,11 @@ function lastCommit(): string {
 
 const importMetaUrl = `const importMetaUrl = require('node:url').pathToFileURL(__filename).href;\n`;
 
-/** Writes `<folder>/<out>.cjs`, executable, its source map apart. Throws what esbuild complains of, warnings too. */
-export async function bundleProgram({ entry, out, target }: Program, folder: string): Promise<void> {
+/**
+ * Writes `<folder>/<out>.cjs`, executable, its source map apart, and answers with the files that are in it, relative to the
+ * working directory. Throws what esbuild complains of, warnings too.
+ */
+export async function bundleProgram({ entry, out, target }: Program, folder: string): Promise<readonly string[]> {
   const outfile = join(folder, `${out}.cjs`);
   const result = await build({
     entryPoints: [entry],
@@ -66,6 +69,7 @@ export async function bundleProgram({ entry, out, target }: Program, folder: str
     target,
     nodePaths: [join(root, 'node_modules')],
     sourcemap: 'external',
+    metafile: true,
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'none',
@@ -81,6 +85,9 @@ export async function bundleProgram({ entry, out, target }: Program, folder: str
   const [warning] = result.warnings;
   if (warning) throw new Error(`${entry}: ${warning.text} (${warning.location?.file}:${warning.location?.line})`);
   chmodSync(outfile, 0o755);
+  return Object.entries(result.metafile.outputs[relative(process.cwd(), outfile)]?.inputs ?? {})
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
+    .map(([path]) => path);
 }
 
 /** What bundles load at run time: the addon where it has been built, and the terminal descriptions of the screens. */
