@@ -102,6 +102,8 @@ export const faultKinds = {
   'key-mismatch': 'rejected',
   'identity-refused': 'unavailable',
   'identity-expired': 'unavailable',
+  'identity-expiring': 'unavailable',
+  'renewal-not-ordered': 'unavailable',
   'identity-retired': 'rejected',
   cloned: 'broken',
   // check-in without an identity, and mutual authentication

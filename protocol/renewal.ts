@@ -11,7 +11,7 @@ export type Lifetime = { readonly fingerprint: string; readonly notBefore: Insta
 
 export const longestWindowDays = 60;
 /** Where no policy says anything. */
-const defaultWindowDays = 30;
+export const defaultWindowDays = 30;
 const graceMs = 30 * dayMs;
 const spreadMs = hourMs;
 

@@ -77,9 +77,18 @@ export const policy = Type.Object(
     blocklist: Type.Array(sha256, { maxItems: 4096 }),
     /** Left out by servers that know none: then nothing is locked and nothing is set. */
     settings: Type.Optional(settings),
-    /** The renewal window of identities, in days before their end; null: the longest. Left out: `protocol/renewal`. */
+    /**
+     * The renewal window of identities, in days before their end; null: the longest. Left out: `protocol/renewal`. Not
+     * `automatic`: an identity is renewed only by an administrator's order; left out: it is.
+     */
     identity: Type.Optional(
-      Type.Object({ renewBeforeDays: nullable(Type.Integer({ minimum: 1, maximum: 60 })) }, open),
+      Type.Object(
+        {
+          renewBeforeDays: nullable(Type.Integer({ minimum: 1, maximum: 60 })),
+          automatic: Type.Optional(Type.Boolean()),
+        },
+        open,
+      ),
     ),
     /** Whether missed certificates of the server may be followed by rotation statements; left out: no. */
     rotation: Type.Optional(Type.Object({ allowed: Type.Boolean() }, open)),

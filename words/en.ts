@@ -127,6 +127,10 @@ export const en = {
       'The Administration Server does not accept the certificate of this device. Ask the administrator.',
     'identity-expired':
       'The certificate of this device has expired. The device asks the Administration Server for a new one[; days left to get it: {daysLeft}].',
+    'identity-expiring':
+      'The certificate of this device ends[; days left: {daysLeft}] and is not renewed by itself. Ask the administrator to renew it.',
+    'renewal-not-ordered':
+      'The certificate of this device is renewed only when the administrator orders it. Ask the administrator to renew it.',
     'identity-retired':
       'The certificate of this device ended too long ago to be renewed. A code of the administrator lets the device get a new one; or reset it and register it anew.',
     cloned:

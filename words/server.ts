@@ -19,7 +19,7 @@ export const serverWords = {
   valueOrClear: 'Give a value, with or without --enforced, or --clear alone.',
   fieldsOrClear: 'Give --fields A,B or --clear.',
   renewBefore:
-    '--renew-before wants a whole number from 1 to 60, blank (60 days) or default (that of the group above, else 30).',
+    '--renew-before wants a whole number from 1 to 60, blank (60 days) or default (that of the group above, else of the rules).',
   choice: '{name} is one of: {choices}.',
   oneOf: 'Give --at or --after-days, not both.',
   noState: 'Which state directory? Give --state DIR or set THINTRUST_SERVER_STATE.',
@@ -81,7 +81,7 @@ export const serverWords = {
     'identity renew': 'Have a device renew its identity now, whatever its window.',
     'identity delete':
       'Delete the identity of a device: it is revoked, the device cannot synchronize and must register anew.',
-    'identity rules': 'Show, or set with --validity, how many days new identities are valid.',
+    'identity rules': 'Show or set the rules by which identities are issued and renewed.',
     'certificate show': 'Show the certificates of the server and their roles.',
     'certificate upload':
       'Take a certificate of your own with its key: PKCS #12, or PEM or DER with --key; as reserve unless told otherwise.',
@@ -146,7 +146,10 @@ export const serverWords = {
     enforced: '--enforced           locked for child groups and devices',
     clear: '--clear              take away what is set here',
     'renew-before': '--renew-before WHEN  days before the end (1 to 60), blank or default',
-    validity: '--validity DAYS      1 to 397',
+    validity: '--validity DAYS      how long new identities are valid, 1 to 397',
+    'rule-renew-before': '--renew-before DAYS  before the end, 1 to 60, where no group says anything',
+    automatic: '--automatic on|off   off: a device renews only when “identity renew” orders it',
+    'password-length': '--password-length N  letters of one-time passwords, 8 to 16',
     fields: '--fields A,B         1 to 4 fields of at most 10 letters and digits each',
     limit: '--limit N            number of rows',
     kit: '--kit FILE           recovery kit',
@@ -259,6 +262,10 @@ export const serverWords = {
     updated: 'Status since',
     validity: 'Validity (days)',
     renewBefore: 'Renew before end',
+    renewBeforeDays: 'Renew before end (days)',
+    automaticRenewal: 'Automatic renewal',
+    renewalDisabled: 'Automatic renewal disabled',
+    passwordLength: 'Password length',
     rotation: 'Follows statements',
     activeKey: 'Policy key',
     nextKey: 'Announced',
@@ -309,7 +316,7 @@ export const serverWords = {
     repairMade:
       'Written: {file}. Put it on a USB stick, in its root or one folder below. Tell the person at the device what it will show:',
     removed: 'Removed.',
-    renewDefault: 'default (30 days)',
+    renewDefault: 'default (as identity rules)',
     renewBlank: 'blank (60 days)',
     renewDays: '{days} days',
     statuses: {

@@ -2,7 +2,7 @@
 import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { type Fault, type FaultCode, fault } from '../../protocol/fault.ts';
 import type { Status } from '../../protocol/local.ts';
-import { graceEnd, isRenewalDue, renewBeforeDays } from '../../protocol/renewal.ts';
+import { graceEnd, isRenewalDue, renewBeforeDays, windowStart } from '../../protocol/renewal.ts';
 import { dayMs, instant, minuteMs } from '../../protocol/time.ts';
 import type { Identity, NextIdentity, Registered } from './durable.ts';
 import { nextKeyOf } from './generation.ts';
@@ -101,6 +101,7 @@ export function isWanted(state: State, now: Now): boolean {
   const clock = clockOf(state, now);
   if (!own || own.standing === 'retired' || clock.at === 'unknown') return false;
   if (enrolsAgain(own) || own.next !== null || isExpired(state, own, now)) return true;
+  if (isByOrder(state)) return false;
   const leaf = leafOf(own.identity);
   const days = renewBeforeDays(state.held.policy?.policy.identity);
   // Another authority's is not the server's to renew: it would be refused again and again.
@@ -119,13 +120,30 @@ export function identityView(state: State, now: Now): Status['identity'] {
   return { fingerprint, notAfter, at: registration.next !== null || inFlight(state) ? 'renewing' : 'valid' };
 }
 
-/** What stands as long as the identity in use has ended. Faults: `identity-retired`, `identity-expired`. */
-export function endedFault(state: State, now: Now): Fault | null {
+/**
+ * What stands when the identity in use has ended, or is about to and nobody has ordered another one. Faults:
+ * `identity-retired`, `identity-expired`, `identity-expiring`.
+ */
+export function identityFault(state: State, now: Now): Fault | null {
   const view = identityView(state, now);
   if (view?.at === 'retired') return fault('identity-retired');
+  if (view?.at === 'valid' && isByOrder(state)) return expiringFault(state, now);
   if (view?.at !== 'expired') return null;
   const leftMs = graceEnd(instant(view.notAfter)) - clockOf(state, now).now;
   return fault('identity-expired', leftMs > 0 ? { daysLeft: Math.ceil(leftMs / dayMs) } : {});
+}
+
+/** Not renewed by itself: an administrator orders it. */
+const isByOrder = ({ held }: State): boolean => held.policy?.policy.identity?.automatic === false;
+
+function expiringFault(state: State, now: Now): Fault | null {
+  const own = registeredOf(state);
+  const leaf = own && leafOf(own.identity);
+  const clock = clockOf(state, now);
+  if (!leaf || clock.at === 'unknown') return null;
+  const days = renewBeforeDays(state.held.policy?.policy.identity);
+  if (clock.now < windowStart(leaf, days)) return null;
+  return fault('identity-expiring', { daysLeft: Math.max(0, Math.ceil((leaf.notAfter - clock.now) / dayMs)) });
 }
 
 /** A code was right: not renewal is next, but enrolling again. */

@@ -10,7 +10,7 @@ import { type Held, isStale, signedAt } from './documents.ts';
 import type { Durable, LocalEntry } from './durable.ts';
 
 import { logOf } from './forward-line.ts';
-import { endedFault, identityView, leafOf } from './identity.ts';
+import { identityFault, identityView, leafOf } from './identity.ts';
 import { addressesOf, isManaged } from './membership.ts';
 
 import { heldPins } from './pin.ts';
@@ -72,8 +72,8 @@ function faultsOf(state: State, now: Now): Fault[] {
   const policy = state.held.policy?.policy;
   const standing = Object.values(state.faults);
   if (clock.at === 'unknown') standing.push(fault('clock-unknown', { floor: clock.floor }));
-  const ended = endedFault(state, now);
-  if (ended) standing.push(ended);
+  const identity = identityFault(state, now);
+  if (identity) standing.push(identity);
   if (policy && isStale(policy, clock)) standing.push(fault('policy-stale', { refreshBefore: policy.refreshBefore }));
   return standing.slice(0, maxFaults);
 }

@@ -1,10 +1,11 @@
 /** Commands about the identities of devices. */
+import { longestWindowDays } from '../../protocol/renewal.ts';
+import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import { maxValidityDays } from '../core/identity.ts';
+import { type IssuanceRules, longestPassword, maxValidityDays, shortestPassword } from '../core/issuance.ts';
 import type { IdentityRow } from '../edge/identities.ts';
-import type { IssuanceRules } from '../edge/issuance.ts';
 import { call, segment } from './client.ts';
-import { type Command, numberOption, type Words } from './command.ts';
+import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { date, lines, table } from './print.ts';
 import { doneText, show } from './remote.ts';
 
@@ -32,31 +33,66 @@ export const identityCommands: readonly Command[] = [
   {
     name: 'identity rules',
     positionals: [],
-    options: { validity: { type: 'string', text: 'validity' } },
-    run: async (given) => {
-      const validity = numberOption(given, 'validity', 1, maxValidityDays);
-      if (validity.ok !== true) return validity;
-      const { value: validityDays } = validity;
-      return validityDays === undefined
-        ? show(call<IssuanceRules>(given.state, 'GET', '/identity-rules'), rulesText)
-        : show(call(given.state, 'PUT', '/identity-rules', { validityDays }), doneText);
+    options: {
+      validity: { type: 'string', text: 'validity' },
+      'renew-before': { type: 'string', text: 'rule-renew-before' },
+      automatic: { type: 'string', text: 'automatic' },
+      'password-length': { type: 'string', text: 'password-length' },
     },
+    run: setRules,
   },
 ];
 
+async function setRules(given: Words): Promise<Outcome> {
+  const validity = numberOption(given, 'validity', 1, maxValidityDays);
+  if (validity.ok !== true) return validity;
+  const before = numberOption(given, 'renew-before', 1, longestWindowDays);
+  if (before.ok !== true) return before;
+  const letters = numberOption(given, 'password-length', shortestPassword, longestPassword);
+  if (letters.ok !== true) return letters;
+  const automatic = textOption(given, 'automatic');
+  if (automatic !== undefined && automatic !== 'on' && automatic !== 'off')
+    return misused(fill(words.badChoice, { name: 'automatic', choices: 'on, off' }));
+  const changes = {
+    validityDays: validity.value,
+    renewBeforeDays: before.value,
+    automaticRenewal: automatic && automatic === 'on',
+    passwordLength: letters.value,
+  };
+  return Object.values(changes).every((value) => value === undefined)
+    ? show(call<IssuanceRules>(given.state, 'GET', '/identity-rules'), rulesText)
+    : show(call<IssuanceRules>(given.state, 'PUT', '/identity-rules', changes), rulesText);
+}
+
 const pathOf = ({ positionals: [device = ''] }: Words): string => `/devices/${segment(device)}/identity`;
 
-const rulesText = ({ validityDays }: IssuanceRules): string => lines([[labels.validity, String(validityDays)]]);
+const rulesText = (rules: IssuanceRules): string =>
+  lines([
+    [labels.validity, String(rules.validityDays)],
+    [labels.renewBeforeDays, String(rules.renewBeforeDays)],
+    [labels.automaticRenewal, rules.automaticRenewal ? values.on : values.off],
+    [labels.passwordLength, String(rules.passwordLength)],
+  ]);
 
 const identitiesText = (rows: readonly IdentityRow[]): string =>
   table(
-    [labels.device, labels.status, labels.updated, labels.issued, labels.expires, labels.serial, labels.thumbprint],
-    rows.map(({ device, status, since, issuedAt, notAfter, serial, thumbprint }) => [
+    [
+      labels.device,
+      labels.status,
+      labels.updated,
+      labels.issued,
+      labels.expires,
+      labels.renewalDisabled,
+      labels.serial,
+      labels.thumbprint,
+    ],
+    rows.map(({ device, status, since, issuedAt, notAfter, automaticRenewalDisabled, serial, thumbprint }) => [
       device,
       values.statuses[status],
       date(since),
       date(issuedAt),
       notAfter === null ? '' : date(notAfter),
+      automaticRenewalDisabled ? values.yes : values.no,
       serial,
       thumbprint,
     ]),

@@ -20,23 +20,30 @@ export type Renewal =
   | { readonly at: 'renew'; readonly late: boolean }
   /** Too late for good: the device is retired by this. */
   | { readonly at: 'retire' }
+  /** Renewal is by order, and nobody has given one. */
+  | { readonly at: 'not-ordered' }
   | { readonly at: 'refused'; readonly code: 'identity-refused' | 'identity-retired'; readonly reason: string };
 export type IdentityStatus = 'issued' | 'valid' | 'renewal-asked' | 'renewed' | 'superseded' | 'expired' | 'retired';
 
-/** M1: when nothing says otherwise. */
-export const defaultValidityDays = 365;
-export const maxValidityDays = 397;
-
-/** A7: a policy without the setting, one that leaves it blank, one with a number. */
-export const renewBeforeDays = (setting: { readonly renewBeforeDays: number | null } | null): number =>
-  daysOf(setting ?? undefined);
+/** A7: a policy without the setting has that of the server (M1), one that leaves it blank, one with a number. */
+export const renewBeforeDays = (setting: { readonly renewBeforeDays: number | null } | null, rule: number): number =>
+  daysOf(setting ?? { renewBeforeDays: rule });
 
 /**
  * Whether the holder of an identity gets a new one. Each check stands alone: an end that is over for up to 30 days is let
  * pass here, and excuses nothing else (F30). Beyond that the device is retired, unless a newer identity of it, which was
- * used, still can be renewed: then this one is a copy from long ago, and the device itself goes on.
+ * used, still can be renewed: then this one is a copy from long ago, and the device itself goes on. Where renewal is not
+ * `automatic`, only what an administrator has ordered is renewed; the order may come within these 30 days too.
  */
-export function judgeRenewal(shown: Presented, standing: Standing, lives: readonly Life[], now: Instant): Renewal {
+export function judgeRenewal(
+  shown: Presented,
+  {
+    standing,
+    lives,
+    automatic,
+  }: { readonly standing: Standing; readonly lives: readonly Life[]; readonly automatic: boolean },
+  now: Instant,
+): Renewal {
   const own = lives.find(({ fingerprint }) => fingerprint === shown.fingerprint);
   if (standing === 'removed') return refused('removed');
   if (standing === 'inactive') return refused('deleted');
@@ -44,8 +51,8 @@ export function judgeRenewal(shown: Presented, standing: Standing, lives: readon
   if (own.revokedAt !== null) return refused('revoked');
   if (shown.notBefore > now) return refused('not yet valid');
   if (standing === 'retired') return { at: 'refused', code: 'identity-retired', reason: 'retired' };
-  if (shown.notAfter >= now) return { at: 'renew', late: false };
-  if (isInGrace(shown.notAfter, now)) return { at: 'renew', late: true };
+  if (isInGrace(shown.notAfter, now))
+    return automatic || own.renewAskedAt !== null ? { at: 'renew', late: shown.notAfter < now } : { at: 'not-ordered' };
   const others = lives.filter((life) => life !== own && life.revokedAt === null && life.contactAt !== null);
   return others.some(({ notAfter }) => isInGrace(notAfter, now)) ? refused('superseded') : { at: 'retire' };
 }

@@ -26,6 +26,7 @@ import type {
   PublicKey,
   ServerPins,
 } from '../../protocol/schema.ts';
+import { defaultRules, type IssuanceRules } from './issuance.ts';
 
 export type Entry = {
   readonly purpose: ClientPurpose;
@@ -56,6 +57,8 @@ export type Composition = {
   readonly settings: Settings;
   readonly server: ServerPins;
   readonly addresses: Addresses;
+  /** Left out: the default ones. */
+  readonly rules?: Pick<IssuanceRules, 'renewBeforeDays' | 'automaticRenewal'>;
   readonly nextKey?: PublicKey | null;
   /** Revision of the newest key statement. */
   readonly keys?: number | null;
@@ -155,7 +158,22 @@ function flattenDevice(path: readonly PolicySettings[]): PolicySettings {
   };
 }
 
-export const composePolicy = ({ group, settings, server, addresses, nextKey, keys }: Composition): PolicyBody => ({
+/** Nothing is said where all is as devices take it anyway. */
+function identityOf({ value }: IdentityBlock, rules: NonNullable<Composition['rules']>): Pick<Policy, 'identity'> {
+  const { renewBeforeDays, automaticRenewal } = rules;
+  if (value === null && automaticRenewal && renewBeforeDays === defaultRules.renewBeforeDays) return {};
+  return { identity: { ...(value ?? { renewBeforeDays }), ...(automaticRenewal ? {} : { automatic: false }) } };
+}
+
+export const composePolicy = ({
+  group,
+  settings,
+  server,
+  addresses,
+  rules = defaultRules,
+  nextKey,
+  keys,
+}: Composition): PolicyBody => ({
   format: 1,
   group: { id: group.id, name: group.name },
   server,
@@ -167,7 +185,7 @@ export const composePolicy = ({ group, settings, server, addresses, nextKey, key
   contacts: settings.contacts,
   blocklist: [...settings.blocklist],
   settings: settings.device,
-  ...(settings.identity.value ? { identity: { renewBeforeDays: settings.identity.value.renewBeforeDays } } : {}),
+  ...identityOf(settings.identity, rules),
   ...(settings.rotation.allowed === true && { rotation: { allowed: true } }),
   ...(nextKey && { nextKey }),
   ...(keys && { keys }),

@@ -2,20 +2,20 @@
 import { Type } from '@sinclair/typebox';
 import { bad, good } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
-import { maxValidityDays } from '../core/identity.ts';
 import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { setAdopting } from './backup.ts';
 import { answerCode } from './codes.ts';
 import { addForeignAuthority, listForeignAuthorities, removeForeignAuthority } from './foreign.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
-import { readValidityDays, setValidityDays } from './issuance.ts';
+import { setRules } from './issuance.ts';
 import { allStatements, listLinks, removeLink } from './links.ts';
 import { listAudit, showStatus } from './overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
 import { activateKey, announceKey, revokeKey, showPolicyKeys } from './policy-keys.ts';
 import { draftRepair } from './repair.ts';
 import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
+import { readRules } from './rules.ts';
 import { uploadCertificate } from './uploading.ts';
 
 const nothing = Type.Object({}, closed);
@@ -62,11 +62,21 @@ export const adminRoutes: readonly AdminRoute[] = [
     action: 'edit-devices',
     run: (server, call) => deleteIdentity(server, call.actor, of(call, 'device')),
   },
-  reading('/identity-rules', async ({ db }) => good({ validityDays: await readValidityDays(db) })),
+  reading('/identity-rules', async ({ db }) => good(await readRules(db))),
   withBody(
     { method: 'PUT', url: '/identity-rules', action: 'edit-server' },
-    Type.Object({ validityDays: Type.Integer({ minimum: 1, maximum: maxValidityDays }) }, closed),
-    (server, { validityDays }, { actor }) => setValidityDays(server, actor, validityDays),
+    Type.Partial(
+      Type.Object(
+        {
+          validityDays: Type.Integer(),
+          renewBeforeDays: Type.Integer(),
+          automaticRenewal: Type.Boolean(),
+          passwordLength: Type.Integer(),
+        },
+        closed,
+      ),
+    ),
+    (server, changes, { actor }) => setRules(server, actor, changes),
   ),
   reading('/groups', async (server) => good(await listGroups(server))),
   withBody(

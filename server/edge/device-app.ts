@@ -61,6 +61,7 @@ const statuses: Partial<Readonly<Record<FaultCode, number>>> = {
   'token-refused': 401,
   'identity-refused': 403,
   'identity-retired': 403,
+  'renewal-not-ordered': 403,
   'not-registered': 403,
   'mutual-required': 403,
   'endpoint-disabled': 403,
@@ -70,6 +71,8 @@ const statuses: Partial<Readonly<Record<FaultCode, number>>> = {
   'already-registered': 409,
   'too-large': 413,
 };
+/** Of what may be tried again, what is on record too. */
+const recorded: ReadonlySet<FaultCode> = new Set<FaultCode>(['identity-refused', 'renewal-not-ordered', 'busy']);
 const kindStatuses = { rejected: 400, unavailable: 503, broken: 500 } as const;
 
 /** Listens; rejects where the port cannot be had. */
@@ -81,7 +84,7 @@ export async function serveRoutes(options: ListenOptions, serving: Serving): Pro
   const deny: Deny = async (reply, refusal) => {
     const { request } = reply;
     const device = devices.get(request) ?? null;
-    if (refusal.kind === 'rejected' || refusal.code === 'identity-refused' || refusal.code === 'busy')
+    if (refusal.kind === 'rejected' || recorded.has(refusal.code))
       await fleet.refused(device, ...originOf(request, refusal));
     return sendFault(reply, refusal, log);
   };

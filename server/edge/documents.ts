@@ -26,6 +26,7 @@ import { slotOf } from '../core/slot.ts';
 import { addressesOf, type Identity, readIdentity, type Server } from './context.ts';
 import { readLives } from './lives.ts';
 import { readPins } from './pins.ts';
+import { readRules } from './rules.ts';
 import { signDocument } from './sign.ts';
 import { newestStatement } from './statements.ts';
 import type { Database, Tables } from './tables.ts';
@@ -129,7 +130,7 @@ export async function readRenewBeforeDays(trx: Database, group: string): Promise
     .execute();
   const groups = new Map(rows.map((row) => [row.id, { ...row, block: identityBlock(row) }]));
   const path = pathTo(groups, group).flatMap(({ id }) => groups.get(id)?.block ?? []);
-  return renewBeforeDays(flattenBlock(path).value);
+  return renewBeforeDays(flattenBlock(path).value, (await readRules(trx)).renewBeforeDays);
 }
 
 /** The slot of a device for the identity it uses; null where its end is over or not known. */
@@ -208,8 +209,9 @@ async function signGroups(
   const pins = await readPins(trx);
   const nextKey = server.keys.next?.publicKey ?? null;
   const keys = await newestStatement(trx);
+  const rules = await readRules(trx);
   for (const id of ids) {
-    const draft = draftPolicy(identity, { server: pins, nextKey, keys }, groups, id);
+    const draft = draftPolicy(identity, { server: pins, nextKey, keys, rules }, groups, id);
     const [refused] = checkPolicy(draft.body);
     if (refused) return bad(refused.code, { ...refused.facts, group: groups.get(id)?.name.slice(0, 120) ?? id });
     await store(server, trx, draft);
@@ -219,7 +221,7 @@ async function signGroups(
 
 function draftPolicy(
   identity: Identity,
-  content: Pick<Composition, 'server' | 'nextKey' | 'keys'>,
+  content: Pick<Composition, 'server' | 'nextKey' | 'keys' | 'rules'>,
   groups: ReadonlyMap<string, GroupSettings>,
   id: string,
 ) {

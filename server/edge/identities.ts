@@ -10,6 +10,7 @@ import { queue, withdraw } from './documents.ts';
 import { rewriteKit } from './kit.ts';
 import { type Kept, lifeOf, readLives, standingOf } from './lives.ts';
 import { findDevice } from './lookup.ts';
+import { readRules } from './rules.ts';
 import type { Database } from './tables.ts';
 
 export type IdentityRow = {
@@ -24,6 +25,8 @@ export type IdentityRow = {
   readonly status: IdentityStatus;
   /** Latest status update. */
   readonly since: number;
+  /** It is renewed only by an administrator's order (M6). */
+  readonly automaticRenewalDisabled: boolean;
 };
 
 /** By device, oldest first. Revoked ones are not listed, nor those that were followed and are over. */
@@ -40,6 +43,7 @@ export async function listIdentities({ db, clock }: Server): Promise<readonly Id
   for (const row of await db.selectFrom('identities').selectAll().orderBy('issued_at').execute())
     lives.set(row.device_id, [...(lives.get(row.device_id) ?? []), lifeOf(row)]);
   const now = clock();
+  const automaticRenewalDisabled = !(await readRules(db)).automaticRenewal;
   return devices.flatMap(({ id, name, retired_at }) => {
     const own = lives.get(id) ?? [];
     const retiredAt = retired_at === null ? null : instant(retired_at);
@@ -56,6 +60,7 @@ export async function listIdentities({ db, clock }: Server): Promise<readonly Id
           issuedAt,
           notAfter: notAfter === 0 ? null : notAfter,
           ...found,
+          automaticRenewalDisabled,
         },
       ];
     });

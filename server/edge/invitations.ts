@@ -9,6 +9,7 @@ import { type Actor, addressesOf, audit, readIdentity, type Server } from './con
 import { transact } from './database.ts';
 import { findGroup } from './lookup.ts';
 import { readServerCertificates } from './pins.ts';
+import { readRules } from './rules.ts';
 import type { Database, Tables } from './tables.ts';
 
 export type Invited = {
@@ -26,8 +27,6 @@ export type HeldInvitation = Invitation &
 
 export const maxName = 120;
 const idLetters = 8;
-/** 60 bits. */
-const passwordLetters = 12;
 
 /**
  * For a name, earlier invitations that were not used die: a password that was lost on its way opens nothing once there is
@@ -41,7 +40,7 @@ export async function invite(
   if (wanted.name !== undefined && (wanted.name.trim() === '' || wanted.name.length > maxName))
     return bad('bad-argument', { what: 'name' });
   const id = spell(randomBytes(idLetters));
-  const password = spell(randomBytes(passwordLetters));
+  const password = spell(randomBytes((await readRules(server.db)).passwordLength));
   const salt = randomBytes(16);
   const hash = await hashPassword(password, salt);
   return transact(server.db, async (trx) => {
@@ -133,7 +132,7 @@ const addTries = (trx: Database, id: string, count: number) =>
     .where('id', '=', id)
     .execute();
 
-/** RFC 7914 with N = 2^14: the password has 60 random bits, a short wait is enough. */
+/** RFC 7914 with N = 2^14: the password has 40 random bits or more and ten tries, a short wait is enough. */
 function hashPassword(password: string, salt: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     scrypt(password, salt, 32, (error, hash) => (error ? reject(error) : resolve(hash)));

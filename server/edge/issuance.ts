@@ -1,30 +1,38 @@
-/** The rules by which device identities are issued (M1), as far as they hold for the whole server. */
+/** The rules of issuance as they lie in the database, and their change. */
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { defaultValidityDays, maxValidityDays } from '../core/identity.ts';
+import { type IssuanceRules, judgeRules } from '../core/issuance.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
-import type { Database } from './tables.ts';
+import { markDevicesOf, readGroups, signAllPolicies } from './documents.ts';
+import { readRules, rulesSetting } from './rules.ts';
 
-export type IssuanceRules = { readonly validityDays: number };
-
-const setting = 'issuance';
-
-export async function readValidityDays(db: Database): Promise<number> {
-  const row = await db.selectFrom('settings').select('value').where('name', '=', setting).executeTakeFirst();
-  return row ? (JSON.parse(row.value) as IssuanceRules).validityDays : defaultValidityDays;
-}
-
-/** For identities issued from now on. Fault: `bad-argument`. */
-export const setValidityDays = (server: Server, actor: Actor, validityDays: number): Promise<Result<null>> =>
+/**
+ * What is left out stays as it is. Validity and password length count for what is made from now on; the others are told to
+ * all devices. Faults: `bad-argument`, what `checkPolicy` says.
+ */
+export const setRules = (
+  server: Server,
+  actor: Actor,
+  changes: Partial<IssuanceRules>,
+): Promise<Result<IssuanceRules>> =>
   transact(server.db, async (trx) => {
-    if (!Number.isInteger(validityDays) || validityDays < 1 || validityDays > maxValidityDays)
-      return bad('bad-argument', { what: `validity: 1 to ${maxValidityDays} days` });
-    const value = JSON.stringify({ validityDays } satisfies IssuanceRules);
+    if (Object.keys(changes).length === 0) return bad('bad-argument', { what: 'rules' });
+    const before = await readRules(trx);
+    const judged = judgeRules({ ...before, ...changes });
+    if (!judged.ok) return judged;
+    const after = judged.value;
+    const value = JSON.stringify(after);
     await trx
       .insertInto('settings')
-      .values({ name: setting, value })
+      .values({ name: rulesSetting, value })
       .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
       .execute();
-    await audit(server, trx, { actor, action: 'validity-set', subject: 'identities', facts: { days: validityDays } });
-    return good(null);
+    const facts = { ...after, automaticRenewal: after.automaticRenewal ? 'on' : 'off' };
+    await audit(server, trx, { actor, action: 'identity-rules-set', subject: 'identities', facts });
+    const told = (rules: IssuanceRules) => `${rules.renewBeforeDays} ${rules.automaticRenewal}`;
+    if (told(before) === told(after)) return good(after);
+    const signed = await signAllPolicies(server, trx);
+    if (!signed.ok) return signed;
+    await markDevicesOf(trx, [...(await readGroups(trx)).keys()]);
+    return good(after);
   });

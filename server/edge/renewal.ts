@@ -18,10 +18,10 @@ import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readRenewBeforeDays, signDevice } from './documents.ts';
 import { shutOut } from './identities.ts';
-import { readValidityDays } from './issuance.ts';
 import { type Kept, readLives, readStanding, standingOf } from './lives.ts';
 import { recordRefusal } from './refusals.ts';
 import { readRequest } from './request.ts';
+import { readRules } from './rules.ts';
 import type { Database, Tables } from './tables.ts';
 
 type Chain = readonly Uint8Array[];
@@ -38,7 +38,7 @@ const deviceId = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 /** Whether a Basic user is a device that enrols again; invitations are spelled otherwise. */
 export const isDeviceId = (user: string): boolean => deviceId.test(user);
 
-/** Judges before a body is read, and retires the device whose time is over. Faults: `identity-refused`, `identity-retired`. */
+/** Judges before a body is read, and retires the device whose time is over. Faults: `identity-refused`, `identity-retired`, `renewal-not-ordered`. */
 export async function mayRenew(server: Server, proof: RenewalProof): Promise<Result<string>> {
   const judged = await transact(server.db, async (trx) => {
     const found = await judge(server, trx, proof);
@@ -48,6 +48,7 @@ export async function mayRenew(server: Server, proof: RenewalProof): Promise<Res
   if (!judged.ok) return judged;
   const { device, verdict } = judged.value;
   if (verdict.at === 'renew') return good(device);
+  if (verdict.at === 'not-ordered') return bad('renewal-not-ordered');
   if (verdict.at === 'refused') return bad(verdict.code, { reason: verdict.reason });
   await shutOut(server, device);
   return bad('identity-retired', { notAfter: proof.notAfter });
@@ -182,7 +183,7 @@ async function tryOut<T>(db: Database, attempt: (trx: Database) => Promise<T>): 
 }
 
 export async function issueTo(server: Server, device: string, publicKeyDer: Uint8Array): Promise<DeviceIdentity> {
-  const days = await readValidityDays(server.db);
+  const { validityDays: days } = await readRules(server.db);
   return issueDevice(server.keys.clientAuthority, { publicKeyDer, deviceId: device, days, now: server.clock() });
 }
 
@@ -217,7 +218,9 @@ async function judge(server: Server, trx: Database, proof: RenewalProof): Promis
     .executeTakeFirst();
   const device = row ? row.device_id : await adopt(server, trx, proof);
   if (device === null) return bad('identity-refused', { reason: 'unknown' });
-  const verdict = judgeRenewal(proof, await readStanding(trx, device), await readLives(trx, device), server.clock());
+  const { automaticRenewal: automatic } = await readRules(trx);
+  const [standing, lives] = [await readStanding(trx, device), await readLives(trx, device)];
+  const verdict = judgeRenewal(proof, { standing, lives, automatic }, server.clock());
   return good({ device, verdict });
 }
 

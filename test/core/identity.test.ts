@@ -33,7 +33,7 @@ table(
     { name: 'one day', setting: { renewBeforeDays: 1 }, days: 1 },
     { name: 'sixty', setting: { renewBeforeDays: 60 }, days: 60 },
   ],
-  ({ setting, days }) => assert.is(renewBeforeDays(setting), days),
+  ({ setting, days }) => assert.is(renewBeforeDays(setting, 30), days),
 );
 
 const ends = [
@@ -67,7 +67,7 @@ table(
   ({ standing = 'active', own, unknown, refused, ends: end, got }) => {
     const lives = [life(unknown ? 'another' : 'own', end, own)];
     const shown = { fingerprint: 'own', notBefore: day(end - 365), notAfter: day(end) };
-    const verdict = judgeRenewal(shown, standing, lives, now);
+    const verdict = judgeRenewal(shown, { standing, lives, automatic: true }, now);
     const said =
       verdict.at === 'refused'
         ? `${verdict.code} ${verdict.reason}`
@@ -76,6 +76,24 @@ table(
           : verdict.at;
     const early = got.startsWith('identity-refused') && standing === 'retired';
     assert.is(said, early ? got : (refused ?? got));
+  },
+);
+
+table(
+  'renewal by order alone (M1)',
+  [
+    { name: 'not ordered, in date', ends: 10, own: {}, got: 'not-ordered' },
+    { name: 'not ordered, in its grace', ends: -10, own: {}, got: 'not-ordered' },
+    { name: 'not ordered, too late', ends: -31, own: {}, got: 'retire' },
+    { name: 'ordered, in date', ends: 10, own: { renewAskedAt: day(-1) }, got: 'renew' },
+    { name: 'ordered, in its grace', ends: -10, own: { renewAskedAt: day(-1) }, got: 'renew' },
+    { name: 'ordered, too late', ends: -31, own: { renewAskedAt: day(-1) }, got: 'retire' },
+    { name: 'ordered, and revoked', ends: 10, own: { renewAskedAt: day(-1), revokedAt: now }, got: 'identity-refused' },
+  ],
+  ({ ends: end, own, got }) => {
+    const shown = { fingerprint: 'own', notBefore: day(end - 365), notAfter: day(end) };
+    const verdict = judgeRenewal(shown, { standing: 'active', lives: [life('own', end, own)], automatic: false }, now);
+    assert.is(verdict.at === 'refused' ? verdict.code : verdict.at, got);
   },
 );
 
@@ -90,7 +108,11 @@ table(
   ],
   ({ other, got }) => {
     const shown = { fingerprint: 'own', notBefore: day(-465), notAfter: day(-100) };
-    const verdict = judgeRenewal(shown, 'active', [life('own', -100), other], now);
+    const verdict = judgeRenewal(
+      shown,
+      { standing: 'active', lives: [life('own', -100), other], automatic: true },
+      now,
+    );
     assert.is(verdict.at === 'refused' ? `refused ${verdict.reason}` : verdict.at, got);
   },
 );

@@ -66,6 +66,46 @@ table(
   },
 );
 
+test('renewal by order (M1): the device warns and waits, the order renews once, after the end too', () => {
+  const bench = openAgeing();
+  const { server } = bench;
+  const about = (faults: readonly { readonly code: string; readonly facts: object }[]) =>
+    faults.filter(({ code }) => code !== 'policy-stale');
+  const says = (): readonly string[] => about(lastStatus(bench).faults).map(({ code }) => code);
+  const order = () =>
+    send(bench, server.deliverRaw(deviceLeafTopic(server.device.id, 'command'), server.commandOf('renew')));
+  server.state.byOrder = true;
+  told(bench, 30);
+  leapTo(bench, 30.1);
+  assert.equal(says(), []);
+  leapTo(bench, 29.5);
+  assert.is(did(pass(bench, hourMs), 'renew'), 0);
+  const warning = [fault('identity-expiring', { daysLeft: 30 })];
+  assert.equal(about(lastStatus(bench).faults), warning);
+  assert.equal(about(reportOf(bench.state, nowOf(bench))?.faults ?? []), warning);
+  const first = current(bench);
+  order();
+  pass(bench, 5 * minuteMs);
+  const second = current(bench);
+  assert.is.not(second, first);
+  assert.equal(says(), []);
+  const refusals = () => {
+    bench.instead = (effect) =>
+      effect.do === 'renew' ? [{ type: 'call-failed', call: 'renew', fault: fault('renewal-not-ordered') }] : null;
+  };
+  refusals();
+  leapTo(bench, -1);
+  loseConnection(bench);
+  const tries = pass(bench, (3 * dayMs) / 24);
+  assert.ok(did(tries, 'renew') > 1, 'after its end only renewal is answered, so that is tried');
+  assert.ok(says().includes('renewal-not-ordered'));
+  assert.is(current(bench), second);
+  letGo(bench);
+  pass(bench, 7 * hourMs);
+  assert.is.not(current(bench), second, 'ordered meanwhile');
+  assert.is(bench.state.link.at, 'connected');
+});
+
 test('the slot of the server is waited for, and no other one', () => {
   const bench = openAgeing(365);
   const own = registeredOf(bench.state);

@@ -8,18 +8,20 @@ import type { Command, DeviceDocument, Policy } from '../../protocol/schema.ts';
 import { dayMs, hourMs, instant, minuteMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { check } from '../../protocol/validate.ts';
+import type { IssuanceRules } from '../../server/core/issuance.ts';
 import type { RenewalProof } from '../../server/core/ports.ts';
 import { answerCode } from '../../server/edge/codes.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
 import { allDevices, makeFleet } from '../../server/edge/fleet.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
-import { setValidityDays } from '../../server/edge/issuance.ts';
+import { setRules } from '../../server/edge/issuance.ts';
 import { readServerCertificates } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, moveDevice, removeDevice, showDevice } from '../../server/edge/places.ts';
 import { setIdentity, setLock } from '../../server/edge/policies.ts';
 import { queueEverything } from '../../server/edge/publishing.ts';
 import { readGate, scheduleReserve } from '../../server/edge/rotation.ts';
+import { readRules } from '../../server/edge/rules.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import {
   auditOf,
@@ -179,13 +181,61 @@ test('a device that forgets its keys gets ten identities a day', () =>
     assert.is(await ask(), null);
   }));
 
-test('validity is set for the whole server, in days from 1 to 397', () =>
+test('rules are set for the whole server, within their bounds, and one keeps the others', () =>
   withFleet(async (world) => {
-    value(await setValidityDays(world.server, admin, 90));
+    value(await setRules(world.server, admin, { validityDays: 90 }));
+    value(await setRules(world.server, admin, { passwordLength: 16, renewBeforeDays: 7 }));
     const device = await register(world, 'kiosk');
     assert.is(renewalProof(device.chain).notAfter, start - hourMs + 90 * dayMs - 1000);
-    for (const days of [0, 398, 1.5])
-      assert.is(codeOf(await setValidityDays(world.server, admin, days)), 'bad-argument');
+    const { password } = value(await invite(world.server, admin, {}));
+    assert.is(password.replaceAll('-', '').length, 16);
+    const bad: readonly Partial<IssuanceRules>[] = [
+      ...[0, 398, 1.5].map((validityDays) => ({ validityDays })),
+      ...[0, 61].map((renewBeforeDays) => ({ renewBeforeDays })),
+      ...[7, 17].map((passwordLength) => ({ passwordLength })),
+      {},
+    ];
+    for (const each of bad) assert.is(codeOf(await setRules(world.server, admin, each)), 'bad-argument');
+    assert.equal(await readRules(world.server.db), {
+      validityDays: 90,
+      renewBeforeDays: 7,
+      automaticRenewal: true,
+      passwordLength: 16,
+    });
+    const { group } = documentOf(world, device.id);
+    await tick(world.server);
+    await world.publish();
+    assert.equal((newest(world, policyTopic(group)) as unknown as Policy).identity, { renewBeforeDays: 7 });
+    const slot = documentOf(world, device.id).identity?.renewAt ?? 0;
+    const end = start - hourMs + 90 * dayMs - 1000;
+    assert.ok(slot >= end - 7 * dayMs && slot < end, 'its slot follows');
+  }));
+
+test('automatic renewal off: nobody is renewed without an order, one order is one renewal, the list says so', () =>
+  withFleet(async (world) => {
+    const { server, fleet, time } = world;
+    const device = await register(world, 'kiosk');
+    const { group } = documentOf(world, device.id);
+    const policy = () => (newest(world, policyTopic(group)) as unknown as Policy).identity;
+    value(await setRules(server, admin, { automaticRenewal: false }));
+    await world.publish();
+    assert.equal(policy(), { renewBeforeDays: 30, automatic: false });
+    const disabled = async () => (await listIdentities(server)).map((row) => row.automaticRenewalDisabled);
+    assert.equal(await disabled(), [true]);
+    for (const days of [340, 370]) {
+      time.now = later(days);
+      assert.is(codeOf(await fleet.mayRenew(renewalProof(device.chain))), 'renewal-not-ordered');
+      const asked = await fleet.renew(renewalProof(device.chain), makeRequest(makeKey(), device.id));
+      assert.is(codeOf(asked), 'identity-refused', 'and where the judgement before was passed by');
+    }
+    value(await renewIdentity(server, admin, 'kiosk'));
+    const next = await renewed(world, device);
+    assert.is(codeOf(await fleet.mayRenew(renewalProof(next.chain))), 'renewal-not-ordered');
+    value(await setRules(server, admin, { automaticRenewal: true }));
+    await world.publish();
+    assert.is(policy(), undefined);
+    assert.is(value(await fleet.mayRenew(renewalProof(next.chain))), device.id);
+    assert.equal(new Set(await disabled()), new Set([false]));
   }));
 
 test('a recovered server that does not know the identity takes the device in by its renewal, also after the end', () =>

@@ -93,11 +93,16 @@ test('an identity from its rules to its deletion', async () => {
   await server();
   assert.match((await ask('identity', 'rules')).out, /^Validity \(days\) +365$/m);
   assert.is((await ask('identity', 'rules', '--validity', '100')).code, 0);
-  assert.match((await ask('identity', 'rules')).out, /100$/m);
+  assert.match((await ask('identity', 'rules')).out, /^Validity \(days\) +100$/m);
+  const words = ['--automatic', 'off', '--password-length', '16', '--renew-before', '7'];
+  assert.match(
+    (await ask('identity', 'rules', ...words)).out,
+    /before end \(days\) +7\n.+renewal +off\n.+length +16$/m,
+  );
   assert.is((await ask('identities')).out, 'None.\n');
   const device = await registered('kiosk');
   const { serial, fingerprint } = proofOf(device.chain);
-  assert.match(await line('kiosk'), new RegExp(`^kiosk +Valid +\\S+Z +\\S+Z +\\S+Z +${serial} +${fingerprint}$`));
+  assert.match(await line('kiosk'), new RegExp(`^kiosk +Valid +\\S+Z +\\S+Z +\\S+Z +yes +${serial} +${fingerprint}$`));
   assert.is((await ask('identity', 'renew', 'kiosk')).code, 0);
   assert.match(await line('kiosk'), /Renewal requested/);
   const answer = await checkIn(device);
@@ -136,7 +141,7 @@ test('when a group renews', async () => {
   for (const [given, says] of [
     ['45', '45 days'],
     ['blank', 'blank (60 days)'],
-    ['default', 'default (30 days)'],
+    ['default', 'default (as identity rules)'],
   ] as const) {
     assert.is((await ask('policy', 'set-identity', 'Office', '--renew-before', given)).code, 0);
     assert.is(await shown(), says);
@@ -162,6 +167,8 @@ table(
     },
     { name: 'no days at all', words: ['policy', 'set-identity', 'Office'], code: 2, says: /--renew-before is missing/ },
     { name: 'a validity of 398 days', words: ['identity', 'rules', '--validity', '398'], code: 2, says: /1 to 397/ },
+    { name: 'seven letters', words: ['identity', 'rules', '--password-length', '7'], code: 2, says: /8 to 16/ },
+    { name: 'half automatic', words: ['identity', 'rules', '--automatic', 'half'], code: 2, says: /on, off/ },
     { name: 'no device', words: ['identity', 'renew', 'nobody'], code: 1, says: /not-found/ },
     { name: 'nothing to delete', words: ['identity', 'delete', 'nobody'], code: 1, says: /not-found/ },
   ],

@@ -95,6 +95,8 @@ function freshKnowledge() {
     /** Of the policies and of the device document. */
     renewBeforeDays: undefined as number | null | undefined,
     renewAt: undefined as number | null | undefined,
+    /** Identities are renewed only by order. */
+    byOrder: false,
     commands: [] as string[],
     commandSeq: 0,
     /** Whether policies allow rotation statements, and the changes of the certificate so far, by index. */
@@ -144,6 +146,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       blocklist: state.blocklist,
       ...(group.settings && { settings: group.settings }),
       ...(state.renewBeforeDays !== undefined && { identity: { renewBeforeDays: state.renewBeforeDays } }),
+      ...(state.byOrder && { identity: { renewBeforeDays: state.renewBeforeDays ?? 30, automatic: false } }),
       ...(state.rotation && { rotation: { allowed: true } }),
       ...more,
     };
