@@ -6,6 +6,7 @@
  */
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Instant } from '../../protocol/time.ts';
+import { namesOf } from './role.ts';
 
 /** What an agent can do, as it says itself: see `kindOf`. */
 export type AgentKind = 'thin-client' | 'no-migration' | 'always-mutual';
@@ -123,7 +124,8 @@ export function decideEndpoint(
   if (change.endpoint === 'new') {
     if (!change.on) return good({ ...mutual, newEndpoint: mutual.newEndpoint === 'unset' ? 'unset' : 'off' });
     if (mutual.enabledAt === null) return bad('mutual-needed');
-    if (waiting.length > 0) return bad('clients-not-migrated', { count: waiting.length, devices: namesOf(waiting) });
+    if (waiting.length > 0)
+      return bad('clients-not-migrated', { count: waiting.length, devices: namesOf(waiting.map(({ name }) => name)) });
     return good({ ...mutual, newEndpoint: 'on' });
   }
   if (change.on || !mutual.legacyEndpoint) return good({ ...mutual, legacyEndpoint: change.on });
@@ -134,10 +136,6 @@ export function decideEndpoint(
 
 /** Closing the legacy port. Fault: `devices-cut-off` with count and names, unless overridden. */
 export const decideClosing = (cut: readonly LegacyClient[], override: boolean): Result<null> =>
-  cut.length > 0 && !override ? bad('devices-cut-off', { count: cut.length, devices: namesOf(cut) }) : good(null);
-
-/** Facts hold short texts: the first names, and how many more there are. */
-function namesOf(devices: readonly LegacyClient[]): string {
-  const shown = devices.slice(0, 10).map(({ name }) => name.slice(0, 24));
-  return shown.join(', ') + (devices.length > shown.length ? ` (+${devices.length - shown.length})` : '');
-}
+  cut.length > 0 && !override
+    ? bad('devices-cut-off', { count: cut.length, devices: namesOf(cut.map(({ name }) => name)) })
+    : good(null);

@@ -1,6 +1,7 @@
 /**
- * Failed attempts by address, for routes that take passwords and tokens: a hundred a minute from one address, then it waits
- * for that minute to end. An IPv6 address counts by its first 64 bits. At most ten thousand addresses are remembered; beyond
+ * Failed attempts by address, for routes that take passwords and tokens: a hundred a minute from one address are answered,
+ * further ones are told to wait. Many devices may share an address (NAT), so what is right is never held up by what others
+ * do: the secrets here are too long to be guessed, and one-time passwords have tries of their own. An IPv6 address counts by its first 64 bits. At most ten thousand addresses are remembered; beyond
  * that the oldest is forgotten.
  */
 import { isIPv6 } from 'node:net';
@@ -8,8 +9,8 @@ import { type Instant, minuteMs } from '../../protocol/time.ts';
 import type { Clock } from '../core/ports.ts';
 
 export type Attempts = {
-  readonly open: (address: string) => boolean;
-  readonly failed: (address: string) => void;
+  /** Counts a failure; false where there were too many before it. */
+  readonly mayFail: (address: string) => boolean;
 };
 
 const maxFailures = 100;
@@ -22,14 +23,15 @@ export function makeAttempts(clock: Clock): Attempts {
     return minute && clock() - minute.since < minuteMs ? minute : { since: clock(), failures: 0 };
   };
   return {
-    open: (address) => current(sourceOf(address)).failures < maxFailures,
-    failed: (address) => {
+    mayFail: (address) => {
       const source = sourceOf(address);
       const { since, failures } = current(source);
+      if (failures >= maxFailures) return false;
       minutes.delete(source);
       minutes.set(source, { since, failures: failures + 1 });
       const [oldest] = minutes.keys();
       if (minutes.size > maxAddresses && oldest !== undefined) minutes.delete(oldest);
+      return true;
     },
   };
 }

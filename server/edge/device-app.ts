@@ -41,7 +41,7 @@ export type Serving = {
   readonly gate: (request: FastifyRequest) => Promise<Result<null>>;
   /** Who asks, for the routes that need an identity. */
   readonly identify: (request: FastifyRequest, needed: 'current' | 'renewable', binds: boolean) => Promise<Caller>;
-  /** Bounds failures at `limited` routes. */
+  /** Bounds failures at `limited` routes. Who shows what is right is let in however many others of the address fail. */
   readonly attempts: Attempts;
 };
 
@@ -88,6 +88,7 @@ export async function serveRoutes(options: ListenOptions, serving: Serving): Pro
       await fleet.refused(device, ...originOf(request, refusal));
     return sendFault(reply, refusal, log);
   };
+  const waits = (reply: FastifyReply) => sendFault(reply.status(429).header('Retry-After', '60'), fault('busy'), log);
   const app = makeApp(options, serving, deny);
   const connections = boundConnections(app.server, options.bounds ?? defaultBounds, log);
 
@@ -101,13 +102,11 @@ export async function serveRoutes(options: ListenOptions, serving: Serving): Pro
       url,
       bodyLimit,
       onRequest: async (request, reply) => {
-        if (limited && !attempts.open(request.ip))
-          return deny(reply.status(429).header('Retry-After', '60'), fault('busy'));
         if (identity === 'none') return;
         const device = await identify(request, identity, binds);
         if (device.proof) proofs.set(request, device.proof);
         if (!device.ok) {
-          if (limited) attempts.failed(request.ip);
+          if (limited && !attempts.mayFail(request.ip)) return waits(reply);
           if (device.recorded) return sendFault(reply, device.fault, log);
           return deny(device.stranger ? reply.status(401) : reply, device.fault);
         }
@@ -116,7 +115,8 @@ export async function serveRoutes(options: ListenOptions, serving: Serving): Pro
       handler: async (request, reply) => {
         const answered = await answer(request, reply, devices.get(request) ?? '', proofs.get(request) ?? null);
         if (!answered.ok) {
-          if (limited && statuses[answered.fault.code] === 401) attempts.failed(request.ip);
+          const failed = limited && statuses[answered.fault.code] === 401;
+          if (failed && !attempts.mayFail(request.ip)) return waits(reply);
           return sendFault(reply, answered.fault, log);
         }
         return answered.value === null ? reply.status(204).send() : reply.send(answered.value);

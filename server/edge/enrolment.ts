@@ -3,7 +3,6 @@
  * same key gets the same certificate until the device confirmed its bundle, so a power cut on either side strands nobody.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { fromBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, locatorOf } from '../../protocol/codes.ts';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
@@ -16,6 +15,7 @@ import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice } from './documents.ts';
 import { checkPassword, type HeldInvitation, maxName, readInvitation } from './invitations.ts';
+import { newestChain } from './lives.ts';
 import { nameByRule } from './naming.ts';
 import { readPins } from './pins.ts';
 import { recordRefusal } from './refusals.ts';
@@ -43,7 +43,7 @@ export async function enrol(server: Server, typed: Enrolment): Promise<Result<re
     if (!open.ok || !invitation) return bad('invitation-refused', { reason: 'closed meanwhile' });
     const free = checkKey(invitation, key);
     if (!free.ok) return free;
-    const known = await chainOf(trx, invitation.deviceId);
+    const known = await newestChain(trx, invitation.deviceId);
     if (known) return good(known);
     return addDevice(server, trx, { invitation, key, deviceId, hardwareId: csr.value.subject, issued });
   });
@@ -122,17 +122,6 @@ export async function refuse(
   const row = { actor: 'server', action: 'enrolment-refused', subject: invitation.slice(0, 64) } as const;
   await recordRefusal(server, row, why);
   return told === 'invitation-refused' ? bad(told) : bad(told, why.facts);
-}
-
-async function chainOf(trx: Database, device: string | null): Promise<readonly Uint8Array[] | null> {
-  if (device === null) return null;
-  const row = await trx
-    .selectFrom('identities')
-    .select('chain')
-    .where('device_id', '=', device)
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  return row ? (JSON.parse(row.chain) as string[]).map(fromBase64) : null;
 }
 
 /** With its identity and its first documents; the invitation is bound to its key. */

@@ -9,7 +9,7 @@ import { bundle, confirm, enrol } from './enrolment.ts';
 import { bindForeign } from './foreign.ts';
 import { checkinMutually } from './legacy.ts';
 import { statementsFrom } from './links.ts';
-import { readStanding, standingOf } from './lives.ts';
+import { isActive, readStanding, standingOf } from './lives.ts';
 import { readServerCertificates } from './pins.ts';
 import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
 import { noteRefused, receive } from './reports.ts';
@@ -86,9 +86,7 @@ async function groupOf({ db }: Server, device: string): Promise<string | null> {
     .leftJoin('reports', 'reports.device_id', 'devices.id')
     .select(['group_id', 'adopted_at', 'applied_group'])
     .where('id', '=', device)
-    .where('removed_at', 'is', null)
-    .where('retired_at', 'is', null)
-    .where('deactivated_at', 'is', null)
+    .where(isActive)
     .executeTakeFirst();
   if (!row) return null;
   return row.adopted_at === null ? row.group_id : (row.applied_group ?? row.group_id);
@@ -96,10 +94,4 @@ async function groupOf({ db }: Server, device: string): Promise<string | null> {
 
 /** Those that have a place on the broker. */
 export const allDevices = async ({ db }: Server): Promise<readonly { readonly id: string; readonly group: string }[]> =>
-  db
-    .selectFrom('devices')
-    .select(['id', 'group_id as group'])
-    .where('removed_at', 'is', null)
-    .where('retired_at', 'is', null)
-    .where('deactivated_at', 'is', null)
-    .execute();
+  db.selectFrom('devices').select(['id', 'group_id as group']).where(isActive).execute();

@@ -1,10 +1,10 @@
 /** The identity of a device that registered without one, issued for its token (RFC 7030 simple enrolment). */
 import { createHash } from 'node:crypto';
-import { fromBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { signDevice } from './documents.ts';
+import { isActive, newestChain } from './lives.ts';
 import { mutualOf } from './mutual.ts';
 import { issueTo, keepIdentity } from './renewal.ts';
 import { readRequest } from './request.ts';
@@ -33,7 +33,7 @@ export async function enrolByToken(
     if (enrolment.at !== 'local') return bad('not-allowed', { what: `enrolment: ${enrolment.name}` });
     const place = await openPlace(trx, token);
     if (!place.ok) return place;
-    const known = place.value.bound_to === key ? await chainOf(trx, deviceId) : null;
+    const known = place.value.bound_to === key ? await newestChain(trx, deviceId) : null;
     if (known) return good({ chain: known, group: place.value.group_id });
     if (await hasUsedIdentity(trx, deviceId)) return bad('mutual-required');
     await trx
@@ -64,9 +64,7 @@ async function openPlace(trx: Database, { device_id, hash }: Tables['device_toke
     .select(['bound_to', 'enrol_only', 'ended_at', 'migration', 'group_id'])
     .where('device_id', '=', device_id)
     .where('hash', '=', hash)
-    .where('removed_at', 'is', null)
-    .where('retired_at', 'is', null)
-    .where('deactivated_at', 'is', null)
+    .where(isActive)
     .executeTakeFirst();
   if (!row) return bad('token-refused');
   if (row.ended_at !== null) return bad('mutual-required');
@@ -83,15 +81,4 @@ async function hasUsedIdentity(trx: Database, device: string): Promise<boolean> 
     .where('first_contact_at', 'is not', null)
     .executeTakeFirst();
   return row !== undefined;
-}
-
-async function chainOf(trx: Database, device: string): Promise<readonly Uint8Array[] | null> {
-  const row = await trx
-    .selectFrom('identities')
-    .select('chain')
-    .where('device_id', '=', device)
-    .where('revoked_at', 'is', null)
-    .orderBy('issued_at', 'desc')
-    .executeTakeFirst();
-  return row ? (JSON.parse(row.chain) as string[]).map(fromBase64) : null;
 }

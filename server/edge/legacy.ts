@@ -3,7 +3,7 @@
  * identity (`docs/mutual-authentication.md`). The first check-in with a client certificate ends the token.
  */
 import { createHash, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
-import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { CheckinAnswer, CheckinRequest, EnrolmentOrder, LegacyRegistration } from '../../protocol/schema.ts';
 import { fillSubject, randomBytesFor } from '../../protocol/subject.ts';
 import { instant } from '../../protocol/time.ts';
@@ -14,11 +14,11 @@ import type { Credentials } from '../core/ports.ts';
 import { audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { signDevice } from './documents.ts';
-import { confirm, layDevice } from './enrolment.ts';
+import { confirm, layDevice, refuse } from './enrolment.ts';
 import { checkPassword, readInvitation } from './invitations.ts';
 import { enrolByToken } from './legacy-enrolment.ts';
+import { isActive } from './lives.ts';
 import { migrateClient, mutualOf } from './mutual.ts';
-import { recordRefusal } from './refusals.ts';
 import { release } from './release.ts';
 import { checkin } from './reports.ts';
 import type { Database, Tables } from './tables.ts';
@@ -185,13 +185,6 @@ async function register(
   return good({ format: 1, ...made.value, token, enrolment: place.mutual ? await enrolmentOrder(server) : null });
 }
 
-/** What the agent may know is that it was refused; why goes to the audit. */
-async function refuse(server: Server, invitation: string, why: Fault): Promise<Result<never>> {
-  const row = { actor: 'server', action: 'enrolment-refused', subject: invitation.slice(0, 64) } as const;
-  await recordRefusal(server, row, why);
-  return bad('invitation-refused');
-}
-
 async function checkinWithout(server: Server, device: string, request: CheckinRequest): Promise<Result<CheckinAnswer>> {
   const answered = await checkin(server, device, request);
   if (!answered.ok) return answered;
@@ -236,9 +229,7 @@ async function readHeld(trx: Database, device: string): Promise<Held | null> {
     .innerJoin('devices', 'devices.id', 'device_tokens.device_id')
     .selectAll('device_tokens')
     .where('device_id', '=', device)
-    .where('removed_at', 'is', null)
-    .where('retired_at', 'is', null)
-    .where('deactivated_at', 'is', null)
+    .where(isActive)
     .executeTakeFirst();
   return row ?? null;
 }
@@ -251,9 +242,7 @@ async function liveIdentities(trx: Database, device: string): Promise<readonly s
     .select('fingerprint')
     .where('device_id', '=', device)
     .where('revoked_at', 'is', null)
-    .where('removed_at', 'is', null)
-    .where('retired_at', 'is', null)
-    .where('deactivated_at', 'is', null)
+    .where(isActive)
     .orderBy('issued_at', 'desc')
     .execute();
   return rows.map(({ fingerprint }) => fingerprint);

@@ -1,4 +1,6 @@
 /** Identities as they lie in the database. */
+import { type SqlBool, sql } from 'kysely';
+import { fromBase64 } from '../../protocol/certificate.ts';
 import { instant } from '../../protocol/time.ts';
 import type { Life, Standing } from '../core/identity.ts';
 import type { Database, Tables } from './tables.ts';
@@ -45,5 +47,21 @@ export const readStanding = async (trx: Database, device: string): Promise<Stand
       .where('id', '=', device)
       .executeTakeFirstOrThrow(),
   );
+
+/** In the terms of a query over `devices`: the device can connect; its standing is `active`. */
+export const isActive = sql<SqlBool>`devices.removed_at is null and devices.retired_at is null and devices.deactivated_at is null`;
+
+/** Leaf and chain of the newest identity that is not revoked; null where there is none. */
+export async function newestChain(trx: Database, device: string | null): Promise<readonly Uint8Array[] | null> {
+  if (device === null) return null;
+  const row = await trx
+    .selectFrom('identities')
+    .select('chain')
+    .where('device_id', '=', device)
+    .where('revoked_at', 'is', null)
+    .orderBy('issued_at', 'desc')
+    .executeTakeFirst();
+  return row ? (JSON.parse(row.chain) as string[]).map(fromBase64) : null;
+}
 
 const instantOrNull = (value: number | null) => (value === null ? null : instant(value));

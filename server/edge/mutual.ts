@@ -19,6 +19,7 @@ import { pathTo } from '../core/policy.ts';
 import { type Actor, audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
 import { rewriteKit } from './kit.ts';
+import { isActive } from './lives.ts';
 import { findGroup } from './lookup.ts';
 import { release } from './release.ts';
 import type { Database } from './tables.ts';
@@ -177,9 +178,7 @@ export async function legacyClients(trx: Database): Promise<MutualView['waiting'
     .innerJoin('devices', 'devices.id', 'device_tokens.device_id')
     .select(['devices.id', 'devices.name', 'devices.agent'])
     .where('ended_at', 'is', null)
-    .where('removed_at', 'is', null)
-    .where('retired_at', 'is', null)
-    .where('deactivated_at', 'is', null)
+    .where(isActive)
     .orderBy('devices.name')
     .execute();
 }
@@ -191,9 +190,7 @@ async function countMutual(trx: Database): Promise<number> {
     .innerJoin('devices', 'devices.id', 'device_tokens.device_id')
     .select('devices.id')
     .where('ended_at', 'is not', null)
-    .where('removed_at', 'is', null)
-    .where('retired_at', 'is', null)
-    .where('deactivated_at', 'is', null)
+    .where(isActive)
     .execute();
   return rows.length;
 }

@@ -6,6 +6,7 @@ import { type Instant, instant } from '../../protocol/time.ts';
 import type { ListenerTls } from '../core/ports.ts';
 import type { DeviceView, RoleCertificate } from '../core/role.ts';
 import type { Server } from './context.ts';
+import { isActive } from './lives.ts';
 import { open } from './seal.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -61,9 +62,7 @@ export async function readDeviceViews(trx: Database): Promise<readonly DeviceVie
     .selectFrom('devices')
     .leftJoin('reports', 'reports.device_id', 'devices.id')
     .select(['devices.id', 'devices.name', 'devices.last_seen', 'reports.pin_current', 'reports.pin_reserve'])
-    .where('devices.removed_at', 'is', null)
-    .where('devices.retired_at', 'is', null)
-    .where('devices.deactivated_at', 'is', null)
+    .where(isActive)
     .orderBy('devices.name')
     .execute();
   return rows.map((row) => ({

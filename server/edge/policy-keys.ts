@@ -17,6 +17,7 @@ import { transact } from './database.ts';
 import { signAllPolicies, signDevice } from './documents.ts';
 import { isSealedBase, keepBase, rewriteKit } from './kit.ts';
 import { resignLinks } from './links.ts';
+import { isActive } from './lives.ts';
 import type { Secrets } from './material.ts';
 import { seal } from './seal.ts';
 import { makeSigningKey, signDocument } from './sign.ts';
@@ -207,9 +208,7 @@ async function lacking(trx: Database, key: string): Promise<readonly string[]> {
     .selectFrom('devices')
     .leftJoin('reports', 'reports.device_id', 'devices.id')
     .select(['devices.name', 'reports.body'])
-    .where('devices.removed_at', 'is', null)
-    .where('devices.retired_at', 'is', null)
-    .where('devices.deactivated_at', 'is', null)
+    .where(isActive)
     .orderBy('devices.name')
     .execute();
   return rows.filter(({ body }) => !keysIn(body).includes(key)).map(({ name }) => name);
