@@ -1,10 +1,13 @@
-/** The state directory where only root can bring about what it must survive: full, read-only, of another owner. */
+/** The state directory where only root can bring about what it must survive: full, read-only, of another owner; and the runtime directory, full. */
 import { execFileSync } from 'node:child_process';
 import { chownSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDisk } from '../../agent/edge/disk.ts';
+import { openExport } from '../../agent/edge/export.ts';
 import { realFiles } from '../../agent/edge/files.ts';
 import { seal } from '../../agent/edge/manifest.ts';
+import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
+import { fault } from '../../protocol/fault.ts';
 import { assert, needs, test } from '../harness.ts';
 import { contentOf, counters, inDirectory, manifest, objectOf, threeGenerations, verdicts } from './state-directory.ts';
 
@@ -52,6 +55,31 @@ test('a full file system refuses, keeps the last generation, and takes the next 
       assert.is(readdirSync(join(at, 'objects')).length, 4);
       assert.ok((await disk.persist(4, contentOf(4), [])).ok);
       assert.equal((await verdicts(await openDisk(at, realFiles)))[0], [4, 'good']);
+    } finally {
+      execFileSync('umount', [at]);
+    }
+  });
+});
+
+test('an export that finds no room leaves the one before, and is made when there is room (F12)', async () => {
+  await inDirectory(async (at) => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', at]);
+    try {
+      const exportTrust = openExport(at, realFiles);
+      const trust = (count: number) =>
+        Array.from({ length: count }, (_, index) => {
+          const der = Buffer.alloc(1000, index);
+          return { purpose: 'rdp', source: 'policy', fingerprint: fingerprintOf(der), der: toBase64(der) } as const;
+        });
+      assert.ok((await exportTrust(trust(2))).ok);
+      const seen = () =>
+        readdirSync(join(at, 'trust', 'rdp')).map((name) => readFileSync(join(at, 'trust', 'rdp', name), 'utf8'));
+      const before = seen();
+      const refused = await exportTrust(trust(200));
+      assert.equal(refused, { ok: false, fault: fault('disk-full', { errno: 'ENOSPC', what: 'export' }) });
+      assert.equal(seen(), before);
+      assert.ok((await exportTrust(trust(20))).ok);
+      assert.is(seen().length, 21);
     } finally {
       execFileSync('umount', [at]);
     }

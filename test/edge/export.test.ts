@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import type { Exported } from '../../agent/core/shape.ts';
 import { openExport } from '../../agent/edge/export.ts';
-import { realFiles } from '../../agent/edge/files.ts';
+import { type Files, realFiles } from '../../agent/edge/files.ts';
 import { fingerprintOf, toPem } from '../../protocol/certificate.ts';
 import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { derChildren, readDer, writeDer } from '../../protocol/der.ts';
@@ -212,6 +212,60 @@ test('a failing disk leaves the export before, and says so', async () => {
       machine.failAfter(0, errno, 0);
       assert.ok((await exportTrust([entry('rdp', Buffer.from('b'))])).ok, `${errno} ${after}`);
     }
+});
+
+type Lie = { readonly name: string; readonly tell: (files: Files) => Partial<Files> };
+/** What a disk may do without saying so. */
+const lies: readonly Lie[] = [
+  { name: 'the last byte is lost', tell: (files) => writing(files, (bytes) => bytes.subarray(0, -1)) },
+  {
+    name: 'a bit is another',
+    tell: (files) => writing(files, (bytes) => bytes.map((byte, at) => (at === 100 ? byte ^ 1 : byte))),
+  },
+  { name: 'nothing is written', tell: (files) => writing(files, () => new Uint8Array()) },
+  { name: 'a link leads elsewhere', tell: ({ link }) => ({ link: (_, path) => link('bundle.pem', path) }) },
+  {
+    name: 'a link is not made',
+    tell: ({ link }) => ({ link: async (to, at) => (to.startsWith('.') ? link(to, at) : undefined) }),
+  },
+  {
+    name: 'a name of before is still there',
+    tell: ({ makeDirectory, link }) => ({
+      makeDirectory: async (path, mode) => {
+        await makeDirectory(path, mode);
+        if (path.includes('/.')) await link('bundle.pem', `${path}/00000000.0`);
+      },
+    }),
+  },
+];
+table('what is read back differently is not put in place', lies, async ({ tell }) => {
+  const { files } = fakeDisk();
+  await files.makeDirectory('/run', 0o755);
+  const [a, b] = ['a', 'b'].map((cn) => [entry('rdp', issue({ cn, ca: true }).der)]);
+  const seen = async () => {
+    const folder = `/run/trust/${await files.readLink('/run/trust/rdp')}`;
+    return [folder, await files.read(`${folder}/bundle.pem`), ...(await files.list(folder)).toSorted()];
+  };
+  assert.ok((await openExport('/run', files)(a ?? [])).ok);
+  const before = await seen();
+  const refused = await openExport('/run', { ...files, ...tell(files) })(b ?? []);
+  assert.equal(refused, { ok: false, fault: fault('disk-failed', { errno: 'EIO', what: 'export' }) });
+  assert.equal(await seen(), before);
+  assert.is(
+    (await files.list('/run/trust')).filter((name) => name.startsWith('.rdp-')).length,
+    1,
+    'nothing half is left',
+  );
+  assert.ok((await openExport('/run', files)(b ?? [])).ok);
+  assert.not.equal(await seen(), before);
+});
+
+/** Files to which something else is written than was asked for. */
+const writing = (files: Files, change: (bytes: Uint8Array) => Uint8Array): Partial<Files> => ({
+  open: async (...order) => {
+    const file = await files.open(...order);
+    return { ...file, write: (bytes) => file.write(change(bytes)) };
+  },
 });
 
 function certificate(at: string, name: string): Buffer {
