@@ -21,6 +21,7 @@ mkfs.vfat dosfstools
 mcopy mtools
 rsyslogd rsyslog
 systemd-analyze systemd
+systemd-nspawn systemd-container
 xrdp xrdp
 xfreerdp freerdp2-x11
 freerdp-shadow-cli freerdp2-shadow-x11
