@@ -91,6 +91,7 @@ export type LogOrder = {
   readonly sent: number;
 };
 
+/** `from` is the earliest time and `to` the latest, whichever way the clock went between. */
 type Lost = { readonly count: number; readonly unsent: number; readonly from: Instant; readonly to: Instant };
 type Failure = { readonly ok: false; readonly fault: Fault };
 type State = {
@@ -300,11 +301,7 @@ async function dropOldest(state: State): Promise<number> {
   const records = linesOf(await partOf(files, oldest.path, 0, oldest.size)).flatMap((line) => readLine(line) ?? []);
   await files.unlink(oldest.path);
   state.segments.shift();
-  const [first, last] = [records[0], records.at(-1)];
-  if (first && last) {
-    const unsent = records.filter(({ seq }) => seq > state.sent).length;
-    lose(state, { count: records.length, unsent, from: first.at, to: last.at });
-  }
+  for (const { at, seq } of records) lose(state, { count: 1, unsent: seq > state.sent ? 1 : 0, from: at, to: at });
   return oldest.size;
 }
 

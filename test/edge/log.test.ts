@@ -1,7 +1,7 @@
 /** The logs of the device: order, bounds, what a cut leaves, and who gives way on a full disk (F12, T17). */
 import fc from 'fast-check';
 import type { Files } from '../../agent/edge/files.ts';
-import { type Log, type LogDraft, type LogOrder, openLog } from '../../agent/edge/log.ts';
+import { type Log, type LogDraft, type LogOrder, openLog, type StoredRecord } from '../../agent/edge/log.ts';
 import { readLine, severities, writeLine } from '../../agent/edge/log-line.ts';
 import { appendAudit, defaultLimits, openLogs, teeJournal } from '../../agent/edge/logs.ts';
 import type { Severity } from '../../protocol/local.ts';
@@ -46,6 +46,17 @@ async function all(log: Log, bytes = 700) {
     if (stretch.reached === above) return records;
     above = stretch.reached;
   }
+}
+type Held = ReadonlyMap<number, StoredRecord>;
+const held = async (log: Log): Promise<Held> => new Map((await all(log)).map((record) => [record.seq, record]));
+/** Records that are no longer there. */
+const without = (before: Held, after: Held) => [...before.values()].filter(({ seq }) => !after.has(seq));
+const lastTold = (log: Held) => [...log.values()].findLast(({ text }) => text === 'records gave way')?.facts;
+/** What a log says of records that are no longer in it. */
+function toldOf(gone: readonly Pick<StoredRecord, 'seq' | 'at'>[], sent: number) {
+  const times = gone.map(({ at }) => at);
+  const [from, to] = [Math.min(...times), Math.max(...times)].map((at) => new Date(at).toISOString());
+  return { count: gone.length, unsent: gone.filter(({ seq }) => seq > sent).length, from, to };
 }
 const linesIn = (records: readonly { text: string }[]): string[] =>
   records.map(({ text }) => text).filter((text) => text.startsWith('line '));
@@ -135,6 +146,35 @@ test('a full log lets its oldest go and says how many, from when to when, and ho
   assert.is(log.unsent(), records.length);
 });
 
+test('what gave way is told exactly: how many, how many unsent, from when to when, whichever way the clock went', async () => {
+  const { files } = await emptyDisk();
+  let at = start;
+  const log = await openLog(orderOf(files, { now: () => instant(at) }));
+  let before: Held = new Map();
+  let told = 0;
+  let sent = 0;
+  for (let index = 1; index <= 300; index++) {
+    // Backwards now and then, and by more than a segment holds.
+    at += index % 9 === 0 ? -30_000 : 1000;
+    await log.append({ ...draft(index), at: instant(at) });
+    await log.sync();
+    const after = await held(log);
+    const gone = without(before, after);
+    const news = [...after.values()].filter(({ seq, text }) => !before.has(seq) && text === 'records gave way');
+    assert.equal(
+      news.map(({ facts }) => facts),
+      gone.length === 0 ? [] : [toldOf(gone, sent)],
+    );
+    told += news.length;
+    before = after;
+    if (index % 40 === 0) {
+      sent = [...after.keys()].at(-20) ?? 0;
+      log.sent(sent);
+    }
+  }
+  assert.ok(told > 8, `${told} times`);
+});
+
 test('a page is the newest first, of a severity and above, and goes on below a number', async () => {
   const { files } = await emptyDisk();
   const log = await openLog(orderOf(files));
@@ -204,11 +244,14 @@ test('a full disk: the oldest segment gives way first, then the log is quiet, an
   const log = await openLog(orderOf(disk.files, { uptimeMs: () => uptime }));
   for (let index = 1; index <= 20; index++) await log.append(draft(index));
   const segments = (await disk.files.list('/logs')).length;
+  await log.sync();
+  const full = await held(log);
   disk.failAfter(0, 'ENOSPC', 1);
   assert.is((await log.append(draft(21))).ok, true);
+  await log.sync();
   assert.ok((await disk.files.list('/logs')).length <= segments);
-  const told = (await log.page({ severity: 'trace', before: null, limit: 3 })).records;
-  assert.ok(told.some(({ text }) => text.startsWith('records gave way count=')));
+  const emptier = await held(log);
+  assert.equal(lastTold(emptier), toldOf(without(full, emptier), 0));
   disk.failAfter(0, 'ENOSPC', 100_000);
   for (let index = 22; index <= 31; index++) {
     const done = await log.append(draft(index));
@@ -218,10 +261,12 @@ test('a full disk: the oldest segment gives way first, then the log is quiet, an
   assert.is((await log.append(draft(32))).ok, false, 'still quiet');
   uptime = 20_000;
   assert.is((await log.append(draft(33, 'warn'))).ok, true);
-  const [last, lost] = (await log.page({ severity: 'trace', before: null, limit: 2 })).records;
-  assert.is(last?.text, 'line 33 index=33');
-  assert.match(lost?.text ?? '', /^records gave way count=1[1-9]/);
-  assert.match(lost?.text ?? '', /to=2026-03-01T08:00:32/);
+  const after = await held(log);
+  const neverWritten = Array.from({ length: 11 }, (_, index) => ({
+    seq: Number.POSITIVE_INFINITY,
+    at: draft(22 + index).at,
+  }));
+  assert.equal(lastTold(after), toldOf([...without(emptier, after), ...neverWritten], 0));
   assert.equal(linesIn(await all(log)).at(-1), 'line 33');
 });
 
