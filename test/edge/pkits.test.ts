@@ -1,4 +1,6 @@
-/** NIST PKITS 1.0.1 through the batch command, CRLs and policy inputs included. Known divergences pass only as written. */
+/** NIST PKITS 1.0.1 through the batch command, in this process and in its own, CRLs and policy inputs included. Known divergences pass only as written. */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { FaultCode } from '../../protocol/fault.ts';
 import { runBatch } from '../fakes/batch.ts';
 import { nameOf, type PkitsCase, pkitsCases, pkitsDivergences, toLine } from '../fakes/pkits.ts';
@@ -40,6 +42,23 @@ const rows = pkitsCases.map((row) => ({ name: nameOf(row), row }));
 
 table('PKITS', rows, async ({ name, row }) => {
   assert.equal(await runBatch([toLine(row)]), [{ id: name, ...expected(row) }]);
+});
+
+test('PKITS through the program itself, all cases in one process', () => {
+  const program = fileURLToPath(new URL('../../dist/thintrust.cjs', import.meta.url));
+  const input = rows.map(({ row }) => `${toLine(row)}\n`).join('');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'decide', '--batch'], {
+    input,
+    encoding: 'utf8',
+  });
+  assert.equal([status, stderr], [0, '']);
+  assert.equal(
+    stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line)),
+    rows.map(({ name, row }) => ({ id: name, ...expected(row) })),
+  );
 });
 
 table('PKITS, without a name the same for whatever purpose a path is asked for', rows, async ({ name, row }) => {
