@@ -1,9 +1,13 @@
 /** What administrators and people at a console do in several stories. */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Status } from '../../protocol/local.ts';
 import type { Report } from '../../protocol/schema.ts';
+import { outputOf, startLogServer } from '../fakes/log-servers.ts';
+import { freePort } from '../fakes/mosquitto.ts';
+import { authorityOf, serverMaterial } from '../fakes/tls-server.ts';
 import { assert } from '../harness.ts';
-import { ask, type Device, type Outcome, type Screen, type System, whenStatus } from './system.ts';
+import { ask, type Device, type Outcome, type Screen, type System, statusOf, whenStatus } from './system.ts';
 
 export const vector = (name: string): string => join('test/vectors/certificates', name);
 
@@ -17,6 +21,26 @@ export async function register(system: System, device: Device): Promise<void> {
   const told = ['--address', `${address}`, '--fingerprint', `${fingerprint}`, '--invitation', `${invitation}`];
   await good(system.thintrust(device, ['register', ...told], `${password}\n`));
   await whenStatus(device, `${device.name} is connected`, (status) => status.link?.at === 'connected');
+}
+
+/** rsyslog as the guide sets it up, for this one device. */
+export async function serveLog(system: System, device: Device) {
+  const folder = join(system.folder, 'broker');
+  await good(system.admin(['mosquitto-config', folder]));
+  const { cert, key, fingerprint } = await serverMaterial(await authorityOf('Logs'), ['localhost']);
+  const port = await freePort();
+  const server = await startLogServer({
+    kind: 'gtls',
+    folder: join(system.folder, 'log'),
+    port,
+    authority: readFileSync(join(folder, 'clients.crt'), 'utf8'),
+    certificate: cert,
+    key,
+    device: (await statusOf(device)).device?.id ?? '',
+  });
+  const output = outputOf(join(system.folder, 'log'));
+  const received = (): string => (existsSync(output) ? readFileSync(output, 'utf8') : '');
+  return { ...server, place: `localhost:${port}`, fingerprint, received };
 }
 
 /** From the main window into one of the two lists, and in it to the line. */

@@ -3,38 +3,15 @@
  * its events read, certificates brought on a stick and one of them removed, a server looked at; then a group takes over.
  * Keys are typed, screens are read, rsyslog receives.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { toPem } from '../../protocol/certificate.ts';
 import { issue } from '../fakes/issue.ts';
-import { outputOf, startLogServer } from '../fakes/log-servers.ts';
-import { freePort } from '../fakes/mosquitto.ts';
-import { authorityOf, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, test } from '../harness.ts';
-import { back, good, open, register } from './acts.ts';
+import { back, good, open, register, serveLog } from './acts.ts';
 import { type Device, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
 
 needs(['tmux', 'rsyslogd']);
-
-/** rsyslog as the guide sets it up, for this one device. */
-async function serveLog(system: System, device: Device) {
-  const folder = join(system.folder, 'broker');
-  await good(system.admin(['mosquitto-config', folder]));
-  const { cert, key, fingerprint } = await serverMaterial(await authorityOf('Logs'), ['localhost']);
-  const port = await freePort();
-  const server = await startLogServer({
-    kind: 'gtls',
-    folder: join(system.folder, 'log'),
-    port,
-    authority: readFileSync(join(folder, 'clients.crt'), 'utf8'),
-    certificate: cert,
-    key,
-    device: (await statusOf(device)).device?.id ?? '',
-  });
-  const output = outputOf(join(system.folder, 'log'));
-  const received = (): string => (existsSync(output) ? readFileSync(output, 'utf8') : '');
-  return { ...server, place: `localhost:${port}`, fingerprint, received };
-}
 
 const byHand = async (device: Device): Promise<string[]> =>
   (await statusOf(device)).certificates
