@@ -1,10 +1,9 @@
 /** Where the events go, and what stands in the way. Pure. */
 import { fill, sayFault, type Words } from '../../words/say.ts';
 import { paragraph } from '../body.ts';
-import { clip, type Line, line, type Style, wrap } from '../frame.ts';
+import type { Line, Style } from '../frame.ts';
 import { logIsAsked, type Model, statusIn } from '../model.ts';
 
-const maxFaultLines = 2;
 const styles: Readonly<Record<string, Style>> = { connected: 'good', waiting: 'warning', refused: 'error' };
 
 export function forwardingLines(model: Model, words: Words, width: number): readonly Line[] {
@@ -14,13 +13,10 @@ export function forwardingLines(model: Model, words: Words, width: number): read
   const { log } = status;
   const { unsent, dropped, fault } = log;
   const at = logIsAsked(status) ? 'unknown' : log.at;
-  const why =
-    fault && log.at !== 'connected' && at !== 'unknown'
-      ? clip(wrap(sayFault(words, fault), width), maxFaultLines, width)
-      : [];
+  const why = fault && log.at !== 'connected' && at !== 'unknown' ? sayFault(words, fault) : '';
   return [
     ...paragraph(fill(own[at], { server: log.server ?? '' }), width, styles[log.at] ?? 'normal'),
-    ...why.map((text) => line(text, 'error')),
+    ...(why === '' ? [] : paragraph(why, width, 'error')),
     ...(log.at === 'off' ? [] : paragraph(fill(own.counts, { unsent, dropped }), width)),
   ];
 }
