@@ -41,7 +41,7 @@ export async function openSession({
   const screen = (): Promise<string> => tmux('capture-pane', '-p', '-t', 'main');
   return {
     press: async (...keys) => void (await tmux('send-keys', '-t', 'main', ...keys)),
-    type: async (text) => void (await tmux('send-keys', '-t', 'main', '-l', text)),
+    type: async (text) => void (await tmux('send-keys', '-t', 'main', '-l', '--', text)),
     screen,
     shows: async (wanted, patienceMs = 10_000) => {
       const until = performance.now() + patienceMs;

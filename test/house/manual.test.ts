@@ -1,12 +1,15 @@
 /** The manual page and the completion are made from the table of commands, and work. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commands, commonOptions } from '../../agent/cli/table.ts';
 import { completion, manualPage } from '../../scripts/manual-pages.ts';
+import { openSession } from '../fakes/terminal.ts';
 import { assert, needs, table, test } from '../harness.ts';
 
-needs(['man', 'bash']);
+needs(['man', 'bash', 'tmux']);
 
 const share = fileURLToPath(new URL('../../rootfs-overlay/usr/share/', import.meta.url));
 const page = `${share}man/man1/thintrust.1`;
@@ -56,4 +59,36 @@ table('completion in bash', lines, ({ name, offers }) => {
   const ask = `source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _thintrust; printf "%s\\n" "\${COMPREPLY[@]}"`;
   const given = execFileSync('bash', ['-c', ask, script, ...name.split(' ')], { encoding: 'utf8' });
   assert.equal(given.split('\n').filter(Boolean), offers);
+});
+
+test('completion by the Tab key, in a bash that a person types into', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'thintrust-bash-'));
+  const shell = await openSession({
+    socket: join(folder, 'tmux'),
+    command: "env PS1='$ ' bash --norc --noprofile -i",
+    environment: { HISTFILE: '' },
+    width: 80,
+    height: 24,
+  });
+  try {
+    await shell.shows(/^\$/m);
+    await shell.type(`source '${script}'`);
+    await shell.press('Enter', 'C-l');
+    await shell.type('thintrust cert');
+    await shell.press('Tab');
+    await shell.shows(/^\$ thintrust certificates *$/m);
+    await shell.type('ad');
+    await shell.press('Tab');
+    await shell.type('--pur');
+    await shell.press('Tab');
+    await shell.shows(/^\$ thintrust certificates add --purpose *$/m);
+    await shell.press('Tab', 'Tab');
+    await shell.shows(/^broker +log +rdp *$/m);
+    await shell.type('r');
+    await shell.press('Tab');
+    await shell.shows(/^\$ thintrust certificates add --purpose rdp *$/m);
+  } finally {
+    await shell.close();
+    rmSync(folder, { recursive: true });
+  }
 });
