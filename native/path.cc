@@ -120,7 +120,25 @@ Step ReadCertificates(napi_env env, napi_value question, const char* member, uin
   return Step::done;
 }
 
-Step ReadCrls(napi_env env, napi_value question, Crls* stack, Answer* answer) {
+// How revocation is judged. `every`: RFC 5280, each certificate of the path needs a list in force, the anchor as well.
+enum class Revocation { every, soft, hard };
+
+Step ReadRevocation(napi_env env, napi_value question, Revocation* revocation) {
+  napi_value value;
+  char mode[8];
+  size_t length = 0;
+  *revocation = Revocation::every;
+  if (!Member(env, question, "revocation", &value)) return Step::done;
+  if (napi_get_value_string_utf8(env, value, mode, sizeof mode, &length) != napi_ok)
+    return Throw(env, "revocation must be a string");
+  const bool soft = strcmp(mode, "soft") == 0;
+  if (!soft && strcmp(mode, "hard") != 0) return Throw(env, "revocation must be soft or hard");
+  *revocation = soft ? Revocation::soft : Revocation::hard;
+  return Step::done;
+}
+
+// One that cannot be read is none, where one that is missing is no reason to refuse.
+Step ReadCrls(napi_env env, napi_value question, Revocation revocation, Crls* stack, Answer* answer) {
   napi_value array;
   uint32_t length = 0;
   if (!Member(env, question, "crls", &array)) return Throw(env, "crls must be an array");
@@ -137,7 +155,9 @@ Step ReadCrls(napi_env env, napi_value question, Crls* stack, Answer* answer) {
     if (bytes > kMaxCrlBytes) return Refuse(answer, kTooMuch, static_cast<int>(index), "crls");
     const unsigned char* end = data;
     Crl crl(bytes == 0 ? nullptr : d2i_X509_CRL(nullptr, &end, static_cast<long>(bytes)));
-    if (!crl || end != data + bytes) return Refuse(answer, kCrlUnreadable, static_cast<int>(index), "crls");
+    const bool whole = crl && end == data + bytes;
+    if (!whole && revocation == Revocation::soft) continue;
+    if (!whole) return Refuse(answer, kCrlUnreadable, static_cast<int>(index), "crls");
     if (sk_X509_CRL_push(stack->get(), crl.get()) <= 0) return Step::refused;
     (void)crl.release();
   }
@@ -246,6 +266,82 @@ int FindAnchor(STACK_OF(X509) * anchors, const X509* end) {
   return -1;
 }
 
+bool IsOutdated(int code) { return code == X509_V_ERR_CRL_HAS_EXPIRED || code == X509_V_ERR_CRL_NOT_YET_VALID; }
+
+// What the lists say, noted while the path is judged, so that it is the reason only where nothing else is.
+struct Noted {
+  Revocation revocation = Revocation::every;
+  int revoked_at = -1;
+  int missing_code = X509_V_OK;
+  int missing_at = 0;
+  // A list that does not hold revokes nothing. OpenSSL names the list it is at, but no more once it has found it outdated.
+  const X509_CRL* broken = nullptr;
+  bool outdated_broken = false;
+};
+
+void NoteBroken(Noted* noted, int code, const X509_CRL* list) {
+  if (code == X509_V_ERR_UNABLE_TO_GET_CRL) return;
+  if (IsOutdated(code))
+    noted->outdated_broken = list != nullptr && list == noted->broken;
+  else if (list == nullptr)
+    noted->outdated_broken = true;
+  else
+    noted->broken = list;
+}
+
+bool IsAboutLists(int code) {
+  switch (code) {
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Called for each thing that is wrong; 1 goes on. A list past its date still revokes what it names. The end of the path is
+// an anchor, which no list revokes: whoever trusted it takes it away. Paths to signers of lists are judged without leniency.
+int Note(int ok, X509_STORE_CTX* context) {
+  if (ok == 1 || X509_STORE_CTX_get0_parent_ctx(context) != nullptr) return ok;
+  Noted* noted = static_cast<Noted*>(X509_STORE_CTX_get_app_data(context));
+  const int code = X509_STORE_CTX_get_error(context);
+  if (code != X509_V_ERR_CERT_REVOKED && !IsAboutLists(code)) return ok;
+  const int depth = X509_STORE_CTX_get_error_depth(context);
+  if (depth == sk_X509_num(X509_STORE_CTX_get0_chain(context)) - 1) return 1;
+  const X509_CRL* list = X509_STORE_CTX_get0_current_crl(context);
+  if (code == X509_V_ERR_CERT_REVOKED) {
+    const bool broken = list == nullptr ? noted->outdated_broken : list == noted->broken;
+    if (!broken && noted->revoked_at < 0) noted->revoked_at = depth;
+    return 1;
+  }
+  NoteBroken(noted, code, list);
+  if (noted->missing_code == X509_V_OK) {
+    noted->missing_code = code;
+    noted->missing_at = depth;
+  }
+  return 1;
+}
+
+// Only where the path is good otherwise.
+void Conclude(const Noted& noted, Answer* answer) {
+  if (answer->code != X509_V_OK) return;
+  const bool missing = noted.revocation == Revocation::hard && noted.missing_code != X509_V_OK;
+  if (noted.revoked_at >= 0)
+    Refuse(answer, X509_V_ERR_CERT_REVOKED, noted.revoked_at, X509_verify_cert_error_string(X509_V_ERR_CERT_REVOKED));
+  else if (missing)
+    Refuse(answer, noted.missing_code, noted.missing_at, X509_verify_cert_error_string(noted.missing_code));
+}
+
 void Verify(X509_STORE_CTX* context, STACK_OF(X509) * anchors, Answer* answer) {
   const int verified = X509_verify_cert(context);
   const int code = X509_STORE_CTX_get_error(context);
@@ -273,7 +369,10 @@ Step Judge(napi_env env, napi_value question, Answer* answer) {
   if (step != Step::done) return step;
   step = ReadCertificates(env, question, "anchors", kMaxAnchors, &anchors, answer);
   if (step != Step::done) return step;
-  step = ReadCrls(env, question, &crls, answer);
+  Noted noted;
+  step = ReadRevocation(env, question, &noted.revocation);
+  if (step != Step::done) return step;
+  step = ReadCrls(env, question, noted.revocation, &crls, answer);
   if (step != Step::done) return step;
 
   const Store store(X509_STORE_new());
@@ -283,9 +382,14 @@ Step Judge(napi_env env, napi_value question, Answer* answer) {
   X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context.get());
   unsigned long flags =
       X509_V_FLAG_X509_STRICT | X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_POLICY_CHECK;
-  if (crls) {
+  const bool lenient = noted.revocation != Revocation::every;
+  if (crls || lenient) {
     flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL | X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS;
     X509_STORE_CTX_set0_crls(context.get(), crls.get());
+  }
+  if (lenient) {
+    if (X509_STORE_CTX_set_app_data(context.get(), &noted) != 1) return Step::refused;
+    X509_STORE_CTX_set_verify_cb(context.get(), Note);
   }
   if (X509_VERIFY_PARAM_set_flags(parameters, flags) != 1) return Step::refused;
   X509_VERIFY_PARAM_set_depth(parameters, kMaxPathIntermediates);
@@ -299,6 +403,7 @@ Step Judge(napi_env env, napi_value question, Answer* answer) {
   step = SetPolicy(env, question, parameters, answer);
   if (step != Step::done) return step;
   Verify(context.get(), anchors.get(), answer);
+  Conclude(noted, answer);
   return Step::done;
 }
 

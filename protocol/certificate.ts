@@ -214,7 +214,7 @@ function namedCurve(der: Uint8Array): boolean {
 }
 
 /** Control characters would drive a terminal, and format characters (bidirectional ones above all) would forge a name. */
-const printable = (name: string): string => name.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '\ufffd');
+export const printable = (name: string): string => name.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '\ufffd');
 
 const oneLine = (name: string): string => printable(name.split('\n').join(', '));
 

@@ -47,6 +47,11 @@ export const faultKinds = {
   'certificate-wrong-kind': 'rejected',
   'certificate-twice': 'rejected',
   'too-many-certificates': 'rejected',
+  'crl-unreadable': 'rejected',
+  'crl-partial': 'rejected',
+  'crl-twice': 'rejected',
+  'crl-older': 'rejected',
+  'crl-forged': 'rejected',
   // trust decisions
   expired: 'rejected',
   'not-yet-valid': 'rejected',

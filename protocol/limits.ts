@@ -2,6 +2,9 @@
 export const maxDocumentBytes = 1024 * 1024;
 export const maxCertificates = 512;
 export const maxCertificateBytes = 16 * 1024;
+/** Revocation lists of a policy, and each; all of them together are bounded by the document. */
+export const maxRevocationLists = 64;
+export const maxRevocationListBytes = 256 * 1024;
 /** Links from a pin to the certificate a server has now: one for each change of it. */
 export const maxRotations = 64;
 export const maxRotationCharacters = 40_000;

@@ -9,6 +9,7 @@ import {
   maxMediaFiles,
   maxRepairBytes,
   maxRepairFiles,
+  maxRevocationLists,
   maxRotations,
 } from './limits.ts';
 import { registrationBundle } from './schema.ts';
@@ -26,6 +27,7 @@ import {
   nullable,
   publicKey,
   purpose,
+  revocationMode,
   sha256,
   shortJws,
   source,
@@ -324,6 +326,17 @@ const operationView = Type.Object(
 );
 
 /** One picture of the agent: answer of `GET /api/v1/status`, data of every server-sent event of `GET /api/v1/changes`. */
+const revocationView = Type.Object(
+  {
+    modes: Type.Object({ rdp: revocationMode, broker: revocationMode, log: revocationMode }, closed),
+    lists: Type.Array(
+      Type.Object({ issuer: text(200), thisUpdate: certificateTime, nextUpdate: certificateTime }, closed),
+      { maxItems: maxRevocationLists },
+    ),
+  },
+  closed,
+);
+
 export const status = Type.Object(
   {
     version: text(40),
@@ -392,6 +405,8 @@ export const status = Type.Object(
     blocked: Type.Array(sha256),
     /** Whether the person may accept certificates: not on a managed device, nor where the policy assigns any. */
     mayAdd: Type.Boolean(),
+    /** What the policy says of revoked certificates, and the lists it brought; null: they are not looked up. */
+    revocation: nullable(revocationView),
     settings: settingsView,
     operation: nullable(operationView),
     session: nullable(sessionView),

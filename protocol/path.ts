@@ -13,6 +13,8 @@ export type PolicyInputs = {
   readonly inhibitAny: boolean;
 };
 
+export type RevocationCheck = 'soft' | 'hard';
+
 export type PathQuestion = {
   /** DER, as are all certificates and CRLs here. */
   readonly leaf: Uint8Array;
@@ -20,8 +22,15 @@ export type PathQuestion = {
   readonly intermediates: readonly Uint8Array[];
   /** Those that are not CAs are left out by the engine: no path ends in them. */
   readonly anchors: readonly Uint8Array[];
-  /** Empty: revocation is not checked. Otherwise every certificate of the path needs a CRL in force. */
+  /** Empty, and `revocation` left out: it is not checked. */
   readonly crls: readonly Uint8Array[];
+  /**
+   * Left out: where there are CRLs, every certificate of the path needs one in force. `soft`: what a CRL lists is `revoked`,
+   * and what no CRL covers is not; one past its date still revokes, one that does not verify does not. `hard`: as `soft`, and
+   * what no CRL in force covers is `crl-unavailable`. In these two the anchor itself is not looked for, and a path that is
+   * bad otherwise is refused for that.
+   */
+  readonly revocation?: RevocationCheck;
   /** Unix time in whole seconds. */
   readonly atSeconds: number;
   readonly purpose: 'server' | 'client' | 'any';

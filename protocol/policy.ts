@@ -6,7 +6,8 @@
 import { type Certificate, checkAcceptable, fromBase64, parseCertificate, type Use } from './certificate.ts';
 import { bad, type Fault, fault, good, type Result } from './fault.ts';
 import { maxCertificates } from './limits.ts';
-import type { ClientPurpose, Policy, PolicySettings, ServerPins } from './schema.ts';
+import { parseRevocationList, type RevocationList } from './revocation-list.ts';
+import type { ClientPurpose, Policy, PolicyRevocation, PolicySettings, ServerPins } from './schema.ts';
 import { parsePlace } from './target.ts';
 
 export type PolicyEntry = Policy['certificates']['entries'][number];
@@ -42,6 +43,26 @@ export function judgePins(pins: ServerPins): readonly Fault[] {
     const read = judge(der, 'server');
     return read.ok ? [] : [read.fault];
   });
+}
+
+export type JudgedLists = { readonly lists: readonly RevocationList[]; readonly faults: readonly Fault[] };
+
+/**
+ * Every revocation list of a policy, one of each series. Dates are never judged: an outdated list is the decision's matter. Nor
+ * is the signature, for which the issuer may not be at hand. Faults: `crl-twice`, and those of `parseRevocationList`.
+ */
+export function judgeLists(revocation: PolicyRevocation | undefined): JudgedLists {
+  const lists: RevocationList[] = [];
+  const faults: Fault[] = [];
+  const seen = new Set<string>();
+  for (const [index, list] of (revocation?.lists ?? []).entries()) {
+    const read = parseRevocationList(fromBase64(list));
+    const found = read.ok && seen.has(read.value.series) ? bad('crl-twice') : read;
+    if (found.ok) lists.push(found.value);
+    else faults.push(fault(found.fault.code, { ...found.fault.facts, block: index + 1 }));
+    if (read.ok) seen.add(read.value.series);
+  }
+  return { lists, faults };
 }
 
 /** A server that is set must be one that can be asked. Fault: `bad-argument`, with the setting. */

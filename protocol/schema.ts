@@ -7,7 +7,7 @@
  * Signed documents tolerate unknown fields (see `critical`); everything local is closed.
  */
 import { type Static, Type } from '@sinclair/typebox';
-import { maxCertificates, maxKeyStatements, maxRotations } from './limits.ts';
+import { maxCertificates, maxKeyStatements, maxRevocationLists, maxRotations } from './limits.ts';
 import {
   address,
   clientPurpose,
@@ -17,11 +17,13 @@ import {
   factsShape,
   faultShape,
   jws,
+  listDer,
   millis,
   nullable,
   open,
   publicKey,
   purpose,
+  revocationMode,
   seconds,
   sha256,
   shortJws,
@@ -31,7 +33,7 @@ import {
   uuid,
 } from './shapes.ts';
 
-export type { ClientPurpose, Contacts, PublicKey, Purpose, Source } from './shapes.ts';
+export type { ClientPurpose, Contacts, PublicKey, Purpose, RevocationMode, Source } from './shapes.ts';
 
 // signed documents
 
@@ -54,6 +56,17 @@ const setting = Type.Object({ enforced: Type.Boolean(), value: nullable(target) 
 const lock = Type.Object({ enforced: Type.Boolean() }, open);
 const settings = Type.Object(
   { connection: lock, reset: lock, dateTime: lock, logServer: setting, rdp: setting, broker: setting },
+  open,
+);
+
+/** For each purpose, and the lists (base64 DER) for all of them. */
+const revocation = Type.Object(
+  {
+    rdp: revocationMode,
+    broker: revocationMode,
+    log: revocationMode,
+    lists: Type.Array(listDer, { maxItems: maxRevocationLists }),
+  },
   open,
 );
 
@@ -92,6 +105,8 @@ export const policy = Type.Object(
     ),
     /** Whether missed certificates of the server may be followed by rotation statements; left out: no. */
     rotation: Type.Optional(Type.Object({ allowed: Type.Boolean() }, open)),
+    /** Left out: revocation is checked nowhere. */
+    revocation: Type.Optional(revocation),
     /** The policy key that will sign next. */
     nextKey: Type.Optional(nullable(publicKey)),
     /** Revision of the newest key statement: a device that has not seen it checks in. */
@@ -292,6 +307,7 @@ export type ServerPins = Static<typeof serverPins>;
 export type Addresses = Static<typeof addresses>;
 export type Policy = Static<typeof policy>;
 export type PolicySettings = Static<typeof settings>;
+export type PolicyRevocation = Static<typeof revocation>;
 export type DeviceDocument = Static<typeof deviceDocument>;
 export type Command = Static<typeof command>;
 export type KeyStatement = Static<typeof keyStatement>;

@@ -10,6 +10,10 @@ export const uuid = Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3
 export const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 /** Standard base64 (RFC 4648 §4) of one DER certificate of at most `maxCertificateBytes`. */
 export const der = Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 22000 });
+/** The same of one revocation list of at most `maxRevocationListBytes`. */
+export const listDer = Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 350_000 });
+/** Whether certificates are looked for in revocation lists, and what a missing list means. */
+export const revocationMode = Type.Union([Type.Literal('off'), Type.Literal('soft'), Type.Literal('hard')]);
 /** JWS compact serialization, RFC 7515 §7.1. */
 export const jws = Type.String({ pattern: '^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$', maxLength: 1500000 });
 /** A signed document that holds one certificate. */
@@ -61,5 +65,6 @@ export const faultShape = Type.Object(
 export type Purpose = Static<typeof purpose>;
 export type ClientPurpose = Static<typeof clientPurpose>;
 export type Source = Static<typeof source>;
+export type RevocationMode = Static<typeof revocationMode>;
 export type PublicKey = Static<typeof publicKey>;
 export type Contacts = Static<typeof contacts>;

@@ -55,7 +55,7 @@ function canonicalValue({ tag, value, whole }: Tlv): Uint8Array | null {
 }
 
 /** Undefined for what is no text, null for one that cannot be read. OpenSSL takes the one-byte kinds for Latin-1. */
-function textOf(tag: number, value: Buffer): string | null | undefined {
+export function textOf(tag: number, value: Buffer): string | null | undefined {
   switch (tag) {
     case printableString:
     case t61String:

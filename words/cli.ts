@@ -47,6 +47,14 @@ export const cliEn = {
     connection: 'Change of the server connection',
     reset: 'Reset of the device',
   },
+  revocation: {
+    label: 'Revocation',
+    soft: 'what a list revokes is refused',
+    hard: 'only with a list in force',
+    list: 'Revocation list',
+    until: '{issuer}, in force until {date}',
+    outdated: '{issuer}, out of date since {date}',
+  },
   log: { empty: 'There are no events.', more: 'Older events: thintrust log --before {seq}' },
   media: { empty: 'There is no stick with certificate files.', more: 'There are more files than can be listed.' },
   repair: {
@@ -173,6 +181,14 @@ export const cliRu: typeof cliEn = {
     open: 'Код верный: действие можно выполнить один раз в течение {time}.',
     connection: 'Смена подключения к серверу',
     reset: 'Сброс устройства',
+  },
+  revocation: {
+    label: 'Отзыв',
+    soft: 'отозванное по списку отклоняется',
+    hard: 'только при действующем списке',
+    list: 'Список отзыва',
+    until: '{issuer}, действует до {date}',
+    outdated: '{issuer}, устарел {date}',
   },
   log: { empty: 'Событий нет.', more: 'Более ранние события: thintrust log --before {seq}' },
   media: {

@@ -53,6 +53,13 @@ export const en = {
     'certificate-twice': 'The same certificate is there twice[: “{owner}”].',
     'too-many-certificates': 'There are too many certificates[: {count}][, at most {limit} are accepted].',
 
+    'crl-unreadable':
+      'The revocation list cannot be read[ (number {block} in the file)]. A DER or PEM file with one is needed.',
+    'crl-partial': 'The revocation list is not whole: it lists changes only, or does not say when the next one comes.',
+    'crl-twice': 'Two revocation lists of the same authority are there.',
+    'crl-older': 'The revocation list is not newer than the one in use[, which is of {date}].',
+    'crl-forged': 'The signature of the revocation list does not hold: “{issuer}” did not make it.',
+
     expired: 'The certificate[ “{owner}”] has expired.',
     'not-yet-valid': 'The certificate[ “{owner}”] is not valid yet. Check the date and time of the device.',
     'issuer-unknown':
@@ -66,7 +73,7 @@ export const en = {
     'policy-constraint': 'The certificate chain of the server breaks the certificate policy of its authority.',
     'name-constraint': 'The authority that issued the certificate of the server may not issue one for this name.',
     'crl-unavailable':
-      'The revocation list of the certificate authority is missing, so the certificate cannot be checked.',
+      'It cannot be checked whether the certificate was revoked: the revocation list of its authority is missing, out of date or damaged.',
     'path-invalid': 'The certificate chain of the server is not valid.',
     'not-pinned': 'The Administration Server showed a certificate this device does not know.',
     'server-certificate-expired': 'The certificate of the Administration Server has expired.',

@@ -74,6 +74,11 @@ export const serverWords = {
     'policy set-identity': 'Set how long before their end the devices of a group renew their identities.',
     'policy set-rotation':
       'Whether devices that missed changes of the server certificate follow signed statements instead of asking for a code.',
+    'policy set-revocation':
+      'Whether devices of a group refuse servers that revocation lists name (soft), and those no list in force covers too (hard).',
+    'policy add-revocation-list':
+      'Add the revocation lists of a DER or PEM file to the policy of a group; each takes the place of the one before it.',
+    'policy remove-revocation-list': 'Take a revocation list out of the policy of a group.',
     'policy lock':
       'Lock certificates, contacts, identity, connection, reset, dateTime or rotation for child groups and devices.',
     'policy unlock': 'Unlock a block of settings.',
@@ -267,6 +272,10 @@ export const serverWords = {
     renewalDisabled: 'Automatic renewal disabled',
     passwordLength: 'Password length',
     rotation: 'Follows statements',
+    revocation: 'Revocation',
+    revocationList: 'Revocation list',
+    verified: 'Verified',
+    revoked: 'Revoked',
     activeKey: 'Policy key',
     nextKey: 'Announced',
     formerKeys: 'Former',

@@ -27,6 +27,7 @@ export function showStatus(words: Words, status: Status, moment: Moment): string
     [main.policy, policy ? `${policy.rev} (${date(policy.iat)})` : main.noPolicy],
     [main.certificates, String(status.certificates.length)],
     ...(identity ? [[product.identity, fill(product.identityAt[identity.at], { date: date(identity.notAfter) })]] : []),
+    ...revocationRows(words, status, moment),
     [main.time, clock.at === 'known' ? date(clock.now) : main.timeUnknown],
     ...(contacts ? [[main.administrator, contactsOf(contacts)]] : []),
   ];
@@ -49,6 +50,25 @@ export function showStatus(words: Words, status: Status, moment: Moment): string
   const opened = operation ? ['', ...showOperation(words, operation)] : [];
   const faults = status.faults.map((fault) => `- ${sayFault(words, { code: fault.code, facts: fault.facts })}`);
   return lines([...table(rows), ...code, ...opened, ...(faults.length > 0 ? ['', main.notices, ...faults] : [])]);
+}
+
+/** How each purpose looks revoked certificates up, and until when each list is in force. */
+function revocationRows(words: Words, { revocation }: Status, { now, offsetMinutes }: Moment): readonly Row[] {
+  if (!revocation) return [];
+  const own = words.cli.revocation;
+  const { modes, lists } = revocation;
+  const said = (['rdp', 'broker', 'log'] as const).flatMap((purpose) => {
+    const mode = modes[purpose];
+    return mode === 'off' ? [] : [`${words.purposes[purpose]}: ${own[mode]}`];
+  });
+  const rows = lists.map(({ issuer, nextUpdate }) => [
+    own.list,
+    fill(nextUpdate < now ? own.outdated : own.until, {
+      issuer,
+      date: formatInstant(words, nextUpdate, offsetMinutes),
+    }),
+  ]);
+  return [[own.label, said.join('; ')], ...rows];
 }
 
 /** An action the policy locked: its confirmation code, or how long it is open. */

@@ -7,9 +7,10 @@
  * the caller's. Nothing here judges stapled OCSP, key possession or the TLS version.
  */
 import { fingerprintsOf } from '../../protocol/alias.ts';
-import type { Certificate, Fingerprint } from '../../protocol/certificate.ts';
+import { type Certificate, type Fingerprint, parseCertificate } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
-import type { PathAnswer, PathQuestion, PolicyInputs } from '../../protocol/path.ts';
+import type { PathAnswer, PathQuestion, PolicyInputs, RevocationCheck } from '../../protocol/path.ts';
+import { isListed } from '../../protocol/revocation-list.ts';
 import type { Target } from '../../protocol/target.ts';
 import { type Instant, toNumericDate } from '../../protocol/time.ts';
 
@@ -26,8 +27,10 @@ export type TrustRequest = {
   readonly entries: readonly TrustEntry[];
   /** Fingerprints of certificates that count for nothing. */
   readonly blocklist: ReadonlySet<string>;
-  /** Empty: revocation is not checked. */
+  /** Empty, and `revocation` left out: revocation is not checked. */
   readonly crls: readonly Uint8Array[];
+  /** As the path engine takes it. An end-entity entry is `revoked` by a list, and never refused for want of one. */
+  readonly revocation?: RevocationCheck;
   readonly policy: PolicyInputs | null;
 };
 
@@ -39,14 +42,15 @@ export type Step =
   | { readonly do: 'ask'; readonly question: PathQuestion };
 
 /**
- * Blocklisted certificates lose first; then an end-entity entry that is the leaf itself decides by its dates; then the
- * path to a CA entry does. Faults: `blocklisted`, `expired`, `not-yet-valid`, `not-pinned`, `issuer-unknown`.
+ * Blocklisted certificates lose first; then an end-entity entry that is the leaf itself decides by its dates, and by the lists
+ * where there are any; then the path to a CA entry does. Faults: `blocklisted`, `expired`, `not-yet-valid`, `not-pinned`,
+ * `issuer-unknown`.
  */
 export function question(request: TrustRequest): Step {
   const blocked = findBlocked(request);
   if (blocked) return judged(blocked);
   const pin = pinsOf(request).find((entry) => sameBytes(entry.der, request.leaf));
-  if (pin) return { do: 'judged', verdict: judgeDates(pin, request.at) };
+  if (pin) return { do: 'judged', verdict: judgePin(request, pin) };
   const anchors = anchorsOf(request);
   if (anchors.length === 0 && pinsOf(request).length > 0)
     return judged(fault(request.purpose === 'ksc' ? 'not-pinned' : 'issuer-unknown'));
@@ -58,6 +62,7 @@ export function question(request: TrustRequest): Step {
       intermediates: request.intermediates,
       anchors: anchors.map((entry) => entry.der),
       crls: request.crls,
+      ...(request.revocation && { revocation: request.revocation }),
       atSeconds: toNumericDate(request.at),
       purpose: request.purpose === 'client' ? 'client' : 'server',
       host,
@@ -72,12 +77,29 @@ export function verdict(request: TrustRequest, answer: PathAnswer): Verdict {
   const { host, ip } = request.target;
   if (!answer.trusted) {
     const { code, facts } = answer.fault;
+    if (code === 'revoked') return revoked(request, facts);
     return refused(code === 'name-mismatch' ? fault(code, { ...facts, host: host ?? ip ?? '' }) : answer.fault);
   }
   if (ip !== null && isNameOnly(request.purpose)) return refused(fault('ip-under-root', { ip }));
   const anchor = anchorsOf(request)[answer.anchor];
   if (!anchor) return refused(fault('internal', { what: 'anchor' }));
   return { trusted: true, by: anchor.fingerprint };
+}
+
+/**
+ * Its issuer need not be at hand, so whether the signature of a list holds is not asked: the policy brought both, and a list
+ * can only take trust away.
+ */
+function judgePin(request: TrustRequest, pin: TrustEntry): Verdict {
+  const dates = judgeDates(pin, request.at);
+  if (!dates.trusted || request.revocation === undefined) return dates;
+  return request.crls.some((list) => isListed(list, pin.der)) ? revoked(request, { depth: 0 }) : dates;
+}
+
+/** It may be one of those between that was revoked; only the leaf is known by name. */
+function revoked({ leaf }: TrustRequest, facts: Fault['facts']): Verdict {
+  const parsed = facts['depth'] === 0 ? parseCertificate(leaf) : null;
+  return refused(fault('revoked', parsed?.ok ? { ...facts, owner: parsed.value.owner.slice(0, 200) } : facts));
 }
 
 /** Under a root these are trusted by the name of the server only. */

@@ -7,7 +7,8 @@ import type { Certificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type DocumentType, openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import { judgeEntries, judgePins, judgeSettings } from '../../protocol/policy.ts';
+import { judgeEntries, judgeLists, judgePins, judgeSettings } from '../../protocol/policy.ts';
+import type { RevocationList } from '../../protocol/revocation-list.ts';
 import type {
   Command,
   DeviceDocument,
@@ -30,6 +31,7 @@ export type OpenPolicy = {
   readonly policy: Policy;
   /** In the order of `policy.certificates.entries`. */
   readonly certificates: readonly Certificate[];
+  readonly lists: readonly RevocationList[];
 };
 export type OpenDevice = { readonly jws: string; readonly device: DeviceDocument };
 
@@ -60,7 +62,7 @@ export function openPolicy(
   const policy = opened.value;
   if (policy.aud !== groupAudience(audience.serverId, policy.group.id)) return bad('wrong-audience');
   const checked = checkContent(policy);
-  return checked.ok ? good({ jws, policy, certificates: checked.value }) : checked;
+  return checked.ok ? good({ jws, policy, ...checked.value }) : checked;
 }
 
 export function openDevice(jws: string, audience: Audience, clock: ClockView | null): Result<OpenDevice> {
@@ -130,16 +132,17 @@ export function admitDevice(situation: Situation, incoming: OpenDevice): Result<
 }
 
 /**
- * Every certificate of a policy, or why the whole revision is refused: the first fault, with how many there are. It is the
+ * Every certificate and revocation list of a policy, or why the whole revision is refused: the first fault, with how many there are. It is the
  * check that the server runs before it signs.
  */
-function checkContent(policy: Policy): Result<readonly Certificate[]> {
+function checkContent(policy: Policy): Result<Pick<OpenPolicy, 'certificates' | 'lists'>> {
   const { entries, faults } = judgeEntries(policy.certificates.entries);
-  const all = [...judgePins(policy.server), ...faults, ...judgeSettings(policy.settings)];
+  const { lists, faults: wrongLists } = judgeLists(policy.revocation);
+  const all = [...judgePins(policy.server), ...faults, ...wrongLists, ...judgeSettings(policy.settings)];
   const [first] = all;
   return first
     ? bad(first.code, { ...first.facts, faults: all.length })
-    : good(entries.map((each) => each.certificate));
+    : good({ certificates: entries.map((each) => each.certificate), lists });
 }
 
 function open<Name extends ShapeName>(

@@ -6,11 +6,11 @@ import { type Certificate, checkAcceptable, parseCertificate, presentCertificate
 import { type Fault, fault } from '../../protocol/fault.ts';
 import type { Preflight } from '../../protocol/local.ts';
 import type { ClientPurpose, Purpose } from '../../protocol/schema.ts';
-import type { Place, Target } from '../../protocol/target.ts';
+import { type Place, parsePlace, type Target } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import { question, type Verdict } from './decide.ts';
 import { heldPins, judgePresented } from './pin.ts';
-import { entriesFor, isClosed, rulesFor, type StoreEntry } from './rules.ts';
+import { defaultPorts, entriesFor, isClosed, rulesFor, type StoreEntry } from './rules.ts';
 import type { Now, Probed, Rules } from './shape.ts';
 import { blocklistOf, clockOf, type State } from './state.ts';
 
@@ -89,7 +89,7 @@ function explainClient(
   if (speaksAgainst(why, rules, closed)) return refused(why);
   const changed = changeOf(entries.filter(isFor(place)), rules, place, leaf);
   if (changed) return refused(changed);
-  if (closed) return refused(fault('not-assigned', { host: place.text }));
+  if (closed) return refused(outsiderFault(state, purpose, place, rules, leaf));
   const unfit = unfitness(leaf, clock.now);
   if (unfit) return refused(unfit);
   return { verdict: 'unknown', by: null, fault: null, warnings: warningsOf(leaf, shown, place) };
@@ -129,16 +129,41 @@ const isFor =
   ({ server, exact, certificate }: StoreEntry): boolean =>
     server === place.text || (server === null && exact && names(certificate, place.target));
 
-/** It showed something else before: the old one was blocked, has expired, or, which is alarming, still holds. */
+/**
+ * It showed something else before: the old one was blocked, has expired, or, which is alarming, still holds. Where what was
+ * saved for it is an authority, who issued what it shows now is unknown.
+ */
 function changeOf(before: readonly StoreEntry[], rules: Rules, { text }: Place, leaf: Certificate): Fault | null {
   const [first] = before;
   if (!first) return null;
   const standing = before.filter(({ certificate }) => !rules.blocklist.has(certificate.fingerprint));
   if (standing.length === 0) return fault('blocklisted', { owner: first.certificate.owner });
-  const valid = standing.find(({ certificate }) => rules.at <= certificate.notAfter);
+  const valid = standing.find(({ certificate, exact }) => exact && rules.at <= certificate.notAfter);
+  if (!valid && standing.some(({ exact }) => !exact)) return fault('issuer-unknown', { issuer: issuerOf(leaf) });
   const { owner } = (valid ?? standing[0] ?? first).certificate;
   return fault(valid ? 'changed-old-valid' : 'changed-old-expired', { host: text, owner, now: leaf.fingerprint });
 }
+
+/**
+ * On a device that takes from the policy alone. Which servers belong under a root nobody has said but of those the policy itself
+ * names: such a one is allowed, and what is wrong is who issued its certificate.
+ */
+function outsiderFault(
+  { held: { policy } }: State,
+  purpose: ClientPurpose,
+  place: Place,
+  { entries, blocklist }: Rules,
+  leaf: Certificate,
+): Fault {
+  const named = policy?.policy.settings?.[purpose === 'log' ? 'logServer' : purpose].value ?? null;
+  const allowed = named === null ? null : parsePlace(named, defaultPorts[purpose]);
+  const rooted = entries.some((entry) => entry.isCa && !blocklist.has(entry.fingerprint));
+  return rooted && allowed?.ok && allowed.value.text === place.text
+    ? fault('issuer-unknown', { issuer: issuerOf(leaf) })
+    : fault('not-assigned', { host: place.text });
+}
+
+const issuerOf = ({ issuer }: Certificate): string => issuer.slice(0, 200);
 
 /** What cannot become an entry. Faults: `expired`, `not-yet-valid`, and those of `checkAcceptable`. */
 export function unfitness(leaf: Certificate, at: Instant): Fault | null {
@@ -152,7 +177,7 @@ export function unfitness(leaf: Certificate, at: Instant): Fault | null {
 function warningsOf(leaf: Certificate, { named }: Shown, { target }: Place): Fault[] {
   const found: Fault[] = [];
   if (!named) found.push(fault('name-mismatch', { host: target.host ?? target.ip ?? '' }));
-  if (leaf.subject !== leaf.issuer) found.push(fault('issuer-unknown', { issuer: leaf.issuer }));
+  if (leaf.subject !== leaf.issuer) found.push(fault('issuer-unknown', { issuer: issuerOf(leaf) }));
   return found;
 }
 

@@ -8,14 +8,11 @@ import { parsePlace } from '../../protocol/target.ts';
 import { hourMs } from '../../protocol/time.ts';
 import { preflightOf } from './explain.ts';
 import { type Aim, afterEnd, type Basis, isSame, type Line, refusedUntil, soon } from './forward-line.ts';
-import { entriesFor, rulesFor } from './rules.ts';
+import { defaultPorts, entriesFor, revocationFor, rulesFor } from './rules.ts';
 import { settingsOf } from './settings.ts';
 import type { Effect, Now } from './shape.ts';
 import { remember } from './shown.ts';
 import { blocklistOf, clockOf, type Of, rest, type State, type Step } from './state.ts';
-
-/** RFC 5425 §4.1. */
-const defaultPort = 6514;
 
 /** After every step: begins, ends or goes on as the settings and the store are now. */
 export function settleForwarding(state: State, now: Now): Step {
@@ -86,14 +83,16 @@ function changeOf(state: State, now: Now): Step | null {
 function aimOf(state: State, now: Now): Result<Aim | null> {
   const { value } = settingsOf(state.durable, state.held).logServer;
   if (value === null) return good(null);
-  const place = parsePlace(value, defaultPort);
+  const place = parsePlace(value, defaultPorts.log);
   if (!place.ok) return place;
   const clock = clockOf(state, now);
   const trusted = entriesFor(state, 'log', place.value).flatMap(({ certificate, exact }) => {
     const { fingerprint, notAfter, notBefore } = certificate;
     return notBefore <= clock.now && clock.now <= notAfter ? [`${fingerprint} ${exact}`] : [];
   });
-  const key = [place.value.text, clock.at, trusted, blocklistOf(state), identityOf(state)?.chain[0], nameOf(state)];
+  const revoking = [revocationFor(state, 'log').revocation, state.held.policy?.lists.map((list) => list.fingerprint)];
+  const own = [identityOf(state)?.chain[0], nameOf(state)];
+  const key = [place.value.text, clock.at, trusted, blocklistOf(state), revoking, own];
   return good({ place: place.value, key: JSON.stringify(key) });
 }
 

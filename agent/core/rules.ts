@@ -23,6 +23,8 @@ export type StoreEntry = {
   readonly exact: boolean;
 };
 
+type Revoking = Pick<Rules, 'crls' | 'revocation'>;
+
 /**
  * What a server of this purpose may be trusted by. While the clock is unknown nothing may but, for `ksc`, the certificates in
  * the pin slots, which then are the device's way to the time. For `ksc` it is those slots alone, at any place.
@@ -41,10 +43,19 @@ export function rulesFor(state: State, purpose: Purpose, place: Place, now: Now)
     at: clock.now,
     entries,
     blocklist: new Set(blocklistOf(state)),
-    crls: [],
+    ...revocationFor(state, purpose),
     policy: null,
   };
 }
+
+/** What the policy says of revoked certificates: nothing for its own server, and nothing where it is off. */
+export function revocationFor({ held: { policy } }: Pick<State, 'held'>, purpose: Purpose): Revoking {
+  const mode = purpose === 'ksc' ? 'off' : (policy?.policy.revocation?.[purpose] ?? 'off');
+  return mode === 'off' ? { crls: [] } : { crls: policy?.lists.map(({ der }) => der) ?? [], revocation: mode };
+}
+
+/** Where a person or the policy names none. 6514: RFC 5425 §4.1. */
+export const defaultPorts: Readonly<Record<Purpose, number>> = { ksc: 443, rdp: 3389, broker: 443, log: 6514 };
 
 /** T6: what the person or the firmware brought counts for nothing, and nothing may be added. T7: nor where a policy assigns. */
 export const isClosed = (durable: Durable, held: Held): boolean =>

@@ -9,7 +9,7 @@ import type { Place } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { Explained } from './explain.ts';
 import { record } from './refusals.ts';
-import { entriesFor, rulesFor } from './rules.ts';
+import { entriesFor, revocationFor, rulesFor } from './rules.ts';
 import type { Effect, Now, Reply, SessionPurpose } from './shape.ts';
 import type { Shown } from './shown.ts';
 import { answer, audit, blocklistOf, clockOf, type Of, rest, type State, type Step, then } from './state.ts';
@@ -92,7 +92,10 @@ export function sessionOf({ trust: { session } }: State): Status['session'] {
   return { number, purpose, server: place.text, at, since, fault: why };
 }
 
-/** Every exact certificate that counts for that server now, since several may stand behind one name, and the one just judged. */
+/**
+ * Every exact certificate that counts for that server now, since several may stand behind one name, and the one just judged.
+ * That one alone where certificates are looked for in revocation lists: the others were not.
+ */
 function launch(state: State, session: Session, preflight: Explained, now: Now): Step {
   const { number, request, purpose, place, user } = session;
   const { at } = rulesFor(state, purpose, place, now);
@@ -101,8 +104,11 @@ function launch(state: State, session: Session, preflight: Explained, now: Now):
     ({ certificate: { notBefore, notAfter, fingerprint } }) =>
       notBefore <= at && at <= notAfter && !blocked.includes(fingerprint),
   );
-  const exact = inDate.filter((entry) => entry.exact).map(({ certificate }) => certificate);
   const leaf = preflight.chain[0]?.fingerprint;
+  const all = revocationFor(state, purpose).revocation === undefined;
+  const exact = inDate
+    .filter((entry) => entry.exact && (all || entry.certificate.fingerprint === leaf))
+    .map(({ certificate }) => certificate);
   const started: Session = { ...session, at: 'starting', answers: session.answers && preflight };
   const effect: Effect = {
     do: 'launch',

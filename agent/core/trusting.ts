@@ -14,7 +14,7 @@ import { preflightOf } from './explain.ts';
 import { judgeImport } from './importing.ts';
 import { addressesOf } from './membership.ts';
 import { record } from './refusals.ts';
-import { isClosed, rulesFor } from './rules.ts';
+import { defaultPorts, isClosed, rulesFor } from './rules.ts';
 import { onConnect, onJudged } from './session.ts';
 import type { Ask, ImportOrder, Now, Reply } from './shape.ts';
 import { recall, remember } from './shown.ts';
@@ -23,7 +23,6 @@ import { answer, clockOf, commit, done, type Of, rest, type State, type Step } f
 /** Asks of this part. */
 export type TrustAsk = Extract<Ask, { readonly do: 'preflight' | 'connect' | 'add' | 'remove' | 'import' }>;
 
-const ports: Readonly<Record<Purpose, number>> = { ksc: 443, rdp: 3389, broker: 443, log: 6514 };
 const mostProbes = 8;
 
 export function onTrustAsk(state: State, request: number, ask: TrustAsk, now: Now): Step {
@@ -59,7 +58,7 @@ export function onProbed(state: State, event: Of<'probed'>): Step {
 export function placeOf(state: State, purpose: Purpose, server: string): Result<Place> {
   const own =
     purpose === 'ksc' && server.trim() === '' ? (addressesOf(state.durable, state.held)?.https ?? null) : server;
-  return own === null ? bad('not-registered') : parsePlace(own, ports[purpose]);
+  return own === null ? bad('not-registered') : parsePlace(own, defaultPorts[purpose]);
 }
 
 function look(state: State, request: number, ask: Extract<TrustAsk, { do: 'preflight' | 'connect' }>, now: Now): Step {

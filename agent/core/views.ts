@@ -1,9 +1,10 @@
 /** What the agent tells others about itself: the console's status, the server's report, the consumers' exports. */
-import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
+import { type Certificate, fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { thumbprint } from '../../protocol/jws.ts';
 import type { CertificateView, Status } from '../../protocol/local.ts';
-import type { Report } from '../../protocol/schema.ts';
+import { isListed } from '../../protocol/revocation-list.ts';
+import type { ClientPurpose, Report } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { confirmationOf, live, lockedForMs, triesLeft } from './codes.ts';
 import { type Held, isStale, signedAt } from './documents.ts';
@@ -14,7 +15,7 @@ import { identityFault, identityView, leafOf } from './identity.ts';
 import { addressesOf, isManaged } from './membership.ts';
 
 import { heldPins } from './pin.ts';
-import { isClosed } from './rules.ts';
+import { isClosed, revocationFor } from './rules.ts';
 import { sessionOf } from './session.ts';
 import { operationOf, settingsOf } from './settings.ts';
 import type { Exported, Now } from './shape.ts';
@@ -52,7 +53,7 @@ export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   }));
   const pushed = (held.policy?.certificates ?? []).flatMap((certificate, index) => {
     const entry = held.policy?.policy.certificates.entries[index];
-    if (!entry) return [];
+    if (!entry || (!certificate.isCa && isRevoked(held, entry.purpose, certificate))) return [];
     const { purpose, certificate: der } = entry;
     return [{ purpose, source: 'policy' as const, fingerprint: certificate.fingerprint as string, der }];
   });
@@ -66,6 +67,10 @@ export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   const counted = isClosed(durable, held) ? [] : local;
   return [...server, ...pushed, ...counted].filter((each) => !blocked.has(each.fingerprint));
 }
+
+/** Programs that read single certificates know nothing of lists. */
+const isRevoked = (held: Held, purpose: ClientPurpose, { der }: Certificate): boolean =>
+  revocationFor({ held }, purpose).crls.some((list) => isListed(list, der));
 
 function faultsOf(state: State, now: Now): Fault[] {
   const clock = clockOf(state, now);
@@ -138,6 +143,7 @@ export function statusOf(state: State, now: Now): Status {
     certificates: [...state.views],
     blocked: blockedOf(state),
     mayAdd: !isClosed(state.durable, state.held),
+    revocation: revocationOf(state),
     settings: settingsOf(state.durable, state.held),
     operation: operationOf(state, now),
     session: sessionOf(state),
@@ -176,6 +182,14 @@ function replacementOf(state: State, now: Now): Status['replacement'] {
 function blockedOf(state: State): string[] {
   const blocked = new Set(blocklistOf(state));
   return [...new Set(state.views.map(({ fingerprint }) => fingerprint))].filter((each) => blocked.has(each));
+}
+
+function revocationOf({ held: { policy } }: State): Status['revocation'] {
+  const said = policy?.policy.revocation;
+  if (!policy || !said) return null;
+  const { rdp, broker, log } = said;
+  const lists = policy.lists.map(({ owner, thisUpdate, nextUpdate }) => ({ issuer: owner, thisUpdate, nextUpdate }));
+  return { modes: { rdp, broker, log }, lists };
 }
 
 function standing(state: State): Status['at'] {

@@ -1,8 +1,10 @@
 /** Commands about the policy of a group. */
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { isMadeBy, parseRevocationList } from '../../protocol/revocation-list.ts';
+import type { ClientPurpose } from '../../protocol/schema.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import { type Entry, isEnforced, type Settings } from '../core/policy.ts';
+import { type Entry, isEnforced, type ListEntry, revocationModes, type Settings } from '../core/policy.ts';
 import { readBounded } from '../edge/files.ts';
 import type { PolicyView } from '../edge/policies.ts';
 import { call, segment } from './client.ts';
@@ -11,12 +13,12 @@ import { date, lines, table } from './print.ts';
 import { doneText, fileName, show } from './remote.ts';
 
 const { labels, values } = words;
-const purposes = ['rdp', 'broker', 'log'];
+const purposes: readonly ClientPurpose[] = ['rdp', 'broker', 'log'];
 const blocks = ['certificates', 'contacts', 'identity', 'connection', 'reset', 'dateTime', 'rotation'] as const;
 const settings = ['logServer', 'rdp', 'broker'] as const;
 /** What the server takes, with room to spare; the server says so too. */
 const maxFileBytes = 8 * 1024 * 1024;
-const rotations = 'on, off, inherit';
+const rotations = ['on', 'off', 'inherit'];
 const noContacts = { name: '', phone: '', email: '', note: '' };
 
 export const policyCommands: readonly Command[] = [
@@ -38,7 +40,7 @@ export const policyCommands: readonly Command[] = [
     options: { purpose: { type: 'string', text: 'purpose' } },
     run: async (given) => {
       const purpose = textOption(given, 'purpose');
-      if (purpose !== undefined && !purposes.includes(purpose)) return wrongPurpose();
+      if (purpose !== undefined && !isPurpose(purpose)) return wrongPurpose();
       const body = { fingerprint: fingerprintOf(given), ...(purpose === undefined ? {} : { purpose }) };
       return show(call(given.state, 'POST', `${pathOf(given)}/certificates/remove`, body), () => `${values.removed}\n`);
     },
@@ -80,6 +82,27 @@ export const policyCommands: readonly Command[] = [
     run: setIdentity,
   },
   { name: 'policy set-rotation', positionals: ['GROUP', 'on|off|inherit'], options: {}, run: setRotation },
+  {
+    name: 'policy set-revocation',
+    positionals: ['GROUP', 'PURPOSE', 'off|soft|hard'],
+    options: {},
+    run: setRevocation,
+  },
+  {
+    name: 'policy add-revocation-list',
+    positionals: ['GROUP', 'FILE'],
+    options: {},
+    run: (given) => upload(given, 'revocation-lists', {}),
+  },
+  {
+    name: 'policy remove-revocation-list',
+    positionals: ['GROUP', 'SHA256'],
+    options: {},
+    run: (given) => {
+      const path = `${pathOf(given)}/revocation-lists/remove`;
+      return show(call(given.state, 'POST', path, { fingerprint: fingerprintOf(given) }), () => `${values.removed}\n`);
+    },
+  },
   { name: 'policy lock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, true) },
   { name: 'policy unlock', positionals: ['GROUP', 'BLOCK'], options: {}, run: (given) => setLock(given, false) },
 ];
@@ -89,19 +112,36 @@ const pathOf = ({ positionals: [group = ''] }: Words): string => `/groups/${segm
 /** As people copy it: with blanks, colons, capitals. */
 const fingerprintOf = ({ positionals }: Words): string => (positionals[1] ?? '').replace(/[\s:]/g, '').toLowerCase();
 
+const isPurpose = (text: string): boolean => purposes.some((each) => each === text);
 const wrongPurpose = (): Outcome => misused(fill(words.badChoice, { name: 'purpose', choices: purposes.join(', ') }));
 
 async function addCertificate(given: Words): Promise<Outcome> {
   const purpose = textOption(given, 'purpose') ?? '';
-  if (!purposes.includes(purpose)) return wrongPurpose();
+  if (!isPurpose(purpose)) return wrongPurpose();
+  return upload(given, 'certificates', { purpose });
+}
+
+async function upload(given: Words, place: string, more: object): Promise<Outcome> {
   const path = given.positionals[1] ?? '';
   const content = readBounded(path, maxFileBytes);
   if (!content.ok)
     return content.fault.code === 'not-found' ? { ...content, text: fill(words.noFile, { file: path }) } : content;
-  const body = { purpose, file: fileName(path), content: toBase64(content.value) };
-  const asked = call<readonly string[]>(given.state, 'POST', `${pathOf(given)}/certificates`, body);
+  const body = { ...more, file: fileName(path), content: toBase64(content.value) };
+  const asked = call<readonly string[]>(given.state, 'POST', `${pathOf(given)}/${place}`, body);
   return show(asked, (added) => [values.added, ...added, ''].join('\n'));
 }
+
+async function setRevocation(given: Words): Promise<Outcome> {
+  const [, purpose = '', wanted] = given.positionals;
+  const mode = revocationModes.find((each) => each === wanted);
+  if (!isPurpose(purpose)) return misused(choiceText('PURPOSE', purposes));
+  if (!mode) return misused(choiceText('set-revocation', revocationModes));
+  return show(call(given.state, 'PUT', `${pathOf(given)}/revocation`, { purpose, mode }), doneText);
+}
+
+/** Of a word that is no option. */
+const choiceText = (name: string, choices: readonly string[]): string =>
+  fill(words.badChoice, { name, choices: choices.join(', ') }).replace(/^--/, '');
 
 const setBlocked = (given: Words, blocked: boolean): Promise<Outcome> =>
   show(
@@ -111,15 +151,14 @@ const setBlocked = (given: Words, blocked: boolean): Promise<Outcome> =>
 
 async function setLock(given: Words, enforced: boolean): Promise<Outcome> {
   const block = blocks.find((each) => each === given.positionals[1]);
-  if (!block) return misused(fill(words.badChoice, { name: 'BLOCK', choices: blocks.join(', ') }).replace(/^--/, ''));
+  if (!block) return misused(choiceText('BLOCK', blocks));
   return show(call(given.state, 'PUT', `${pathOf(given)}/lock`, { block, enforced }), doneText);
 }
 
 async function setSetting(given: Words): Promise<Outcome> {
   const [, wanted, typed] = given.positionals;
   const name = settings.find((each) => each === wanted);
-  if (!name)
-    return misused(fill(words.badChoice, { name: 'SETTING', choices: settings.join(', ') }).replace(/^--/, ''));
+  if (!name) return misused(choiceText('SETTING', settings));
   const [clear, enforced] = [given.options['clear'] === true, given.options['enforced'] === true];
   if (clear ? typed !== undefined || enforced : typed === undefined) return misused(words.valueOrClear);
   const body = { name, value: clear ? null : typed, enforced };
@@ -142,8 +181,7 @@ function renewBeforeText({ identity: { value } }: Settings): string {
 async function setRotation(given: Words): Promise<Outcome> {
   const wanted = given.positionals[1] ?? '';
   const allowed = { on: true, off: false, inherit: null }[wanted];
-  if (allowed === undefined)
-    return misused(fill(words.badChoice, { name: 'x', choices: rotations }).replace('--x', 'set-rotation'));
+  if (allowed === undefined) return misused(choiceText('set-rotation', rotations));
   return show(call(given.state, 'PUT', `${pathOf(given)}/rotation`, { allowed }), doneText);
 }
 
@@ -158,10 +196,39 @@ function policyText({ group, own, effective, rev, signedAt }: PolicyView): strin
     [labels.rotation, effective.rotation.allowed === true ? values.yes : values.no],
     ...settings.map((name) => [name, effective.device[name].value ?? values.none] as const),
     [labels.renewBefore, renewBeforeText(effective)],
+    [labels.revocation, purposes.map((each) => `${each} ${effective.revocation.modes[each]}`).join(', ')],
     [labels.blocked, effective.blocklist.join(', ') || values.none],
   ]);
-  return `${head}\n${entriesText(own, effective.certificates.entries)}`;
+  const { entries } = effective.certificates;
+  const { lists } = effective.revocation;
+  const shown = lists.length > 0 ? `\n${listsText(own, lists, entries)}` : '';
+  return `${head}\n${entriesText(own, entries)}${shown}`;
 }
+
+/** Where its authority is not among the certificates, nothing here has checked the signature of a list. */
+const listsText = (own: Settings, lists: readonly ListEntry[], entries: readonly Entry[]): string =>
+  table(
+    [
+      labels.revocationList,
+      labels.issuer,
+      labels.verified,
+      labels.from,
+      labels.to,
+      labels.revoked,
+      labels.fingerprint,
+      labels.group,
+    ],
+    lists.map(({ file, list, fingerprint }) => {
+      const read = parseRevocationList(fromBase64(list));
+      const isOwn = own.revocation.lists.some((each) => each.fingerprint === fingerprint);
+      const where = isOwn ? '' : values.inherited;
+      if (!read.ok) return [file, '', '', '', '', '', fingerprint, where];
+      const { owner, thisUpdate, nextUpdate, count } = read.value;
+      const verified = entries.some(({ certificate }) => isMadeBy(read.value, fromBase64(certificate)));
+      const dates = [date(thisUpdate), date(nextUpdate)];
+      return [file, owner, verified ? values.yes : values.no, ...dates, String(count), fingerprint, where];
+    }),
+  );
 
 const entriesText = (own: Settings, entries: readonly Entry[]): string =>
   table(

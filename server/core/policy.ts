@@ -9,6 +9,7 @@
  * - identity (when it is renewed): as contacts.
  * - device settings: a lock of any group on the path holds. A value that a group locks wins over everything below, else the
  *   one nearest to the group itself counts.
+ * - revocation: as certificates. The strictest mode of each purpose along the path counts, and the newest list of each series.
  * - rotation (whether devices may follow missed changes of the server's certificate): as contacts; nowhere said means no.
  * - blocklist: always the union. What a parent blocked, a child cannot unblock.
  * - `enforced` of a block in the flat policy: locked by any group on the path; the device then takes no local settings.
@@ -16,7 +17,8 @@
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import { judgeEntries, judgePins, judgeSettings, wouldStrand } from '../../protocol/policy.ts';
+import { judgeEntries, judgeLists, judgePins, judgeSettings, wouldStrand } from '../../protocol/policy.ts';
+import { isNewer } from '../../protocol/revocation-list.ts';
 import type {
   Addresses,
   ClientPurpose,
@@ -24,8 +26,10 @@ import type {
   Policy,
   PolicySettings,
   PublicKey,
+  RevocationMode,
   ServerPins,
 } from '../../protocol/schema.ts';
+import { instant } from '../../protocol/time.ts';
 import { defaultRules, type IssuanceRules } from './issuance.ts';
 
 export type Entry = {
@@ -35,10 +39,24 @@ export type Entry = {
   readonly certificate: string;
   readonly fingerprint: string;
 };
+/** A certificate revocation list, with what one follows another by. */
+export type ListEntry = {
+  readonly file: string;
+  /** Base64 DER. */
+  readonly list: string;
+  readonly fingerprint: string;
+  readonly series: string;
+  /** Decimal; null where the list has none. */
+  readonly number: string | null;
+  readonly thisUpdate: number;
+};
+export type RevocationModes = Readonly<Record<ClientPurpose, RevocationMode>>;
+export type Revocation = { readonly modes: RevocationModes; readonly lists: readonly ListEntry[] };
 export type Settings = {
   readonly certificates: { readonly enforced: boolean; readonly entries: readonly Entry[] };
   readonly contacts: { readonly enforced: boolean; readonly value: Contacts | null };
   readonly identity: IdentityBlock;
+  readonly revocation: Revocation;
   readonly blocklist: readonly string[];
   /** Of the person at the device: what is locked, and what is set. */
   readonly device: PolicySettings;
@@ -69,6 +87,10 @@ const maxBodyBytes = maxDocumentBytes - 4096;
 const maxBlocked = 4096;
 const maxDepth = 64;
 
+/** From the mildest to the strictest. */
+export const revocationModes: readonly RevocationMode[] = ['off', 'soft', 'hard'];
+export const noRevocation: RevocationModes = { rdp: 'off', broker: 'off', log: 'off' };
+
 const unlocked = { enforced: false };
 const unset = { enforced: false, value: null };
 
@@ -76,6 +98,7 @@ export const emptySettings: Settings = {
   certificates: { enforced: false, entries: [] },
   contacts: { enforced: false, value: null },
   identity: { enforced: false, value: null },
+  revocation: { modes: noRevocation, lists: [] },
   blocklist: [],
   device: { connection: unlocked, reset: unlocked, dateTime: unlocked, logServer: unset, rdp: unset, broker: unset },
   rotation: { enforced: false, allowed: null },
@@ -120,6 +143,7 @@ export function flatten(path: readonly Settings[]): Settings {
     certificates: { enforced: lock >= 0, entries: [...entries.values()] },
     contacts: flattenBlock(path.map(({ contacts }) => contacts)),
     identity: flattenBlock(path.map(({ identity }) => identity)),
+    revocation: flattenRevocation(counting.map(({ revocation }) => revocation)),
     blocklist: [...new Set(path.flatMap(({ blocklist }) => blocklist))],
     device: flattenDevice(path.map(({ device }) => device)),
     rotation: flattenRotation(path.map(({ rotation }) => rotation)),
@@ -134,6 +158,33 @@ export function flattenBlock<T>(path: readonly { readonly enforced: boolean; rea
   const locked = path.find(({ enforced, value }) => enforced && value !== null);
   const nearest = path.findLast(({ value }) => value !== null);
   return { enforced: path.some(({ enforced }) => enforced), value: (locked ?? nearest)?.value ?? null };
+}
+
+/** Whether a list may take the place of another of its series. */
+export const isLater = (one: ListEntry, other: ListEntry): boolean => isNewer(agedOf(one), agedOf(other));
+const agedOf = ({ number, thisUpdate }: ListEntry) => ({
+  number: number === null ? null : BigInt(number),
+  thisUpdate: instant(thisUpdate),
+});
+
+function flattenRevocation(path: readonly Revocation[]): Revocation {
+  const strictest = (purpose: ClientPurpose): RevocationMode =>
+    revocationModes.findLast((mode) => path.some(({ modes }) => modes[purpose] === mode)) ?? 'off';
+  const lists = new Map<string, ListEntry>();
+  for (const list of path.flatMap((each) => each.lists)) {
+    const held = lists.get(list.series);
+    if (!held || isLater(list, held)) lists.set(list.series, list);
+  }
+  return {
+    modes: { rdp: strictest('rdp'), broker: strictest('broker'), log: strictest('log') },
+    lists: [...lists.values()],
+  };
+}
+
+/** Nothing where it is checked nowhere: then lists are of no use. */
+function revocationPart({ modes, lists }: Revocation): Pick<PolicyBody, 'revocation'> {
+  const on = Object.values(modes).some((mode) => mode !== 'off');
+  return on ? { revocation: { ...modes, lists: lists.map(({ list }) => list) } } : {};
 }
 
 function flattenRotation(path: readonly Settings['rotation'][]): Settings['rotation'] {
@@ -186,13 +237,14 @@ export const composePolicy = ({
   blocklist: [...settings.blocklist],
   settings: settings.device,
   ...identityOf(settings.identity, rules),
+  ...revocationPart(settings.revocation),
   ...(settings.rotation.allowed === true && { rotation: { allowed: true } }),
   ...(nextKey && { nextKey }),
   ...(keys && { keys }),
 });
 
 /**
- * What a device would refuse, before it is signed. Faults: those of `judgeEntries`, `would-strand`, `too-large`.
+ * What a device would refuse, before it is signed. Faults: those of `judgeEntries` and `judgeLists`, `would-strand`, `too-large`.
  * An empty list means good.
  */
 export function checkPolicy(body: PolicyBody): readonly Fault[] {
@@ -208,6 +260,7 @@ export function checkPolicy(body: PolicyBody): readonly Fault[] {
   );
   return [
     ...judgeEntries(body.certificates.entries).faults,
+    ...judgeLists(body.revocation).faults,
     ...judgePins(body.server),
     ...judgeSettings(body.settings),
     ...(stranded ? [fault('would-strand')] : []),

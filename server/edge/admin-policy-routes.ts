@@ -13,6 +13,7 @@ import {
   setSetting,
   showPolicy,
 } from './policies.ts';
+import { addRevocationLists, removeRevocationList, setRevocation } from './revocation-lists.ts';
 
 const purpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
 const block = Type.Union([
@@ -24,6 +25,7 @@ const block = Type.Union([
   Type.Literal('dateTime'),
   Type.Literal('rotation'),
 ]);
+const revocationMode = Type.Union([Type.Literal('off'), Type.Literal('soft'), Type.Literal('hard')]);
 const serverSetting = Type.Union([Type.Literal('logServer'), Type.Literal('rdp'), Type.Literal('broker')]);
 /** Part of a device name. */
 const field = Type.String({ pattern: '^[\\p{L}\\p{N}]{1,10}$' });
@@ -67,6 +69,25 @@ export const policyRoutes: readonly AdminRoute[] = [
     { method: 'PUT', url: '/groups/:group/policy/blocklist', action: 'edit-policies' },
     Type.Object({ fingerprint, blocked: Type.Boolean() }, closed),
     (server, body, call) => setBlocked(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/groups/:group/policy/revocation', action: 'edit-policies' },
+    Type.Object({ purpose, mode: revocationMode }, closed),
+    (server, body, call) => setRevocation(server, call.actor, of(call, 'group'), body),
+  ),
+  withBody(
+    { method: 'POST', url: '/groups/:group/policy/revocation-lists', action: 'edit-policies' },
+    Type.Object(
+      { file: Type.String({ maxLength: 255 }), content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }) },
+      closed,
+    ),
+    (server, { file, content }, call) =>
+      addRevocationLists(server, call.actor, of(call, 'group'), { file, content: Buffer.from(content, 'base64') }),
+  ),
+  withBody(
+    { method: 'POST', url: '/groups/:group/policy/revocation-lists/remove', action: 'edit-policies' },
+    Type.Object({ fingerprint }, closed),
+    (server, body, call) => removeRevocationList(server, call.actor, of(call, 'group'), body.fingerprint),
   ),
   withBody(
     { method: 'PUT', url: '/groups/:group/policy/lock', action: 'edit-policies' },

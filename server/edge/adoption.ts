@@ -12,10 +12,11 @@ import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { locatorOf } from '../../protocol/codes.ts';
 import { openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
-import type { DeviceDocument, Policy, Report } from '../../protocol/schema.ts';
+import { judgeLists } from '../../protocol/policy.ts';
+import type { DeviceDocument, Policy, PolicyRevocation, Report } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
-import { composePolicy, emptySettings } from '../core/policy.ts';
+import { composePolicy, emptySettings, type RevocationModes } from '../core/policy.ts';
 import type { ClientProof } from '../core/ports.ts';
 import { datesAt } from '../core/revision.ts';
 import { isIssuedBy } from './authority.ts';
@@ -24,6 +25,7 @@ import { raiseRevision, readDocument, signDevice, signFamily } from './documents
 import { readStanding } from './lives.ts';
 import { readPins } from './pins.ts';
 import { isFlood } from './refusals.ts';
+import { rowOf } from './revocation-lists.ts';
 import { signDocument } from './sign.ts';
 import type { Database } from './tables.ts';
 
@@ -210,6 +212,7 @@ async function makeGroupAgain(server: Server, trx: Database, policy: Policy): Pr
       identity: policy.identity ? JSON.stringify({ renewBeforeDays: policy.identity.renewBeforeDays }) : null,
       settings: policy.settings ? JSON.stringify(policy.settings) : null,
       rotation: policy.rotation?.allowed === true ? JSON.stringify({ enforced: false, allowed: true }) : null,
+      revocation: policy.revocation ? JSON.stringify(modesOf(policy.revocation)) : null,
       contacts: policy.contacts.value ? JSON.stringify(policy.contacts.value) : null,
       created_at: now,
     })
@@ -221,10 +224,17 @@ async function makeGroupAgain(server: Server, trx: Database, policy: Policy): Pr
       .values({ group_id: id, purpose, fingerprint, file, certificate, added_at: now })
       .execute();
   }
+  for (const list of judgeLists(policy.revocation).lists)
+    await trx
+      .insertInto('policy_revocation_lists')
+      .values({ group_id: id, ...rowOf(list, ''), added_at: now })
+      .execute();
   for (const fingerprint of policy.blocklist)
     await trx.insertInto('blocked_certificates').values({ group_id: id, fingerprint, added_at: now }).execute();
   await signFamily(server, trx, id);
 }
+
+const modesOf = ({ rdp, broker, log }: PolicyRevocation): RevocationModes => ({ rdp, broker, log });
 
 const noteRaised = (server: Server, trx: Database, device: string, { aud, rev }: { aud: string; rev: number }) =>
   audit(server, trx, { actor: device, action: 'revision-raised', subject: aud, facts: { rev } });

@@ -18,6 +18,8 @@ import {
   flattenBlock,
   type Group,
   type IdentitySetting,
+  type ListEntry,
+  noRevocation,
   pathTo,
   type Settings,
 } from '../core/policy.ts';
@@ -38,10 +40,11 @@ export type GroupSettings = Group & { readonly settings: Settings; readonly nami
 export async function readGroups(trx: Database): Promise<ReadonlyMap<string, GroupSettings>> {
   const groups = await trx.selectFrom('groups').selectAll().orderBy('created_at').execute();
   const entries = await trx.selectFrom('policy_certificates').selectAll().orderBy('added_at').execute();
+  const lists = await trx.selectFrom('policy_revocation_lists').selectAll().orderBy('added_at').execute();
   const blocked = await trx.selectFrom('blocked_certificates').selectAll().orderBy('added_at').execute();
   return new Map(
     groups.map((group) => {
-      const { id, name, parent, contacts, settings, naming, rotation } = group;
+      const { id, name, parent, contacts, settings, naming, rotation, revocation } = group;
       return [
         id,
         {
@@ -59,6 +62,10 @@ export async function readGroups(trx: Database): Promise<ReadonlyMap<string, Gro
               value: contacts === null ? null : JSON.parse(contacts),
             },
             identity: identityBlock(group),
+            revocation: {
+              modes: revocation === null ? noRevocation : JSON.parse(revocation),
+              lists: lists.filter((list) => list.group_id === id).map(listOf),
+            },
             blocklist: blocked.filter((entry) => entry.group_id === id).map(({ fingerprint }) => fingerprint),
             device: settings === null ? emptySettings.device : JSON.parse(settings),
             rotation: rotation === null ? emptySettings.rotation : JSON.parse(rotation),
@@ -74,6 +81,22 @@ const entryOf = ({ purpose, file, certificate, fingerprint }: Tables['policy_cer
   file,
   certificate,
   fingerprint,
+});
+
+const listOf = ({
+  file,
+  list,
+  fingerprint,
+  series,
+  number,
+  this_update,
+}: Tables['policy_revocation_lists']): ListEntry => ({
+  file,
+  list,
+  fingerprint,
+  series,
+  number,
+  thisUpdate: this_update,
 });
 
 /**

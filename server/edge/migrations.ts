@@ -103,6 +103,15 @@ const foreign: readonly string[] = [
   'create table foreign_authorities (fingerprint text primary key, certificate text not null, added_at bigint not null)',
 ];
 
+/** For which purposes devices of a group look certificates up in revocation lists, and those lists. */
+const revocation: readonly string[] = [
+  'alter table groups add column revocation text',
+  `create table policy_revocation_lists (
+    group_id text not null references groups (id), series text not null, fingerprint text not null, file text not null,
+    list text not null, number text, this_update bigint not null, added_at bigint not null,
+    primary key (group_id, series))`,
+];
+
 /** Whose a certificate of the server is. */
 const serverCertificates: readonly string[] = [
   "alter table server_certificates add column source text not null default 'own'",
@@ -168,6 +177,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-server-certificates': {
     up: async (db: Untyped) => {
       for (const statement of serverCertificates) await run(db, statement);
+    },
+  },
+  '0008-revocation': {
+    up: async (db: Untyped) => {
+      for (const statement of revocation) await run(db, statement);
     },
   },
 };

@@ -253,10 +253,10 @@ const rotationOf = ({ rotation }: Tables['groups']): Settings['rotation'] =>
   rotation === null ? emptySettings.rotation : JSON.parse(rotation);
 
 /**
- * One change of one block, judged and signed in its transaction. Groups of the server itself take contacts and blocked
+ * One change of one block, judged and signed in its transaction. Faults: `not-found`, `not-allowed`, those of `checkPolicy`. Groups of the server itself take contacts and blocked
  * certificates only: their devices are not managed.
  */
-function editPolicy<T>(
+export function editPolicy<T>(
   server: Server,
   group: string,
   block: Block | null,

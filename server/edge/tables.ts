@@ -41,6 +41,8 @@ export type Tables = {
     identity_enforced: number | null;
     /** Whether devices may follow rotation statements: `{enforced, allowed}` as JSON; null where it was never said. */
     rotation: string | null;
+    /** `RevocationModes` as JSON; null where none was ever set. */
+    revocation: string | null;
     /** Whether its agents without an identity are told to get one; null where its parent says. */
     migrate_client: number | null;
     created_at: number;
@@ -51,6 +53,17 @@ export type Tables = {
     fingerprint: string;
     file: string;
     certificate: string;
+    added_at: number;
+  };
+  /** Lists (base64 DER) of revoked certificates; the newest of each series. `number` is decimal. */
+  policy_revocation_lists: {
+    group_id: string;
+    series: string;
+    fingerprint: string;
+    file: string;
+    list: string;
+    number: string | null;
+    this_update: number;
     added_at: number;
   };
   blocked_certificates: { group_id: string; fingerprint: string; added_at: number };

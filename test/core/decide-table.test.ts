@@ -154,7 +154,10 @@ function lay(each: Case): { readonly state: State; readonly leaf: Issued; readon
     ...bench.state,
     durable,
     counters: { ...bench.state.counters, hardFloor: floor },
-    held: { policy: { jws: '', policy: policy as Policy, certificates }, device: device as State['held']['device'] },
+    held: {
+      policy: { jws: '', policy: policy as Policy, certificates, lists: [] },
+      device: device as State['held']['device'],
+    },
   };
   return { state, leaf, entry };
 }

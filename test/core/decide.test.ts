@@ -3,7 +3,7 @@ import { fingerprintOf, parseCertificate } from '../../protocol/certificate.ts';
 import { type FaultCode, fault } from '../../protocol/fault.ts';
 import type { PathAnswer } from '../../protocol/path.ts';
 import { instant } from '../../protocol/time.ts';
-import { type Issued, issue } from '../fakes/issue.ts';
+import { type Issued, issue, issueList } from '../fakes/issue.ts';
 import { assert, table, test } from '../harness.ts';
 
 const at = instant(Date.parse('2026-11-22T00:00:00Z'));
@@ -29,6 +29,8 @@ const request = (wish: Partial<TrustRequest>): TrustRequest => ({
 });
 const yes: PathAnswer = { trusted: true, anchor: 0, chainLength: 2 };
 const no = (code: FaultCode): PathAnswer => ({ trusted: false, fault: fault(code, { openssl: 1, depth: 0 }) });
+
+const lists = { crls: [issueList({ by: root, revoked: [leaf] })] };
 
 type Row = {
   readonly name: string;
@@ -71,6 +73,22 @@ const rows: readonly Row[] = [
     engine: no('issuer-unknown'),
     is: 'issuer-unknown',
   },
+  { name: 'pinned and listed, softly', wish: { entries: entries(leaf), ...lists, revocation: 'soft' }, is: 'revoked' },
+  { name: 'pinned and listed, hard', wish: { entries: entries(leaf), ...lists, revocation: 'hard' }, is: 'revoked' },
+  { name: 'pinned and listed, not asked', wish: { entries: entries(leaf), ...lists }, is: leaf },
+  { name: 'pinned, no list, hard', wish: { entries: entries(leaf), revocation: 'hard' }, is: leaf },
+  {
+    name: 'pinned, listed and blocked',
+    wish: { entries: entries(leaf), ...lists, revocation: 'soft', blocklist: new Set([fingerprintOf(leaf.der)]) },
+    is: 'blocklisted',
+  },
+  {
+    name: 'pinned, listed and expired',
+    wish: { entries: entries(leaf), ...lists, revocation: 'soft', at: after('2026-12-01') },
+    is: 'expired',
+  },
+  { name: 'CA entry, listed', wish: { ...lists, revocation: 'soft' }, engine: no('revoked'), is: 'revoked' },
+  { name: 'CA entry, no list', wish: { revocation: 'hard' }, engine: no('crl-unavailable'), is: 'crl-unavailable' },
   { name: 'pinned, another name', wish: { entries: entries(leaf), target: { host: 'x', ip: null } }, is: leaf },
   { name: 'pinned, last instant', wish: { entries: entries(leaf), at: day('2026-12-01') }, is: leaf },
   { name: 'pinned, expired', wish: { entries: entries(leaf), at: after('2026-12-01') }, is: 'expired' },

@@ -4,14 +4,17 @@ import type { LocalEntry } from '../../agent/core/durable.ts';
 import { preflightOf } from '../../agent/core/explain.ts';
 import { rulesFor } from '../../agent/core/rules.ts';
 import type { Probed } from '../../agent/core/shape.ts';
-import { toBase64 } from '../../protocol/certificate.ts';
+import { type Certificate, fingerprintOf, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { fault } from '../../protocol/fault.ts';
+import type { Policy } from '../../protocol/schema.ts';
 import { parsePlace } from '../../protocol/target.ts';
 import { check } from '../../protocol/validate.ts';
+import { settingsWith } from '../fakes/administration.ts';
 import { type Bench, noon, nowOf, openBench, start } from '../fakes/agent.ts';
 import { type Issued, issue } from '../fakes/issue.ts';
 import { assert, table } from '../harness.ts';
 
+const root = issue({ cn: 'Root', ca: true });
 const leaf = issue({ cn: 'host.example', dns: ['host.example'] });
 const next = issue({ cn: 'host.example', dns: ['host.example'] });
 const old = issue({ cn: 'host.example', dns: ['host.example'], to: '2026-10-01T00:00:00Z' });
@@ -25,6 +28,11 @@ const local = (issued: Issued, more: Partial<LocalEntry> = {}): LocalEntry => ({
   server: 'host.example:3389',
   ...more,
 });
+function parsed(issued: Issued): Certificate {
+  const read = parseCertificate(new Uint8Array(issued.der));
+  if (!read.ok) throw new Error(read.fault.code);
+  return read.value;
+}
 const shows = (issued: Issued, more: Partial<Extract<Probed, { at: 'shown' }>> = {}): Probed => ({
   at: 'shown',
   chain: [issued.der],
@@ -37,6 +45,22 @@ const device = (...entries: readonly LocalEntry[]): Bench => {
   const bench = openBench();
   start(bench);
   bench.state = { ...bench.state, durable: { ...bench.state.durable, local: entries } };
+  return bench;
+};
+
+/** Managed: the policy has this root for `rdp`, and names this server where it names one. */
+const managed = (server: string | null, more: object = {}): Bench => {
+  const bench = device();
+  const { server: own } = bench;
+  const entries = [{ purpose: 'rdp' as const, file: 'root.pem', certificate: toBase64(root.der) }];
+  const settings = settingsWith([], { rdp: { enforced: false, value: server } });
+  const policy = own.policyOf(own.office, { certificates: { enforced: true, entries }, settings, ...more }) as Policy;
+  const certificates = [parsed(root)];
+  const held = {
+    policy: { jws: '', policy, certificates, lists: [] },
+    device: { jws: '', device: { ...own.deviceDocument(), managed: true } },
+  };
+  bench.state = { ...bench.state, held: held as Bench['state']['held'] };
   return bench;
 };
 
@@ -68,6 +92,60 @@ const rows: readonly Row[] = [
     bench: device(local(old)),
     outcome: shows(next),
     is: 'refused changed-old-expired',
+  },
+  {
+    name: 'an authority was imported for it, and another issued what it shows',
+    bench: device(local(root, { file: 'root.pem' })),
+    outcome: shows(leaf),
+    is: 'refused issuer-unknown',
+  },
+  {
+    name: 'an authority was imported for any server',
+    bench: device(local(root, { file: 'root.pem', server: null })),
+    outcome: shows(leaf),
+    is: 'unknown',
+  },
+  {
+    name: 'an authority was imported for it, and what was accepted before still holds',
+    bench: device(local(root, { file: 'root.pem' }), local(leaf)),
+    outcome: shows(next),
+    is: 'refused changed-old-valid',
+  },
+  {
+    name: 'an authority was imported for it, and what was accepted before has expired',
+    bench: device(local(root, { file: 'root.pem' }), local(old)),
+    outcome: shows(next),
+    is: 'refused issuer-unknown',
+  },
+  {
+    name: 'managed, under a root: a server the policy does not name',
+    bench: managed('other.example'),
+    outcome: shows(leaf),
+    is: 'refused not-assigned',
+  },
+  {
+    name: 'managed, under a root: the server the policy names, issued by another',
+    bench: managed('Host.example'),
+    outcome: shows(leaf),
+    is: 'refused issuer-unknown',
+  },
+  {
+    name: 'managed, the root blocked: the server the policy names',
+    bench: managed('host.example', { blocklist: [fingerprintOf(root.der)] }),
+    outcome: shows(leaf),
+    is: 'refused blocklisted',
+  },
+  {
+    name: 'managed: a list of the root names it',
+    bench: managed('host.example'),
+    outcome: shows(leaf, { verdict: { trusted: false, fault: fault('revoked', { depth: 0 }) } }),
+    is: 'refused revoked',
+  },
+  {
+    name: 'managed: no list in force',
+    bench: managed('host.example'),
+    outcome: shows(leaf, { verdict: { trusted: false, fault: fault('crl-unavailable') } }),
+    is: 'refused crl-unavailable',
   },
   { name: 'it has expired', bench: device(local(old)), outcome: shows(old), is: 'refused expired' },
   { name: 'a stranger that has expired', bench: device(), outcome: shows(old), is: 'refused expired' },

@@ -7,7 +7,7 @@ import { fault } from '../../protocol/fault.ts';
 import { minuteMs } from '../../protocol/time.ts';
 import { base64 } from '../fakes/administration.ts';
 import { askNow, type Bench, lastStatus, noon, openBench, openRegistered, pass, send, start } from '../fakes/agent.ts';
-import { type Issued, issue } from '../fakes/issue.ts';
+import { type Issued, issue, issueList } from '../fakes/issue.ts';
 import { openRemotes, type Remotes } from '../fakes/remote.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -201,6 +201,66 @@ const own: readonly { name: string; bench: () => Bench; is: string }[] = [
 ];
 table('a look at the own server', own, ({ bench, is }) => {
   assert.is(tell(open(bench()).bench, { do: 'preflight', purpose: 'ksc', server: '' }), is);
+});
+
+/** Managed, the root in the policy for `rdp`, and this of revocation. */
+function revoking(rdp: 'soft' | 'hard', lists: readonly Buffer[], entries: readonly Issued[] = [root]): Bench {
+  const { bench } = open(openRegistered());
+  const { server } = bench;
+  server.office.entries = entries.map((each) => ({ purpose: 'rdp', file: '', certificate: base64(each) }));
+  const revocation = { rdp, broker: 'off', log: 'off', lists: lists.map(toBase64) };
+  send(bench, ...server.publishPolicies({ revocation }), ...server.moveTo(server.office));
+  pass(bench, 3000);
+  return bench;
+}
+const clean = issueList({ by: root, number: 1 });
+const listed = issueList({ by: root, number: 2, revoked: [leaf] });
+
+const revocationRows: readonly { name: string; bench: () => Bench; is: string }[] = [
+  { name: 'softly, no list', bench: () => revoking('soft', []), is: 'started trusted' },
+  { name: 'softly, listed', bench: () => revoking('soft', [listed]), is: 'stopped refused revoked' },
+  { name: 'hard, no list', bench: () => revoking('hard', []), is: 'stopped refused crl-unavailable' },
+  { name: 'hard, a clean list', bench: () => revoking('hard', [clean]), is: 'started trusted' },
+  { name: 'hard, listed', bench: () => revoking('hard', [listed]), is: 'stopped refused revoked' },
+  {
+    name: 'a single certificate, listed',
+    bench: () => revoking('soft', [listed], [leaf]),
+    is: 'stopped refused revoked',
+  },
+  { name: 'a single certificate, hard, no list', bench: () => revoking('hard', [], [leaf]), is: 'started trusted' },
+];
+table('revocation by the policy', revocationRows, ({ bench, is }) => assert.is(tell(bench(), connect()), is));
+
+test('while certificates are looked up, a client is told of none but the one just judged', () => {
+  const prints = (bench: Bench): unknown => {
+    tell(bench, connect());
+    const launch = bench.effects.findLast((effect) => effect.do === 'launch');
+    return launch?.do === 'launch' && launch.fingerprints;
+  };
+  assert.equal(prints(revoking('soft', [], [leaf, next])), [print(leaf)]);
+});
+
+test('what a list revokes is exported to nobody, and the status says what is looked up', () => {
+  const bench = revoking('soft', [listed], [leaf, next]);
+  const exported = bench.effects.findLast((effect) => effect.do === 'export');
+  assert.ok(exported?.do === 'export');
+  const rdp = exported.certificates.filter(({ purpose }) => purpose === 'rdp').map(({ fingerprint }) => fingerprint);
+  assert.equal(rdp, [print(next)]);
+  assert.equal(
+    lastStatus(bench).revocation?.lists.map(({ issuer }) => issuer),
+    ['Root'],
+  );
+  assert.is(lastStatus(bench).revocation?.modes.rdp, 'soft');
+});
+
+test('a policy with a list that cannot be read is refused, and the last good one stays', () => {
+  const bench = revoking('hard', [clean]);
+  const { policy } = lastStatus(bench);
+  const revocation = { rdp: 'off', broker: 'off', log: 'off', lists: [base64(leaf)] };
+  send(bench, ...bench.server.publishPolicies({ revocation }));
+  pass(bench, 3000);
+  assert.equal(lastStatus(bench).policy, policy);
+  assert.ok(lastStatus(bench).faults.some(({ code }) => code === 'crl-unreadable'));
 });
 
 test('a policy takes what was accepted in the step it arrives in, whatever server it was for', () => {

@@ -1,6 +1,6 @@
 /** Policies, the server's own certificates and confirmation codes over a real database. */
 import { readFileSync } from 'node:fs';
-import { fingerprintOf, fromBase64, toPem } from '../../protocol/certificate.ts';
+import { fingerprintOf, fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
 import { deriveSecret, locatorOf, makeConfirmation, parseReplacement } from '../../protocol/codes.ts';
 import type { Policy } from '../../protocol/schema.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
@@ -15,6 +15,7 @@ import {
   setLock,
   showPolicy,
 } from '../../server/edge/policies.ts';
+import { addRevocationLists, removeRevocationList, setRevocation } from '../../server/edge/revocation-lists.ts';
 import {
   listServerCertificates,
   readGate,
@@ -35,7 +36,7 @@ import {
   value,
   withFleet,
 } from '../fakes/fleet-server.ts';
-import { issue, rsaKey } from '../fakes/issue.ts';
+import { issue, issueList, rsaKey } from '../fakes/issue.ts';
 import { assert, table, test } from '../harness.ts';
 
 const admin = 'administrator';
@@ -145,6 +146,87 @@ test('512 certificates fit, one more does not', () =>
     assert.is(refused.ok ? null : refused.fault.code, 'too-many-certificates');
     const below = await addCertificates(server, admin, 'Floor', upload(file('p256')));
     assert.is(below.ok ? null : below.fault.code, 'too-many-certificates', 'what is inherited counts');
+  }));
+
+const authority = issue({ cn: 'Servers', ca: true });
+/** Of the same name, with another key. */
+const impostor = issue({ cn: 'Servers', ca: true });
+const old = issueList({ by: authority, number: 1, from: '2026-01-01T00:00:00Z' });
+const fresh = issueList({ by: authority, number: 2, from: '2026-02-01T00:00:00Z', revoked: [authority] });
+const list = (content: Uint8Array) => ({ file: 'list.crl', content });
+
+test('revocation is the strictest of the path, with the newest list of each authority', () =>
+  withFleet(async (world) => {
+    const { server } = world;
+    const { office, floor } = await offices(world);
+    value(await addCertificates(server, admin, 'Office', upload(Buffer.from(toPem(authority.der)))));
+    const [first = ''] = value(await addRevocationLists(server, admin, 'Office', list(old)));
+    await world.publish();
+    assert.is(policyOf(world, office).revocation, undefined, 'off everywhere: nothing of it is sent');
+
+    value(await setRevocation(server, admin, 'Office', { purpose: 'rdp', mode: 'soft' }));
+    value(await setRevocation(server, admin, 'Floor', { purpose: 'rdp', mode: 'off' }));
+    value(await setRevocation(server, admin, 'Floor', { purpose: 'log', mode: 'hard' }));
+    await world.publish();
+    const { lists, ...modes } = policyOf(world, floor).revocation ?? { lists: [] };
+    assert.equal(modes, { rdp: 'soft', broker: 'off', log: 'hard' });
+    assert.equal(lists, [toBase64(old)]);
+    assert.is(policyOf(world, office).revocation?.log, 'off');
+
+    const [second = ''] = value(
+      await addRevocationLists(server, admin, 'Floor', list(Buffer.from(toPem(fresh, 'X509 CRL')))),
+    );
+    await world.publish();
+    assert.equal(policyOf(world, floor).revocation?.lists, [toBase64(fresh)]);
+    assert.equal(policyOf(world, office).revocation?.lists, [toBase64(old)]);
+    assert.is(codeOf(await removeRevocationList(server, admin, 'Office', second)), 'not-found');
+    value(await removeRevocationList(server, admin, 'Floor', second));
+    value(await addRevocationLists(server, admin, 'Office', list(fresh)));
+    await world.publish();
+    assert.equal(policyOf(world, floor).revocation?.lists, [toBase64(fresh)]);
+    assert.is(codeOf(await removeRevocationList(server, admin, 'Office', first)), 'not-found', 'replaced');
+    assert.is((await auditOf(world)).filter((action) => action === 'revocation-list-added').length, 3);
+  }));
+
+table(
+  'revocation lists that are refused',
+  [
+    { name: 'junk', content: Buffer.from('junk'), code: 'crl-unreadable' },
+    { name: 'a certificate', content: Buffer.from(toPem(authority.der)), code: 'crl-unreadable' },
+    { name: 'changes only', content: issueList({ by: authority, number: 3, delta: true }), code: 'crl-partial' },
+    { name: 'the one there is', content: fresh, code: 'crl-older' },
+    { name: 'an older one', content: old, code: 'crl-older' },
+    { name: 'not by the authority of that name', content: issueList({ by: impostor, number: 9 }), code: 'crl-forged' },
+    { name: 'an older one below', group: 'Floor', content: old, code: 'crl-older' },
+    { name: 'an unknown group', group: 'none', content: fresh, code: 'not-found' },
+    { name: 'a group of the server', group: 'Unassigned', content: fresh, code: 'not-allowed' },
+    { name: 'below a lock', group: 'Floor', lock: true, content: fresh, code: 'not-allowed' },
+  ] as {
+    readonly name: string;
+    readonly group?: string;
+    readonly lock?: boolean;
+    readonly content: Buffer;
+    readonly code: string;
+  }[],
+  ({ group = 'Office', lock = false, content, code }) =>
+    withFleet(async (world) => {
+      const { server } = world;
+      await offices(world);
+      value(await addCertificates(server, admin, 'Office', upload(Buffer.from(toPem(authority.der)))));
+      value(await addRevocationLists(server, admin, 'Office', list(fresh)));
+      value(await setLock(server, admin, 'Office', { block: 'certificates', enforced: lock }));
+      const before = value(await showPolicy(server, 'Office'));
+      assert.is(codeOf(await addRevocationLists(server, admin, group, list(content))), code);
+      assert.equal(value(await showPolicy(server, 'Office')), before);
+    }),
+);
+
+test('a list of an authority that is not among the certificates is taken; devices judge it', () =>
+  withFleet(async (world) => {
+    const { server } = world;
+    await offices(world);
+    value(await addRevocationLists(server, admin, 'Office', list(old)));
+    assert.is(value(await showPolicy(server, 'Office')).effective.revocation.lists.length, 1);
   }));
 
 test('contacts are inherited, overridden and locked', () =>

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { openEngine } from '../../native/engine.ts';
 import type { FaultCode } from '../../protocol/fault.ts';
 import type { PathQuestion } from '../../protocol/path.ts';
-import { clientAuth, ecKey, type Issued, issue, rsaKey, serverAuth } from '../fakes/issue.ts';
+import { clientAuth, ecKey, type Issued, issue, issueList, rsaKey, serverAuth } from '../fakes/issue.ts';
 import { assert, table, test } from '../harness.ts';
 
 const engine = openEngine();
@@ -40,6 +40,125 @@ function ladder(length: number): Pick<PathQuestion, 'leaf' | 'intermediates'> {
     steps.push(issue({ cn: `Step ${step}`, ca: true, by: steps.at(-1) ?? root }));
   return { leaf: by(steps.at(-1) ?? root), intermediates: steps.map((one) => one.der) };
 }
+
+/** Of the middle and of the root: of now, and of before. */
+const listed = issueList({ by: middle, revoked: [issue({ cn: 'other', by: middle }), leaf] });
+const clean = issueList({ by: middle });
+const rootClean = issueList({ by: root });
+const past = { to: '2026-06-01T00:00:00Z' };
+const otherMiddle = issue({ cn: 'Middle', ca: true, key: ecKey() });
+const modes = { soft: { revocation: 'soft' }, hard: { revocation: 'hard' } } as const;
+
+/** What the lists of a question come to where a missing one is no reason, and where it is. */
+const revocations: readonly {
+  readonly name: string;
+  readonly ask: Partial<PathQuestion>;
+  readonly soft: FaultCode | null;
+  readonly hard: FaultCode | null;
+}[] = [
+  { name: 'no list at all', ask: {}, soft: null, hard: 'crl-unavailable' },
+  { name: 'every list', ask: { crls: [clean, rootClean] }, soft: null, hard: null },
+  { name: 'the leaf listed', ask: { crls: [rootClean, listed] }, soft: 'revoked', hard: 'revoked' },
+  { name: 'the leaf listed, no list of the root', ask: { crls: [listed] }, soft: 'revoked', hard: 'revoked' },
+  { name: 'no list of the root', ask: { crls: [clean] }, soft: null, hard: 'crl-unavailable' },
+  {
+    name: 'the middle listed, no list of the middle',
+    ask: { crls: [issueList({ by: root, revoked: [middle] })] },
+    soft: 'revoked',
+    hard: 'revoked',
+  },
+  {
+    name: 'an outdated list',
+    ask: { crls: [issueList({ by: middle, ...past }), rootClean] },
+    soft: null,
+    hard: 'crl-unavailable',
+  },
+  {
+    name: 'an outdated list that lists it',
+    ask: { crls: [issueList({ by: middle, revoked: [leaf], ...past }), rootClean] },
+    soft: 'revoked',
+    hard: 'revoked',
+  },
+  {
+    name: 'a list of tomorrow',
+    ask: { crls: [issueList({ by: middle, from: '2026-11-23T00:00:00Z' }), rootClean] },
+    soft: null,
+    hard: 'crl-unavailable',
+  },
+  {
+    name: 'a broken signature over a list that lists it',
+    ask: { crls: [flip(listed, -3), rootClean] },
+    soft: null,
+    hard: 'crl-unavailable',
+  },
+  {
+    name: 'an outdated list with a broken signature that lists it',
+    ask: { crls: [flip(issueList({ by: middle, revoked: [leaf], ...past }), -3), rootClean] },
+    soft: null,
+    hard: 'crl-unavailable',
+  },
+  {
+    name: 'an outdated list with an extension nobody knows',
+    ask: { crls: [issueList({ by: middle, revoked: [leaf], odd: true, ...past }), rootClean] },
+    soft: null,
+    hard: 'crl-unavailable',
+  },
+  {
+    name: 'an outdated list, and one in force that lists it',
+    ask: { crls: [issueList({ by: middle, ...past }), listed, rootClean] },
+    soft: 'revoked',
+    hard: 'revoked',
+  },
+  {
+    name: 'a list by another of the same name',
+    ask: { crls: [issueList({ by: otherMiddle, revoked: [leaf] }), rootClean] },
+    soft: null,
+    hard: 'crl-unavailable',
+  },
+  {
+    name: 'a list with an extension nobody knows',
+    ask: { crls: [issueList({ by: middle, revoked: [leaf], odd: true }), rootClean] },
+    soft: null,
+    hard: 'crl-unavailable',
+  },
+  {
+    name: 'garbage among the lists',
+    ask: { crls: [Buffer.of(0x30, 0), listed, rootClean] },
+    soft: 'revoked',
+    hard: 'crl-unavailable',
+  },
+  {
+    name: 'an anchor in the middle needs no list of its own',
+    ask: { anchors: [middle.der], intermediates: [], crls: [clean] },
+    soft: null,
+    hard: null,
+  },
+  {
+    name: 'an anchor is not revoked by its own list',
+    ask: { crls: [clean, issueList({ by: root, revoked: [root] })] },
+    soft: null,
+    hard: null,
+  },
+  { name: 'leaf and anchor in one', ask: { leaf: both.der, anchors: [both.der] }, soft: null, hard: null },
+  {
+    name: 'another name, and listed',
+    ask: { crls: [listed], host: 'other.example' },
+    soft: 'name-mismatch',
+    hard: 'name-mismatch',
+  },
+  {
+    name: 'another anchor, and no list',
+    ask: { anchors: [oldRoot.der] },
+    soft: 'issuer-unknown',
+    hard: 'issuer-unknown',
+  },
+  {
+    name: 'expired, and no list',
+    ask: { leaf: by(middle, past) },
+    soft: 'expired',
+    hard: 'expired',
+  },
+];
 
 type Row = { readonly name: string; readonly ask: Partial<PathQuestion>; readonly code: FaultCode | null };
 const pathRows: readonly Row[] = [
@@ -220,6 +339,8 @@ const wrongRows = [
   { name: 'no number of seconds', value: { ...base, atSeconds: Number.NaN } },
   { name: 'half seconds', value: { ...base, atSeconds: 0.5 } },
   { name: 'the year 10000', value: { ...base, atSeconds: 253_402_300_800 } },
+  { name: 'an unknown revocation', value: { ...base, revocation: 'firm' } },
+  { name: 'revocation as a number', value: { ...base, revocation: 1 } },
   { name: 'an unknown purpose', value: { ...base, purpose: 'mail' } },
   { name: 'a long purpose', value: { ...base, purpose: 'server'.repeat(99) } },
   { name: 'a host as a number', value: { ...base, host: 1 } },
@@ -312,3 +433,15 @@ function longForm(der: Buffer): Uint8Array {
 function readVector(file: string): Uint8Array {
   return readFileSync(new URL(`../vectors/pkits/${file}`, import.meta.url));
 }
+
+table(
+  'revocation lists, softly and hard',
+  revocations.flatMap(({ name, ask, soft, hard }) => [
+    { name: `${name}: soft`, ask: { ...ask, ...modes.soft }, code: soft },
+    { name: `${name}: hard`, ask: { ...ask, ...modes.hard }, code: hard },
+  ]),
+  ({ ask, code }) => {
+    const answer = engine.verifyPath({ ...base, ...ask });
+    assert.is(answer.trusted ? null : answer.fault.code, code);
+  },
+);

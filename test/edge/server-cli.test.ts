@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toPem } from '../../protocol/certificate.ts';
-import { issue, rsaKey } from '../fakes/issue.ts';
+import { issue, issueList, rsaKey } from '../fakes/issue.ts';
 import { administer, type RunningServer, startServer } from '../fakes/server-process.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -79,10 +79,16 @@ test('an administrator’s day', async () => {
   assert.is((await ask('policy', 'set', 'Office', 'logServer', 'log.example:6514')).code, 0);
   assert.is((await ask('policy', 'set', 'Office', 'logServer', '--clear')).code, 0);
   assert.is((await ask('policy', 'lock', 'Office', 'reset')).code, 0);
+  const list = inRoot('list.crl', issueList({ by: issue({ cn: 'Elsewhere', ca: true }) }));
+  assert.is((await ask('policy', 'set-revocation', 'Office', 'rdp', 'hard')).code, 0);
+  const listed = (await ask('policy', 'add-revocation-list', 'Office', list)).out.split('\n')[1] ?? '';
   const locked = (await ask('policy', 'show', 'Floor 1')).out;
   assert.match(locked, /^Locked +reset, rdp$/m);
   assert.match(locked, /^rdp +farm\.example$/m);
   assert.match(locked, /^logServer +none$/m);
+  assert.match(locked, new RegExp(`^list\\.crl +Elsewhere +no .* 0 +${listed} +inherited$`, 'm'));
+  assert.match(locked, /^Revocation +rdp hard, broker off, log off$/m);
+  assert.is((await ask('policy', 'remove-revocation-list', 'Office', listed)).code, 0);
   assert.is((await ask('group', 'naming', 'Floor 1', '--fields', 'Moscow,Desk')).code, 0);
   assert.match((await ask('groups')).out, /^Office \/ Floor 1 +0 +Moscow-Desk /m);
   const spelled = sha256.toUpperCase().replace(/(..)(?=.)/g, '$1:');
@@ -235,6 +241,12 @@ const bad: readonly Bad[] = [
     words: ['policy', 'set', 'Office', 'rdp', 'x', '--clear'],
     code: 2,
     says: /--clear alone/,
+  },
+  {
+    name: 'an unknown revocation',
+    words: ['policy', 'set-revocation', 'Office', 'rdp', 'firm'],
+    code: 2,
+    says: /off, soft, hard/,
   },
   { name: 'an unknown lock', words: ['policy', 'lock', 'Office', 'rdp'], code: 2, says: /dateTime/ },
   { name: 'a rule of no fields', words: ['group', 'naming', 'Office'], code: 2, says: /--fields A,B/ },

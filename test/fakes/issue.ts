@@ -6,6 +6,7 @@ import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign 
 
 export type Issued = {
   readonly der: Buffer;
+  readonly serial: Buffer;
   readonly key: KeyObject;
   readonly name: Buffer;
   /** The same certificate with the other good signature ECDSA has: (r, n − s) for (r, s). Null for RSA issuers. */
@@ -48,9 +49,10 @@ export function issue(wish: Wish): Issued {
   const name = distinguished(wish.cn);
   const signer = wish.by ?? { key, name };
   const algorithm = algorithmOf(signer.key, wish.hash ?? 'sha256');
+  const number = tlv(0x02, serial());
   const body = sequence(
     tlv(0xa0, tlv(0x02, Buffer.of(2))),
-    tlv(0x02, serial()),
+    number,
     algorithm,
     signer.name,
     sequence(time(wish.from ?? '2026-01-01T00:00:00Z'), time(wish.to ?? '2036-01-01T00:00:00Z')),
@@ -60,14 +62,52 @@ export function issue(wish: Wish): Issued {
   );
   const seal = (signature: Buffer): Buffer => sequence(body, algorithm, bits(signature));
   if (signer.key.asymmetricKeyType === 'rsa')
-    return { der: seal(sign(wish.hash ?? 'sha256', body, signer.key)), key, name, twin: null };
+    return { der: seal(sign(wish.hash ?? 'sha256', body, signer.key)), serial: number, key, name, twin: null };
   const raw = sign(wish.hash ?? 'sha256', body, { key: signer.key, dsaEncoding: 'ieee-p1363' });
   const half = raw.length / 2;
   const [r, s] = [toNumber(raw.subarray(0, half)), toNumber(raw.subarray(half))];
   const order = orders[signer.key.asymmetricKeyDetails?.namedCurve ?? ''];
   if (!order) throw new Error('an unknown curve');
   const pair = (other: bigint): Buffer => sequence(integer(r), integer(other));
-  return { der: seal(pair(s)), key, name, twin: seal(pair(order - s)) };
+  return { der: seal(pair(s)), serial: number, key, name, twin: seal(pair(order - s)) };
+}
+
+export type ListWish = {
+  readonly by: Issued;
+  readonly revoked?: readonly Issued[];
+  readonly from?: string;
+  /** Null: it does not say. */
+  readonly to?: string | null;
+  /** Left out: no extension. */
+  readonly number?: number;
+  readonly delta?: boolean;
+  /** An extension nobody knows and everybody must. */
+  readonly odd?: boolean;
+};
+
+/** A certificate revocation list, version 2 (RFC 5280 §5), DER. */
+export function issueList(wish: ListWish): Buffer {
+  const { by, revoked = [], to = '2036-01-01T00:00:00Z', number } = wish;
+  const algorithm = algorithmOf(by.key, 'sha256');
+  const begins = time(wish.from ?? '2026-01-01T00:00:00Z');
+  const body = sequence(
+    tlv(0x02, Buffer.of(1)),
+    algorithm,
+    by.name,
+    begins,
+    ...(to === null ? [] : [time(to)]),
+    ...(revoked.length > 0 ? [sequence(...revoked.map((each) => sequence(each.serial, begins)))] : []),
+    tlv(
+      0xa0,
+      sequence(
+        extension('2.5.29.35', false, sequence(tlv(0x80, keyId(by.key)))),
+        ...(number === undefined ? [] : [extension('2.5.29.20', false, tlv(0x02, Buffer.of(number)))]),
+        ...(wish.delta ? [extension('2.5.29.27', true, tlv(0x02, Buffer.of(1)))] : []),
+        ...(wish.odd ? [extension('1.2.3.4', true, tlv(0x05))] : []),
+      ),
+    ),
+  );
+  return sequence(body, algorithm, bits(sign('sha256', body, by.key)));
 }
 
 function extensions(wish: Wish, key: KeyObject, signer: KeyObject): readonly Buffer[] {

@@ -7,6 +7,7 @@ export const quiet = {
   identity: null,
   blocked: [],
   mayAdd: true,
+  revocation: null,
   settings: {
     connection: { locked: false },
     reset: { locked: false },
