@@ -359,7 +359,7 @@ export const screens = {
     adding: 'Adding the certificates…',
     added: 'Added',
     refused: 'Nothing was added. Refused:',
-    block: '{file}, certificate {block}',
+    block: '{file}[, certificate {block}]',
   },
   repair: {
     lead: 'A repair file from the administrator leads this device back to its Administration Server. Choose the file.',

@@ -152,7 +152,7 @@ function importedLines(model: Model, { added, refused }: ImportAnswer, words: Wo
     blank,
   ]);
   const bad = refused.flatMap(({ file, block, fault }) => [
-    line(`  ${shorten(fill(own.block, { file, block: block + 1 }), width - 2)}`, 'strong'),
+    line(`  ${shorten(fill(own.block, { file, block: block || '' }), width - 2)}`, 'strong'),
     ...noticeLines(sayFault(words, fault as Fault), width),
     blank,
   ]);
