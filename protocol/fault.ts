@@ -96,6 +96,7 @@ export const faultKinds = {
   'already-registered': 'rejected',
   'not-registered': 'rejected',
   'invitation-refused': 'rejected',
+  'too-many-devices': 'rejected',
   'fingerprint-mismatch': 'rejected',
   'csr-refused': 'rejected',
   'challenge-refused': 'rejected',
@@ -138,6 +139,7 @@ export const faultKinds = {
   'devices-pinned': 'rejected',
   // files with a key
   'password-wrong': 'rejected',
+  'password-weak': 'rejected',
   'integrity-missing': 'rejected',
   'iterations-excessive': 'rejected',
   'algorithm-unsupported': 'rejected',

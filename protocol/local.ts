@@ -63,7 +63,8 @@ export const registerRequest = Type.Object(
     address,
     /** SHA-256 of the server certificate or of a CA it chains to: 64 hex digits, colons and blanks already removed. */
     fingerprint: sha256,
-    invitation: Type.String({ pattern: '^[A-Za-z0-9-]{1,64}$' }),
+    /** Or the name of a user: `name`, `name@domain`, `DOMAIN\name`. */
+    invitation: Type.String({ pattern: '^[A-Za-z0-9._@\\\\-]{1,64}$' }),
     password: text(64),
     /** An authority that is not the server's own, which issues the identity. */
     enrolment: Type.Optional(foreignEnrolment),

@@ -58,6 +58,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { authorityCommands } = await import('./cli/authorities.ts');
   const { repairCommands } = await import('./cli/repair.ts');
   const { mutualCommands } = await import('./cli/mutual.ts');
+  const { userCommands } = await import('./cli/users.ts');
   const { keyCommands } = await import('./cli/keys.ts');
   return [
     ...localCommands,
@@ -69,6 +70,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...policyCommands,
     ...authorityCommands,
     ...mutualCommands,
+    ...userCommands,
     ...keyCommands,
   ];
 }

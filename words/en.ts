@@ -115,6 +115,7 @@ export const en = {
     'not-registered': 'This device is not registered yet.',
     'invitation-refused':
       'The invitation or the password is wrong, already used or out of date. Ask the administrator for a new one.',
+    'too-many-devices': 'This user has registered as many devices as allowed[ ({limit})]. Ask the administrator.',
     'fingerprint-mismatch':
       'The server at this address does not have the certificate with this fingerprint. Compare the fingerprint with what the administrator gave you. If it is right, do not go on: the connection may be intercepted.',
     'csr-refused': 'The server refused the certificate request of this device[: {reason}].',
@@ -173,6 +174,8 @@ export const en = {
       '{count} devices or open invitations know the certificate in use, and would lose their server. Upload the new one as reserve: devices are told of it first.',
 
     'password-wrong': 'The password of the file is wrong, or it needs one.',
+    'password-weak':
+      'The password of a user has 8 to 16 characters of at least three groups: A-Z, a-z, 0-9, special characters. Blanks and other letters are not taken.',
     'integrity-missing':
       'The PKCS #12 file has no integrity check (MAC), so that anybody may have changed it. Make it again with one.',
     'iterations-excessive':

@@ -38,6 +38,7 @@ export const identityCommands: readonly Command[] = [
       'renew-before': { type: 'string', text: 'rule-renew-before' },
       automatic: { type: 'string', text: 'automatic' },
       'password-length': { type: 'string', text: 'password-length' },
+      'prompt-password': { type: 'string', text: 'prompt-password' },
     },
     run: setRules,
   },
@@ -50,14 +51,19 @@ async function setRules(given: Words): Promise<Outcome> {
   if (before.ok !== true) return before;
   const letters = numberOption(given, 'password-length', shortestPassword, longestPassword);
   if (letters.ok !== true) return letters;
-  const automatic = textOption(given, 'automatic');
-  if (automatic !== undefined && automatic !== 'on' && automatic !== 'off')
-    return misused(fill(words.badChoice, { name: 'automatic', choices: 'on, off' }));
+  const switches: Record<string, boolean | undefined> = {};
+  for (const name of ['automatic', 'prompt-password']) {
+    const typed = textOption(given, name);
+    if (typed !== undefined && typed !== 'on' && typed !== 'off')
+      return misused(fill(words.badChoice, { name, choices: 'on, off' }));
+    switches[name] = typed === undefined ? undefined : typed === 'on';
+  }
   const changes = {
     validityDays: validity.value,
     renewBeforeDays: before.value,
-    automaticRenewal: automatic && automatic === 'on',
+    automaticRenewal: switches['automatic'],
     passwordLength: letters.value,
+    promptPassword: switches['prompt-password'],
   };
   return Object.values(changes).every((value) => value === undefined)
     ? show(call<IssuanceRules>(given.state, 'GET', '/identity-rules'), rulesText)
@@ -72,6 +78,7 @@ const rulesText = (rules: IssuanceRules): string =>
     [labels.renewBeforeDays, String(rules.renewBeforeDays)],
     [labels.automaticRenewal, rules.automaticRenewal ? values.on : values.off],
     [labels.passwordLength, String(rules.passwordLength)],
+    [labels.promptPassword, rules.promptPassword ? values.on : values.off],
   ]);
 
 const identitiesText = (rows: readonly IdentityRow[]): string =>

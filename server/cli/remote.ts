@@ -35,10 +35,17 @@ export const fleetCommands: readonly Command[] = [
   {
     name: 'invite',
     positionals: [],
-    options: { name: { type: 'string', text: 'name' }, group: { type: 'string', text: 'group' } },
+    options: {
+      name: { type: 'string', text: 'name' },
+      group: { type: 'string', text: 'group' },
+      user: { type: 'string', text: 'user' },
+    },
     run: (given) => {
-      const [name, group] = [textOption(given, 'name'), textOption(given, 'group')];
-      const body = { ...(name === undefined ? {} : { name }), ...(group === undefined ? {} : { group }) };
+      const body = {
+        name: textOption(given, 'name'),
+        group: textOption(given, 'group'),
+        user: textOption(given, 'user'),
+      };
       return show(call<Invited>(given.state, 'POST', '/invitations', body), invitationText);
     },
   },
@@ -153,10 +160,10 @@ function invitationText(made: Invited): string {
   const rows = lines([
     [words.invitation.address, made.address],
     [words.invitation.fingerprint, groupFingerprint(made.fingerprint)],
-    [words.invitation.invitation, made.invitation],
+    [made.ofUser ? words.invitation.user : words.invitation.invitation, made.invitation],
     [words.invitation.password, made.password],
   ]);
-  return `${fill(words.invitation.lead, { expires: date(made.expiresAt) })}\n\n${rows}`;
+  return `${fill(made.ofUser ? words.invitation.leadUser : words.invitation.lead, { expires: date(made.expiresAt) })}\n\n${rows}`;
 }
 
 function stateOf({ waiting, confirmed, standing }: DeviceRow): string {

@@ -10,6 +10,8 @@ export type IssuanceRules = {
   readonly automaticRenewal: boolean;
   /** Letters of a generated one-time password, five bits each: never below 40 bits. */
   readonly passwordLength: number;
+  /** On: who registers a device by the name and password of a user needs a one-time password for it too. */
+  readonly promptPassword: boolean;
 };
 
 export const maxValidityDays = 397;
@@ -20,6 +22,7 @@ export const defaultRules: IssuanceRules = {
   renewBeforeDays: defaultWindowDays,
   automaticRenewal: true,
   passwordLength: 12,
+  promptPassword: false,
 };
 
 /** Fault: `bad-argument` with the bounds. */

@@ -4,6 +4,7 @@ export type Action =
   | 'read'
   | 'invite'
   | 'edit-devices'
+  | 'edit-users'
   | 'edit-groups'
   | 'edit-policies'
   | 'edit-server-certificates'
@@ -16,6 +17,7 @@ const rights: Readonly<Record<Role, ReadonlySet<Action>>> = {
     'read',
     'invite',
     'edit-devices',
+    'edit-users',
     'edit-groups',
     'edit-policies',
     'edit-server-certificates',

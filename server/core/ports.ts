@@ -18,9 +18,13 @@ export type ClientProof = {
 /** The same for renewal, where the dates are the fleet's to judge. */
 export type RenewalProof = ClientProof & { readonly notBefore: Instant; readonly notAfter: Instant };
 
-/** Of an invitation, as they were typed. */
+/** Of an invitation or a user, as they were typed. */
 export type Credentials = { readonly invitation: string; readonly password: string };
-export type Enrolment = Credentials & { readonly csrDer: Uint8Array };
+export type Enrolment = Credentials & {
+  readonly csrDer: Uint8Array;
+  /** Network address of whoever asks. */
+  readonly from?: string;
+};
 
 /** What the device-facing carriers ask of the fleet. Every change is one transaction with its audit row. */
 export type Fleet = {

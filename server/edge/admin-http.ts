@@ -13,6 +13,7 @@ import { adminRoutes } from './admin-routes.ts';
 import type { Server } from './context.ts';
 import { mutualRoutes } from './mutual-routes.ts';
 import { recordRefusal } from './refusals.ts';
+import { userRoutes } from './user-routes.ts';
 
 export type Admin = { readonly close: () => Promise<void> };
 type Problem = {
@@ -80,7 +81,8 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
     return deny(reply, found);
   });
   app.setNotFoundHandler((request, reply) => deny(reply, fault('not-found', { what: request.url.slice(0, 120) })));
-  for (const route of [...adminRoutes, ...policyRoutes, ...mutualRoutes]) addRoute(app, server, publish, route, deny);
+  for (const route of [...adminRoutes, ...policyRoutes, ...mutualRoutes, ...userRoutes])
+    addRoute(app, server, publish, route, deny);
   rmSync(path, { force: true });
   const before = process.umask(0o177);
   try {

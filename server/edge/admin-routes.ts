@@ -28,7 +28,7 @@ export const adminRoutes: readonly AdminRoute[] = [
   reading('/status', async (server) => good(await showStatus(server))),
   withBody(
     { method: 'POST', url: '/invitations', action: 'invite' },
-    Type.Object({ name: Type.Optional(name), group: Type.Optional(name) }, closed),
+    Type.Object({ name: Type.Optional(name), group: Type.Optional(name), user: Type.Optional(name) }, closed),
     (server, body, { actor }) => invite(server, actor, body),
   ),
   reading('/devices', async (server, { query }) => {
@@ -72,6 +72,7 @@ export const adminRoutes: readonly AdminRoute[] = [
           renewBeforeDays: Type.Integer(),
           automaticRenewal: Type.Boolean(),
           passwordLength: Type.Integer(),
+          promptPassword: Type.Boolean(),
         },
         closed,
       ),

@@ -62,6 +62,7 @@ const statuses: Partial<Readonly<Record<FaultCode, number>>> = {
   'identity-refused': 403,
   'identity-retired': 403,
   'renewal-not-ordered': 403,
+  'too-many-devices': 403,
   'not-registered': 403,
   'mutual-required': 403,
   'endpoint-disabled': 403,

@@ -22,32 +22,48 @@ import { recordRefusal } from './refusals.ts';
 import { issueTo, keepIdentity } from './renewal.ts';
 import { readRequest } from './request.ts';
 import type { Database } from './tables.ts';
+import { checkRoom, openByUser } from './user-enrolment.ts';
+import type { PasswordDoor } from './user-passwords.ts';
 
-/** Leaf and chain. Faults: `invitation-refused` (why is in the audit only), `csr-refused` and others of `readRequest`. */
-export async function enrol(server: Server, typed: Enrolment): Promise<Result<readonly Uint8Array[]>> {
-  const request = { ...typed, invitation: typed.invitation.trim().toUpperCase() };
+/**
+ * Leaf and chain, by a one-time password or by the name and password of a user. Faults: `invitation-refused` (why is in the
+ * audit only), `too-many-devices`, `busy`, `csr-refused` and others of `readRequest`.
+ */
+export async function enrol(
+  server: Server,
+  door: PasswordDoor,
+  request: Enrolment,
+): Promise<Result<readonly Uint8Array[]>> {
+  const typed = request.invitation.trim();
   const csr = readRequest(request.csrDer);
-  if (!csr.ok) return refuse(server, request.invitation, csr.fault, 'csr-refused');
-  const proven = await checkPassword(server, request);
-  if (!proven.ok) return refuse(server, request.invitation, proven.fault);
+  if (!csr.ok) return refuse(server, typed, csr.fault, 'csr-refused');
   const key = createHash('sha256').update(csr.value.publicKeyDer).digest('hex');
+  const invited = await readInvitation(server.db, typed.toUpperCase());
+  const { password, from = '' } = request;
+  const proven = invited
+    ? await checkPassword(server, { invitation: invited.id, password })
+    : await openByUser(server, door, { user: typed, password, key, from });
+  if (!proven.ok) return refuse(server, typed, proven.fault, toldOf(proven.fault));
   const bound = checkKey(proven.value, key);
-  if (!bound.ok) return refuse(server, request.invitation, bound.fault);
+  if (!bound.ok) return refuse(server, typed, bound.fault);
+  const { id } = proven.value;
   const deviceId = proven.value.deviceId ?? randomUUID();
   const { publicKeyDer } = csr.value;
   const now = server.clock();
   const issued = await issueTo(server, deviceId, publicKeyDer);
   const kept = await transact(server.db, async (trx) => {
-    const invitation = await readInvitation(trx, request.invitation);
+    const invitation = await readInvitation(trx, id);
     const open = checkOpen(invitation, now);
     if (!open.ok || !invitation) return bad('invitation-refused', { reason: 'closed meanwhile' });
     const free = checkKey(invitation, key);
     if (!free.ok) return free;
     const known = await newestChain(trx, invitation.deviceId);
     if (known) return good(known);
+    const room = invitation.userId === null ? good(null) : await checkRoom(trx, invitation.userId);
+    if (!room.ok) return room;
     return addDevice(server, trx, { invitation, key, deviceId, hardwareId: csr.value.subject, issued });
   });
-  if (!kept.ok) return refuse(server, request.invitation, kept.fault);
+  if (!kept.ok) return refuse(server, typed, kept.fault, toldOf(kept.fault));
   const group = await server.db.selectFrom('devices').select('group_id').where('id', '=', deviceId).executeTakeFirst();
   if (group) await server.carriers.current?.refresh([{ id: deviceId, group: group.group_id }]);
   return kept;
@@ -117,12 +133,18 @@ export async function refuse(
   server: Server,
   invitation: string,
   why: Fault,
-  told: 'invitation-refused' | 'csr-refused' = 'invitation-refused',
+  told: Told = 'invitation-refused',
 ): Promise<Result<never>> {
   const row = { actor: 'server', action: 'enrolment-refused', subject: invitation.slice(0, 64) } as const;
   await recordRefusal(server, row, why);
-  return told === 'invitation-refused' ? bad(told) : bad(told, why.facts);
+  if (told === 'invitation-refused' || told === 'busy') return bad(told);
+  return bad(told, why.facts);
 }
+
+type Told = 'invitation-refused' | 'csr-refused' | 'too-many-devices' | 'busy';
+
+const toldOf = ({ code }: Fault): Told =>
+  code === 'busy' || code === 'too-many-devices' ? code : 'invitation-refused';
 
 /** With its identity and its first documents; the invitation is bound to its key. */
 export async function addDevice(
@@ -161,6 +183,7 @@ export async function layDevice(
       confirmed_at: null,
       adopted_at: null,
       agent,
+      registered_by: invitation.userId,
       created_at: server.clock(),
       removed_at: null,
     })

@@ -55,7 +55,7 @@ export async function enrol(fleet: Fleet, request: FastifyRequest, reply: Fastif
   if (!credentials) return refuse(fleet, request, null, fault('invitation-refused'));
   const csrDer = requestIn(request);
   if (!csrDer.ok) return refuse(fleet, request, null, csrDer.fault);
-  const issued = await fleet.enrol({ ...credentials, csrDer: csrDer.value });
+  const issued = await fleet.enrol({ ...credentials, csrDer: csrDer.value, from: request.ip });
   return issued.ok ? good(layCertificates(reply, issued.value)) : issued;
 }
 

@@ -14,6 +14,7 @@ import { readServerCertificates } from './pins.ts';
 import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
 import { noteRefused, receive } from './reports.ts';
 import { publishedRevocations } from './revocation.ts';
+import { makePasswordDoor } from './user-passwords.ts';
 
 /** `publish` is called when a request may have queued documents. */
 export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
@@ -22,9 +23,11 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     await publish();
     return value;
   };
+  const door = makePasswordDoor(server.clock);
   return {
     authorities: async () => authorities(server),
-    enrol: (request) => andPublish((isDeviceId(request.invitation) ? reenrol : enrol)(server, request)),
+    enrol: (request) =>
+      andPublish(isDeviceId(request.invitation) ? reenrol(server, request) : enrol(server, door, request)),
     deviceOf: (proof) => deviceOf(server, proof),
     mayRenew: (proof) => mayRenew(server, proof),
     renew: (proof, csrDer) => andPublish(renew(server, proof, csrDer)),

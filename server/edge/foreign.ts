@@ -117,7 +117,7 @@ export async function bindForeign(server: Server, proof: ClientProof, typed: Cre
   if (!fit.ok) return refuse(server, id, fit.fault);
   if (isIssuedBy(server.keys.clientAuthority, proof.der))
     return bad('identity-refused', { reason: 'of our own authority' });
-  const proven = await checkPassword(server, { invitation: id, password: typed.password, csrDer: proof.der });
+  const proven = await checkPassword(server, { invitation: id, password: typed.password });
   if (!proven.ok) return refuse(server, id, proven.fault);
   const key = keyOf(proof.der);
   const deviceId = proven.value.deviceId ?? randomUUID();

@@ -3,19 +3,23 @@ import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
 import { checkOpen, groupPassword, type Invitation, invitationEnd, invitationTries } from '../core/invitation.ts';
-import type { Enrolment } from '../core/ports.ts';
+import type { Credentials } from '../core/ports.ts';
 import { readSpelled, spell } from '../core/spelling.ts';
+import { spellUser } from '../core/user.ts';
 import { type Actor, addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { findGroup } from './lookup.ts';
 import { readServerCertificates } from './pins.ts';
 import { readRules } from './rules.ts';
 import type { Database, Tables } from './tables.ts';
+import { findUser } from './users.ts';
 
 export type Invited = {
   readonly address: string;
   readonly fingerprint: string;
+  /** Its id, or the name of the user it is for. */
   readonly invitation: string;
+  readonly ofUser: boolean;
   readonly password: string;
   readonly expiresAt: number;
 };
@@ -23,19 +27,22 @@ export type HeldInvitation = Invitation &
   Pick<Tables['invitations'], 'id' | 'name' | 'salt' | 'hash'> & {
     readonly group: string;
     readonly deviceId: string | null;
+    /** Whose password is asked for too. */
+    readonly userId: string | null;
   };
 
 export const maxName = 120;
-const idLetters = 8;
+export const idLetters = 8;
 
 /**
  * For a name, earlier invitations that were not used die: a password that was lost on its way opens nothing once there is
- * another. Faults: `not-found` for the group, `bad-argument` for a name that is too long.
+ * another. For a user it is the one-time password of an installation, which its own password does not replace; earlier
+ * ones that no device has used die too. Faults: `not-found` for group and user, `bad-argument` for a name that is too long.
  */
 export async function invite(
   server: Server,
   actor: Actor,
-  wanted: { readonly name?: string; readonly group?: string },
+  wanted: { readonly name?: string; readonly group?: string; readonly user?: string },
 ): Promise<Result<Invited>> {
   if (wanted.name !== undefined && (wanted.name.trim() === '' || wanted.name.length > maxName))
     return bad('bad-argument', { what: 'name' });
@@ -45,8 +52,11 @@ export async function invite(
   const hash = await hashPassword(password, salt);
   return transact(server.db, async (trx) => {
     const identity = await readIdentity(trx);
-    const group = await findGroup(trx, wanted.group ?? identity.unassigned);
+    const user = wanted.user === undefined ? null : await findUser(trx, wanted.user);
+    if (user && !user.ok) return user;
+    const group = await findGroup(trx, wanted.group ?? user?.value.group_id ?? identity.unassigned);
     if (!group.ok) return group;
+    if (user) await endUnbound(trx, user.value.id);
     const now = server.clock();
     const row: Tables['invitations'] = {
       id,
@@ -59,6 +69,7 @@ export async function invite(
       bound_to: null,
       device_id: null,
       used_at: null,
+      user_id: user?.value.id ?? null,
       created_at: now,
     };
     const replaced = wanted.name === undefined ? 0n : await endEarlier(trx, wanted.name);
@@ -69,7 +80,8 @@ export async function invite(
     return good({
       address: addressesOf(identity).https,
       fingerprint: main?.fingerprint ?? '',
-      invitation: id,
+      invitation: user ? spellUser(user.value) : id,
+      ofUser: user !== null,
       password: groupPassword(password),
       expiresAt: row.expires_at,
     });
@@ -88,6 +100,15 @@ async function endEarlier(trx: Database, name: string): Promise<bigint> {
   return numUpdatedRows;
 }
 
+/** Of a user: the one that was made before for another installation. */
+const endUnbound = (trx: Database, user: string) =>
+  trx
+    .updateTable('invitations')
+    .set({ expires_at: 0, tries_left: 0 })
+    .where('user_id', '=', user)
+    .where('bound_to', 'is', null)
+    .execute();
+
 export async function readInvitation(trx: Database, id: string): Promise<HeldInvitation | null> {
   const row = await trx.selectFrom('invitations').selectAll().where('id', '=', id).executeTakeFirst();
   if (!row) return null;
@@ -98,6 +119,7 @@ export async function readInvitation(trx: Database, id: string): Promise<HeldInv
     hash: row.hash,
     group: row.group_id,
     deviceId: row.device_id,
+    userId: row.user_id,
     triesLeft: row.tries_left,
     expiresAt: instant(row.expires_at),
     boundTo: row.bound_to,
@@ -105,10 +127,20 @@ export async function readInvitation(trx: Database, id: string): Promise<HeldInv
   };
 }
 
-/** A try is taken before the password is looked at and given back when it was right: guessing in parallel gains nothing. */
+/** Of an invitation that its one-time password alone opens. */
 export async function checkPassword(
+  server: Server,
+  { invitation: id, password }: Credentials,
+): Promise<Result<HeldInvitation>> {
+  const held = await readInvitation(server.db, id);
+  return held?.userId ? bad('invitation-refused', { reason: 'of a user' }) : tryPassword(server, id, password);
+}
+
+/** A try is taken before the password is looked at and given back when it was right: guessing in parallel gains nothing. */
+export async function tryPassword(
   { db, clock }: Server,
-  { invitation: id, password }: Enrolment,
+  id: string,
+  password: string,
 ): Promise<Result<HeldInvitation>> {
   const taken = await transact(db, async (trx) => {
     const held = await readInvitation(trx, id);

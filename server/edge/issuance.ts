@@ -27,7 +27,9 @@ export const setRules = (
       .values({ name: rulesSetting, value })
       .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
       .execute();
-    const facts = { ...after, automaticRenewal: after.automaticRenewal ? 'on' : 'off' };
+    const onOff = (value: boolean) => (value ? 'on' : 'off');
+    const { automaticRenewal, promptPassword } = after;
+    const facts = { ...after, automaticRenewal: onOff(automaticRenewal), promptPassword: onOff(promptPassword) };
     await audit(server, trx, { actor, action: 'identity-rules-set', subject: 'identities', facts });
     const told = (rules: IssuanceRules) => `${rules.renewBeforeDays} ${rules.automaticRenewal}`;
     if (told(before) === told(after)) return good(after);

@@ -144,7 +144,7 @@ async function register(
   wanted: LegacyRegistration,
 ): Promise<Result<LegacyRegistered>> {
   const invitation = typed.invitation.trim().toUpperCase();
-  const proven = await checkPassword(server, { invitation, password: typed.password, csrDer: new Uint8Array() });
+  const proven = await checkPassword(server, { invitation, password: typed.password });
   if (!proven.ok) return refuse(server, invitation, proven.fault);
   const key = createHash('sha256').update(`legacy ${wanted.nonce}`).digest('hex');
   const secret = randomBytes(32).toString('base64url');

@@ -131,6 +131,16 @@ const mutualAuthentication: readonly string[] = [
   'create table front_ends (fingerprint text primary key, name text not null, added_at bigint not null)',
 ];
 
+/** Internal users, the devices they registered, and the registrations under way. */
+const users: readonly string[] = [
+  `create table users (
+    id text primary key, name text not null, domain text not null, full_name text not null, email text not null,
+    password text not null, group_id text references groups (id), max_devices integer not null, created_at bigint not null,
+    unique (name, domain))`,
+  'alter table devices add column registered_by text',
+  'alter table invitations add column user_id text',
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -182,6 +192,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0008-revocation': {
     up: async (db: Untyped) => {
       for (const statement of revocation) await run(db, statement);
+    },
+  },
+  '0009-users': {
+    up: async (db: Untyped) => {
+      for (const statement of users) await run(db, statement);
     },
   },
 };

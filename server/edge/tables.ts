@@ -90,6 +90,8 @@ export type Tables = {
     /** Of a device that registered without an identity; null for all others. */
     agent: AgentKind | null;
     migration: Migration | null;
+    /** The user by whose name and password it was registered. */
+    registered_by: string | null;
     created_at: number;
     removed_at: number | null;
   };
@@ -133,6 +135,20 @@ export type Tables = {
     bound_to: string | null;
     device_id: string | null;
     used_at: number | null;
+    /** The user whose password is asked for; `hash` is empty where that is all. */
+    user_id: string | null;
+    created_at: number;
+  };
+  /** Internal users. Name and domain (empty: none) in lower case, `password` as a PHC string. */
+  users: {
+    id: string;
+    name: string;
+    domain: string;
+    full_name: string;
+    email: string;
+    password: string;
+    group_id: string | null;
+    max_devices: number;
     created_at: number;
   };
   /** Authorities of others whose client certificates are let in; base64 DER. */

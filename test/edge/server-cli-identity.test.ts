@@ -12,6 +12,7 @@ import { parse } from '../../server/cli/command.ts';
 import { identityCommands } from '../../server/cli/identity.ts';
 import { policyCommands } from '../../server/cli/policy.ts';
 import { fleetCommands } from '../../server/cli/remote.ts';
+import { userCommands } from '../../server/cli/users.ts';
 import { payloadOf, proofOf, report, value } from '../fakes/fleet-server.ts';
 import { administer, type Ran, type RunningServer, startServer } from '../fakes/server-process.ts';
 import { assert, table, test } from '../harness.ts';
@@ -21,7 +22,11 @@ process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 const state = join(root, 'state');
 /** The commands in this process; that the program runs them is asked once. */
 async function ask(...words: string[]): Promise<Omit<Ran, 'code'> & { readonly code: number }> {
-  const parsed = parse([...fleetCommands, ...identityCommands, ...policyCommands], [...words, '--state', state], {});
+  const parsed = parse(
+    [...fleetCommands, ...identityCommands, ...policyCommands, ...userCommands],
+    [...words, '--state', state],
+    {},
+  );
   if (parsed.at !== 'run') return { code: 2, out: '', err: parsed.text };
   const outcome = await parsed.command.run(parsed.words);
   if (outcome.ok === 'misused') return { code: 2, out: '', err: outcome.text };
@@ -129,8 +134,29 @@ test('an identity from its rules to its deletion', async () => {
   assert.is((await ask('identity', 'renew', 'kiosk')).code, 1);
 });
 
+test('a user, a device registered by it, a password for an installation, and the end of the user', async () => {
+  await server();
+  const added = await ask('users', 'add', 'Anna@corp.example', '--full-name', 'Anna K', '--devices', '2');
+  const password = /^Password of anna@corp\.example \(shown once\):\n(\S{14})\n$/.exec(added.out)?.[1] ?? '';
+  assert.is(added.code, 0, added.err);
+  const device = await identity('simpleenroll', 'hardware', { auth: `CORP\\anna:${password}` });
+  assert.match((await ask('users', 'list')).out, /^anna@corp\.example +Anna K +unassigned +1\/2 /m);
+  assert.is((await ask('identity', 'rules', '--prompt-password', 'on')).code, 0);
+  const shown = (await ask('invite', '--user', 'anna')).out;
+  assert.match(shown, /typed behind the own password.+\n\n(.+\n)+User +anna@corp\.example\nOne-time password +\S+$/m);
+  const once = /password +(\S+)$/m.exec(shown)?.[1] ?? '';
+  const second = await identity('simpleenroll', 'hardware', { auth: `anna:${password} ${once}` });
+  assert.is.not(second.id, device.id);
+  assert.is((await ask('identity', 'rules', '--prompt-password', 'off')).code, 0);
+  assert.match((await ask('users', 'set-password', 'anna')).out, /^Password of /);
+  assert.is((await ask('users', 'remove', 'anna')).out, 'Removed.\n');
+  assert.is((await ask('users', 'list')).out, 'None.\n');
+  for (const { id } of [device, second]) assert.is((await ask('device', 'remove', id)).code, 0);
+});
+
 test('the program knows the commands', async () => {
   await server();
+  assert.is((await administer(['users', 'list'], { state })).out, 'None.\n');
   assert.match((await administer(['identity', 'rules'], { state })).out, /^Validity \(days\) +100$/m);
 });
 

@@ -17,8 +17,9 @@ const perLine = 32;
 const rules: Readonly<Record<RegistrationField, InputRule>> = {
   address: { take: matching(/^[A-Za-z0-9._:[\]-]$/), limit: 261 },
   fingerprint: { take: (character) => matching(/^[0-9a-f]$/)(character.toLowerCase()), limit: fingerprintLength },
-  invitation: { take: matching(/^[A-Za-z0-9-]$/), limit: 64 },
-  password: { take: matching(/^[\x21-\x7e]$/), limit: 64 },
+  // A user's name in any of its forms; behind a user's password and a blank stands a one-time password.
+  invitation: { take: matching(/^[A-Za-z0-9._@\\-]$/), limit: 64 },
+  password: { take: matching(/^[\x20-\x7e]$/), limit: 64 },
 };
 const form: Form<RegistrationScreen['focus']> = { parts: [...fields, 'register'], rules };
 
