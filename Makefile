@@ -83,13 +83,22 @@ bench: build ## measurements, each beside its floor
 .PHONY: bundle
 bundle: dist/.built ## the five programs as single files in dist/
 
-.PHONY: image deb layer-check hil hil-arm64
-image: ## not built yet: the Yocto image
+ARCH ?= $(arch)
+
+.PHONY: deps-image
+deps-image: ## what `make image` needs: Debian packages (as root)
+	@scripts/deps-image.sh $(ARCH)
+
+.PHONY: image
+image: dist/.built ## Debian with our programs in build/image/<architecture>, for virtual machines; ARCH=arm64 for that
+	@scripts/image/build.sh $(ARCH) build/image/$(ARCH)
+
+.PHONY: deb layer-check hil hil-arm64
 deb: ## not built yet: the Debian package
 layer-check: ## not built yet: yocto-check-layer over meta-thintrust
 hil: ## not built yet: the stories on a booted image, x86-64
 hil-arm64: ## not built yet: the stories on a booted image, arm64
-image deb layer-check hil hil-arm64:
+deb layer-check hil hil-arm64:
 	@echo 'make $@ is not built yet' >&2; exit 1
 
 .PHONY: clean

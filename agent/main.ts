@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { guardMemory, openEngine } from '../native/engine.ts';
-import { fault } from '../protocol/fault.ts';
+import { type Fault, fault, type Result } from '../protocol/fault.ts';
 import { type Instant, instant } from '../protocol/time.ts';
 import { initial, step } from './core/agent.ts';
 import type { Happening, Now, Socket } from './core/shape.ts';
@@ -20,7 +20,7 @@ import { realFiles } from './edge/files.ts';
 import { openForwarder } from './edge/forward.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
 import type { Launcher, LauncherOrder } from './edge/launcher.ts';
-import { lockDirectory } from './edge/lock.ts';
+import { type Lock, lockDirectory } from './edge/lock.ts';
 import { appendAudit, openLogs, teeJournal } from './edge/logs.ts';
 import { openMedia } from './edge/media.ts';
 import { collectGarbage } from './edge/memory.ts';
@@ -55,22 +55,37 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
   const unguarded = guardMemory();
   if (unguarded !== null) journal('warning', `keys in memory are not guarded: ${unguarded}`, null);
   try {
-    mkdirSync(asked.state, { recursive: true, mode: 0o700 });
     mkdirSync(asked.runtime, { recursive: true, mode: 0o755 });
   } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
-    journal('error', 'a directory cannot be made or is none', fault('disk-failed', { what }));
+    journal('error', 'a directory cannot be made or is none', systemFault(error));
     return 1;
   }
-  const lock = await lockDirectory(asked.state);
-  if (!lock.ok) {
+  const lock = await ownState(asked.state, journal);
+  if (lock !== null && !lock.ok) {
     journal('error', 'another daemon uses this state directory', lock.fault);
     return 1;
   }
   const code = await serve(asked, env, journal);
-  lock.value.release();
+  lock?.value.release();
   return code;
 }
+
+/**
+ * Where nothing can be written there is nothing to lock, and no reason to stay away: a device whose data partition is
+ * missing or broken says so on its screens. Null there.
+ */
+async function ownState(state: string, journal: Journal): Promise<Result<Lock> | null> {
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 });
+    return await lockDirectory(state);
+  } catch (error) {
+    journal('error', 'the state directory cannot be used', systemFault(error));
+    return null;
+  }
+}
+
+const systemFault = (error: unknown): Fault =>
+  fault('disk-failed', { what: error instanceof Error ? error.message : String(error) });
 
 async function serve({ state, runtime }: Places, env: Environment, stderr: Journal): Promise<number> {
   const clock = openClock(undefined, env['THINTRUST_SET_CLOCK']);
@@ -225,14 +240,22 @@ function datagramOf(): Datagram | null {
   }
 }
 
-/** What says whether this storage has moved to another machine. */
+/**
+ * What says whether this storage has moved to another machine: the credential of the unit, which the firmware fills with a
+ * number of the machine, else the machine id. That one a read-only root makes anew at every start.
+ */
 function hardwareId(env: Environment): string {
-  const given = env['THINTRUST_HARDWARE'];
-  if (given) return given.slice(0, longestHardwareId);
+  const credentials = env['CREDENTIALS_DIRECTORY'];
+  const places = [...(credentials ? [join(credentials, 'thintrust.hardware')] : []), '/etc/machine-id'];
+  const found = [env['THINTRUST_HARDWARE'] ?? '', ...places.map(lineOf)].find((each) => each !== '');
+  return found?.slice(0, longestHardwareId) ?? 'unknown';
+}
+
+function lineOf(path: string): string {
   try {
-    return readFileSync('/etc/machine-id', 'utf8').trim().slice(0, longestHardwareId) || 'unknown';
+    return readFileSync(path, 'utf8').trim();
   } catch {
-    return 'unknown';
+    return '';
   }
 }
 

@@ -155,6 +155,7 @@ export const faultKinds = {
   // storage
   'disk-full': 'unavailable',
   'disk-failed': 'broken',
+  'storage-missing': 'broken',
   'generation-damaged': 'rejected',
   'generation-newer': 'rejected',
   'counters-damaged': 'rejected',

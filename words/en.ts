@@ -195,6 +195,8 @@ export const en = {
 
     'disk-full': 'The storage of the device is full. The last good state stays in use.',
     'disk-failed': 'The storage of the device failed[ ({what})]. The service will start again.',
+    'storage-missing':
+      'The storage for settings and certificates cannot be used[ ({errno})]. Nothing was deleted. Switch the device off and on; if this stays, it needs service.',
     'generation-damaged': 'The newest saved state is damaged. An older one is in use.',
     'generation-newer': 'The saved state was written by a newer version. An older one is in use.',
     'counters-damaged': 'The saved counters are damaged. Code entry stays locked for a while.',

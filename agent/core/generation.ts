@@ -66,7 +66,7 @@ export const nextKeyOf = ({ next }: Registered): KeyRef | null =>
 /**
  * The newest generation that can be read, and the counters. After a fallback nothing a person accepted by hand counts,
  * since a newer policy may have removed it. Nothing readable although something was there: `identity-unreadable`, never a
- * silent new start (F13).
+ * silent new start (F13). The directory itself cannot be read, as where its partition is missing: `storage-missing`.
  */
 export function restore(disk: DiskRead, built: Instant): Result<Restored> {
   const faults: Fault[] = [];
@@ -82,6 +82,8 @@ export function restore(disk: DiskRead, built: Instant): Result<Restored> {
     const local = fellBack ? decoded.value.local.filter((entry) => entry.source !== 'manual') : decoded.value.local;
     return good({ number: newest, durable: { ...decoded.value, local }, counters, faults });
   }
+  const [only] = disk.generations;
+  if (only?.number === 0 && !only.content.ok) return bad('storage-missing', only.content.fault.facts);
   const lost = disk.generations.length > 0 || faults.length > 0 || hasLived(counters);
   return lost
     ? bad('identity-unreadable', { generations: disk.generations.length })

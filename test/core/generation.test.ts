@@ -213,7 +213,7 @@ const disks: readonly { name: string; disk: DiskRead; expected: string }[] = [
   {
     name: 'the directory cannot be read',
     disk: { generations: [{ number: 0, content: bad('disk-failed') }], counters: null },
-    expected: 'identity-unreadable',
+    expected: 'storage-missing',
   },
   {
     name: 'counters of a later format',

@@ -1,12 +1,14 @@
 /** `thintrustd` as a process: sockets handed over, one a state directory, READY, leaving, and being killed. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { assert, needs, test } from '../harness.ts';
+import { call } from '../../agent/cli/client.ts';
+import type { Status } from '../../protocol/local.ts';
+import { assert, needs, table, test } from '../harness.ts';
 
 needs(['curl', 'python3']);
 
@@ -60,16 +62,30 @@ test('ready, asked, told to leave: exit 0 and no sockets left', () =>
     assert.not(existsSync(join(folder, 'run', 'read.sock')));
   }));
 
-test('a state directory that is a file: one line that names it, no stack', () =>
+type Unusable = { readonly name: string; readonly make: (state: string) => void; readonly errno: string };
+/** What a device finds where its data partition is missing or broken. */
+const unusable: readonly Unusable[] = [
+  { name: 'a file', make: (state) => writeFileSync(state, ''), errno: 'ENOTDIR' },
+  { name: 'a place where nothing can be made', make: (state) => symlinkSync('/proc/none', state), errno: 'ENOENT' },
+  { name: 'a link that leads nowhere', make: (state) => symlinkSync(state, state), errno: 'ELOOP' },
+];
+
+table('a state directory that cannot be used: the daemon comes up, says so, and takes nothing in', unusable, (row) =>
   inFolder(async (folder) => {
-    writeFileSync(join(folder, 'state'), '');
-    const { child, ended } = start(folder);
-    const said: string[] = [];
-    child.stderr?.on('data', (part) => said.push(String(part)));
-    await Promise.all([ended, child.stderr && once(child.stderr, 'close')]);
-    assert.is(await ended, 1);
-    assert.match(said.join(''), /^error: [^\n]*disk-failed[^\n]*\/state[^\n]*\n$/);
-  }));
+    row.make(join(folder, 'state'));
+    const { child, ready, ended } = start(folder);
+    await ready;
+    const ask = (method: 'GET' | 'POST', path: string, body?: object) =>
+      call(join(folder, 'run', 'console.sock'), { method, path, ...(body && { body }) });
+    const answer = await ask('GET', '/status');
+    const status = (answer.ok ? answer.value : null) as Status;
+    assert.is(status.at, 'broken');
+    assert.is(status.faults.find(({ code }) => code === 'storage-missing')?.facts['errno'], row.errno);
+    assert.not((await ask('POST', '/settings', { broker: 'broker.example:443' })).ok);
+    child.kill('SIGTERM');
+    assert.is(await ended, 0);
+  }),
+);
 
 test('killed and started again, over what is left of the first', () =>
   inFolder(async (folder) => {
