@@ -36,6 +36,7 @@ export const serverWords = {
   fileThere: 'The file {file} is there already. Nothing was overwritten.',
   badEnding: '--out wants a file that ends in {ending}: devices look for no other.',
   timeByKit: '--set-time needs --kit: only the recovery key may set the time of devices.',
+  oneStep: 'One step at a time: --activate, --retire, --cancel or --now.',
   oldKit: 'This recovery kit is older than the policy key of the server. Use the newest one.',
   noPassphrase: 'A passphrase is needed: set THINTRUST_PASSPHRASE or give it on standard input.',
   failed: 'Refused: {sentence}',
@@ -104,6 +105,10 @@ export const serverWords = {
     authorities: 'List the foreign authorities whose device certificates are let in.',
     'authority add': 'Let in devices with certificates of this foreign authority (a CA certificate in PEM or DER).',
     'authority remove': 'Let in devices with certificates of a foreign authority no more.',
+    'authority show':
+      'Show the own authorities of device certificates, and the devices whose certificate is not of the newest.',
+    'authority rollover':
+      'Make the next own authority of device certificates; --activate: it issues, devices renew ahead; --retire: the former one ends.',
     'key show': 'Show the keys that sign policies, and the devices that lack the newest.',
     'key roll-policy':
       'Announce the next policy key to all devices; --activate: sign with it, once all of them hold it.',
@@ -154,6 +159,15 @@ export const serverWords = {
     role: '--role ROLE          reserve (default), or main while no device knows the server',
     override: '--override           switch although devices are not ready',
     activate: '--activate           sign with the announced key from now on',
+    'next-key': '--key KIND           key of the next authority: ec-p256 (default), rsa-3072 or rsa-4096',
+    'authority-activate': '--activate           the next authority issues from now on',
+    'authority-retire': '--retire             end the former authority, once no device needs it',
+    'authority-cancel': '--cancel             take the next authority back',
+    'authority-now':
+      '--now                the key of the authority may be in other hands: another one issues, the old one ends',
+    'authority-override':
+      '--override           retire although devices still hold a certificate of the former authority',
+    'authority-days': '--days N             days over which devices renew ahead, 1 to 90 (default: 7)',
     'key-override': '--override           activate although devices do not hold the key',
     device: '--device DEVICE      device, by name or id, where a code fits several',
     certificate: '--certificate SHA256 server certificate, where a code fits several',
@@ -298,6 +312,9 @@ export const serverWords = {
     nextKey: 'Announced',
     formerKeys: 'Former',
     lacking: 'Without it',
+    key: 'Key',
+    behind: 'Not renewed yet',
+    renewedBy: 'Renewed by',
     number: 'No.',
     counts: 'Counts',
     setsTime: 'Sets the time',
@@ -338,6 +355,9 @@ export const serverWords = {
     activated: 'The reserve certificate becomes the main one at {at}, once all devices hold it.',
     backedUp: 'Backup written to {file}. Keep it and its passphrase apart.',
     restored: 'Restored into {directory}. Start it: thintrust-server run --state {directory}',
+    kitOf:
+      'The kit was written {at}. Devices that got their certificate from a later authority than {authority} are refused; then rebuild from a newer kit.',
+    unknownTime: 'by an older release, which did not say when',
     mosquitto:
       'Written. Start the broker: mosquitto -c {file}\nThen the server: thintrust-server run --broker mosquitto --broker-dir {directory}',
     repairMade:
@@ -345,6 +365,8 @@ export const serverWords = {
     removed: 'Removed.',
     userPassword: 'Password of {name} (shown once):',
     unassignedGroup: 'unassigned',
+    authorityRoles: { issuing: 'issues', next: 'next', former: 'former', retired: 'retired' },
+    copyKit: 'Copy the recovery kit away again: older copies, and older backups, do not know this.',
     renewDefault: 'default (as identity rules)',
     renewBlank: 'blank (60 days)',
     renewDays: '{days} days',

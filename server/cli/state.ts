@@ -9,8 +9,8 @@ import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 import { checkPorts, legacyPort, webPort } from '../core/listeners.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import type { AuthorityKey } from '../edge/authority.ts';
-import { makeBackup, recoverFromKit, restoreBackup } from '../edge/backup.ts';
+import { type AuthorityKey, authorityKeys } from '../core/succession.ts';
+import { makeBackup, type Recovered, recoverFromKit, restoreBackup } from '../edge/backup.ts';
 import { readBounded } from '../edge/files.ts';
 import { kitFile } from '../edge/kit.ts';
 import type { Choices } from '../edge/material.ts';
@@ -21,9 +21,9 @@ import { changeChoices } from '../edge/upkeep.ts';
 import { misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { readPassphrase } from './input.ts';
 import { freePort } from './port.ts';
+import { date } from './print.ts';
 
 const { progress, values } = words;
-const authorityKeys: readonly AuthorityKey[] = ['ec-p256', 'rsa-3072', 'rsa-4096'];
 const defaultHost = '127.0.0.1';
 const defaultPorts = { https: 443, mqtt: 8883 };
 
@@ -164,15 +164,26 @@ export function runRestore({ state, positionals: [file = ''] }: Words): Promise<
   return comeBack(state, file, (text, passphrase) => restoreBackup(surroundings(state), text, passphrase));
 }
 
-export function runRecover(given: Words): Promise<Outcome> {
+export async function runRecover(given: Words): Promise<Outcome> {
+  const { state: directory } = given;
   const file = textOption(given, 'kit') ?? '';
-  return comeBack(given.state, file, (text, passphrase) => recoverFromKit(surroundings(given.state), text, passphrase));
+  let from: Recovered = { madeAt: null, authority: '' };
+  const back = await comeBack(directory, file, async (text, passphrase) => {
+    const recovered = await recoverFromKit(surroundings(directory), text, passphrase);
+    if (recovered.ok) from = recovered.value;
+    return recovered;
+  });
+  const { madeAt, authority } = from;
+  const warning = fill(values.kitOf, { at: madeAt === null ? values.unknownTime : date(madeAt), authority });
+  return back.ok === true
+    ? { ...back, text: `${back.text}${warning}\n`, data: { directory, madeAt, authority } }
+    : back;
 }
 
 async function comeBack(
   directory: string,
   file: string,
-  bring: (text: string, passphrase: string) => Promise<Result<null>>,
+  bring: (text: string, passphrase: string) => Promise<Result<unknown>>,
 ): Promise<Outcome> {
   const read = readBounded(file, maxSealedBytes);
   if (!read.ok) return read.fault.code === 'not-found' ? { ...read, text: fill(words.noFile, { file }) } : read;

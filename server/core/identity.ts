@@ -2,13 +2,15 @@
 import { renewBeforeDays as daysOf, graceEnd } from '../../protocol/renewal.ts';
 import { type Instant, instant } from '../../protocol/time.ts';
 
-export type Life = {
+export type Span = {
   readonly fingerprint: string;
   readonly issuedAt: Instant;
   readonly notAfter: Instant;
   /** First authenticated contact. */
   readonly contactAt: Instant | null;
   readonly revokedAt: Instant | null;
+};
+export type Life = Span & {
   readonly renewAskedAt: Instant | null;
   /** Fingerprint of the identity it follows. */
   readonly renews: string | null;
@@ -58,7 +60,7 @@ export function judgeRenewal(
 }
 
 /** The one the device uses: of those it has used the newest, else the newest there is. Revoked ones do not count. */
-export function currentOf<L extends Life>(lives: readonly L[]): L | null {
+export function currentOf<L extends Span>(lives: readonly L[]): L | null {
   const live = lives.filter(({ revokedAt }) => revokedAt === null);
   const used = live.filter(({ contactAt }) => contactAt !== null);
   const [first, ...more] = used.length > 0 ? used : live;

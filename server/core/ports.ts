@@ -44,8 +44,8 @@ export type Fleet = {
   readonly mayRenew: (proof: RenewalProof) => Promise<Result<string>>;
   /** DER: leaf, then its chain. The same key gets the same certificate until it was used. Faults: as above, `csr-refused`, `busy`. */
   readonly renew: (proof: RenewalProof, csrDer: Uint8Array) => Promise<Result<readonly Uint8Array[]>>;
-  /** DER: the certificate revocation list of device identities. */
-  readonly revocations: () => Promise<Uint8Array>;
+  /** The certificate revocation lists of device identities, one for each authority of ours that is let in; the issuing one's first. */
+  readonly revocations: () => Promise<readonly RevocationList[]>;
   /** The device that a certificate of a foreign authority is for, once an invitation says so. */
   readonly bind: (proof: ClientProof, typed: Credentials) => Promise<Result<string>>;
   readonly bundle: (device: string) => Promise<Result<RegistrationBundle>>;
@@ -61,11 +61,16 @@ export type Fleet = {
   readonly groupOf: (device: string) => Promise<string | null>;
 };
 
+/** DER; `authority` is the fingerprint of the certificate of the authority that signed it. */
+export type RevocationList = { readonly authority: string; readonly der: Uint8Array };
+
 /** Key and chain (leaf first) in PEM, and the authorities whose client certificates are let in. */
 export type ListenerTls = {
   readonly key: string;
   readonly chain: string;
   readonly clientAuthorities: string;
+  /** Own ones whose word alone is enough no more: as with foreign ones, the fleet has to know the certificate. */
+  readonly retiredAuthorities?: string;
   /** Others than our own; only listeners that ask the fleet whose a certificate is may let these in. */
   readonly foreignAuthorities?: string;
 };

@@ -2,6 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import { bad, good } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
+import { authorityKeys, maxSpreadDays, steps } from '../core/succession.ts';
 import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { setAdopting } from './backup.ts';
 import { answerCode } from './codes.ts';
@@ -16,6 +17,7 @@ import { activateKey, announceKey, revokeKey, showPolicyKeys } from './policy-ke
 import { draftRepair } from './repair.ts';
 import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 import { readRules } from './rules.ts';
+import { moveSuccession, showSuccession } from './succession.ts';
 import { uploadCertificate } from './uploading.ts';
 
 const nothing = Type.Object({}, closed);
@@ -97,6 +99,20 @@ export const adminRoutes: readonly AdminRoute[] = [
     action: 'edit-server',
     run: (server, call) => removeForeignAuthority(server, call.actor, of(call, 'fingerprint')),
   },
+  reading('/device-authorities', async (server) => good(await showSuccession(server))),
+  withBody(
+    { method: 'POST', url: '/device-authorities/rollover', action: 'edit-server' },
+    Type.Object(
+      {
+        step: Type.Union(steps.map((step) => Type.Literal(step))),
+        key: Type.Optional(Type.Union(authorityKeys.map((kind) => Type.Literal(kind)))),
+        override: Type.Optional(Type.Boolean()),
+        days: Type.Optional(Type.Integer({ minimum: 1, maximum: maxSpreadDays })),
+      },
+      closed,
+    ),
+    (server, body, { actor }) => moveSuccession(server, actor, body),
+  ),
   reading('/server-certificates', async (server) => good(await listServerCertificates(server))),
   reading('/server-certificates/gate', (server) => readGate(server)),
   withBody(

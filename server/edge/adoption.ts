@@ -9,7 +9,6 @@
  */
 import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
-import { locatorOf } from '../../protocol/codes.ts';
 import { openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgeLists } from '../../protocol/policy.ts';
@@ -19,9 +18,10 @@ import { read } from '../../protocol/validate.ts';
 import { composePolicy, emptySettings, type RevocationModes } from '../core/policy.ts';
 import type { ClientProof } from '../core/ports.ts';
 import { datesAt } from '../core/revision.ts';
-import { isIssuedBy } from './authority.ts';
+import { authorityOf, isRetired } from './authorities.ts';
 import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { raiseRevision, readDocument, signDevice, signFamily } from './documents.ts';
+import { addWaiting } from './exact.ts';
 import { readStanding } from './lives.ts';
 import { readPins } from './pins.ts';
 import { isFlood } from './refusals.ts';
@@ -55,31 +55,16 @@ export async function adopt(
 ): Promise<string | null> {
   const device = proof.commonName;
   const identity = await readIdentity(trx);
-  if (!isIssuedBy(server.keys.clientAuthority, proof.der)) return null;
+  const authority = authorityOf(server.keys, proof.der);
+  // Of a retired authority only what is on record counts: others may have its key.
+  if (authority === null || isRetired(server.keys, authority)) return null;
   if (!identity.adopting || identity.recovered === null || !uuid.test(device)) return null;
   const now = server.clock();
   const known = await trx.selectFrom('devices').select('id').where('id', '=', device).executeTakeFirst();
   const standing = known ? await readStanding(trx, device) : 'active';
   // Whose identity an administrator has deleted, comes back by no other certificate either.
   if (standing === 'removed' || standing === 'inactive') return null;
-  if (!known)
-    await trx
-      .insertInto('devices')
-      .values({
-        id: device,
-        name: device,
-        hardware_id: '',
-        group_id: identity.recovered,
-        secret_generation: 1,
-        locator: locatorOf(device),
-        presence: 'offline',
-        last_seen: now,
-        confirmed_at: now,
-        adopted_at: now,
-        created_at: now,
-        removed_at: null,
-      })
-      .execute();
+  await addWaiting(trx, { device, group: identity.recovered, now, lastSeen: now });
   await trx
     .insertInto('identities')
     .values({
@@ -92,6 +77,7 @@ export async function adopt(
       not_after: proof.notAfter ?? 0,
       issued_at: now,
       revoked_at: null,
+      authority,
     })
     .execute();
   await audit(server, trx, {

@@ -10,6 +10,7 @@ import * as pkijs from 'pkijs';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { derTag, writeDer } from '../../protocol/der.ts';
 import { dayMs, hourMs, type Instant, secondMs } from '../../protocol/time.ts';
+import type { AuthorityKey } from '../core/succession.ts';
 import {
   alternativeName,
   authorityKeyId,
@@ -25,9 +26,12 @@ import {
   usage,
 } from './x509-parts.ts';
 
-/** EC unless clients or a PKI around it can only take RSA. */
-export type AuthorityKey = 'ec-p256' | 'rsa-3072' | 'rsa-4096';
 export type Authority = { readonly certificateDer: Uint8Array; readonly keyPkcs8: Uint8Array };
+export type Successor = {
+  readonly authority: Authority;
+  readonly newWithOld: Uint8Array;
+  readonly oldWithNew: Uint8Array;
+};
 export type Issued = { readonly chainDer: Uint8Array[]; readonly keyPkcs8: Uint8Array };
 export type ServerRequest = { readonly names: readonly string[]; readonly days: number; readonly now: Instant };
 export type DeviceRequest = {
@@ -38,7 +42,7 @@ export type DeviceRequest = {
   readonly now: Instant;
 };
 export type Identity = {
-  /** Leaf, then the authority. */
+  /** Leaf, then the authority: its root, or where it follows another one its key certified by that. */
   readonly chainDer: Uint8Array[];
   readonly issuer: string;
   readonly serial: string;
@@ -79,12 +83,25 @@ export async function makeAuthority(name: string, now: Instant, kind: AuthorityK
     publicKeyDer,
     notBefore,
     notAfter: notBefore + authorityDays * dayMs,
-    extensions: [
-      extension(oid.basicConstraints, true, new pkijs.BasicConstraints({ cA: true, pathLenConstraint: 0 }).toSchema()),
-      keyUsage(usage.keyCertSign | usage.crlSign),
-    ],
+    extensions: authorityExtensions(),
   });
   return { certificateDer, keyPkcs8 };
+}
+
+/**
+ * The same authority with a new key (RFC 4210 §4.4): one name, so that NewWithOld is self-issued and counts for no path length.
+ * Who trusts the old root alone takes what the new key issues where NewWithOld comes along, as in a chain of ours; OldWithNew is
+ * for those who trust the new root alone (RFC 7030 §4.1.3).
+ */
+export async function makeSuccessor(old: Authority, now: Instant, kind: AuthorityKey = 'ec-p256'): Promise<Successor> {
+  const read = parseCertificate(old.certificateDer);
+  if (!read.ok) throw new Error('our own authority cannot be read');
+  const authority = await makeAuthority(read.value.owner, now, kind);
+  return {
+    authority,
+    newWithOld: await crossSign(old, authority.certificateDer),
+    oldWithNew: await crossSign(authority, old.certificateDer),
+  };
 }
 
 /**
@@ -106,8 +123,12 @@ export async function issueServer(authority: Authority, { names, days, now }: Se
   return { chainDer: [leaf, authority.certificateDer], keyPkcs8 };
 }
 
-/** A client certificate over a key whose possession `readRequest` has seen proven; CN is the device id. */
-export async function issueDevice(authority: Authority, request: DeviceRequest): Promise<Identity> {
+/** A client certificate over a key whose possession `readRequest` has seen proven; CN is the device id. `above` is sent with it. */
+export async function issueDevice(
+  authority: Authority,
+  request: DeviceRequest,
+  above: Uint8Array = authority.certificateDer,
+): Promise<Identity> {
   const leaf = await issue(authority, request.days, request.now, {
     subject: nameOf(request.deviceId, deviceOrganization),
     publicKeyDer: request.publicKeyDer,
@@ -116,7 +137,7 @@ export async function issueDevice(authority: Authority, request: DeviceRequest):
   const read = parseCertificate(leaf);
   if (!read.ok) throw new Error('the certificate just made cannot be read');
   const { issuer, serial, fingerprint, notAfter } = read.value;
-  return { chainDer: [leaf, authority.certificateDer], issuer, serial, fingerprint, notAfter };
+  return { chainDer: [leaf, above], issuer, serial, fingerprint, notAfter };
 }
 
 /** Whether this authority signed a certificate, whatever that calls its issuer. */
@@ -155,6 +176,24 @@ export function certsOnly(chainDer: readonly Uint8Array[]): Uint8Array {
   const signed = writeDer(sequence, head, data, writeDer(first, ...chainDer), writeDer(set));
   return writeDer(sequence, Buffer.from('06092a864886f70d010702', 'hex'), writeDer(first, signed));
 }
+
+/** The key of `subjectDer`, certified for as long as both authorities are valid. */
+async function crossSign(by: Authority, subjectDer: Uint8Array): Promise<Uint8Array> {
+  const [issuer, subject] = [pkijs.Certificate.fromBER(by.certificateDer), pkijs.Certificate.fromBER(subjectDer)];
+  const at = (pick: 'notBefore' | 'notAfter') => [issuer, subject].map((each) => each[pick].value.getTime());
+  return signCertificate(by.keyPkcs8, issuer.subject, by.certificateDer, {
+    subject: subject.subject,
+    publicKeyDer: new Uint8Array(subject.subjectPublicKeyInfo.toSchema().toBER()),
+    notBefore: Math.max(...at('notBefore')),
+    notAfter: Math.min(...at('notAfter')),
+    extensions: authorityExtensions(),
+  });
+}
+
+const authorityExtensions = (): pkijs.Extension[] => [
+  extension(oid.basicConstraints, true, new pkijs.BasicConstraints({ cA: true, pathLenConstraint: 0 }).toSchema()),
+  keyUsage(usage.keyCertSign | usage.crlSign),
+];
 
 async function issue(
   authority: Authority,

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
+import { fingerprintOf, fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { openDatabase, snapshot, transact } from './database.ts';
@@ -64,14 +64,22 @@ export async function restoreBackup(around: Surroundings, sealed: string, passph
   return takeUp(around);
 }
 
+/** What came after `madeAt` is not in it; null where it does not say. `authority`: SHA-256 of the one that issues identities. */
+export type Recovered = { readonly madeAt: number | null; readonly authority: string };
+
 /** A server from the kit alone, in an empty directory. Faults: `already-exists`, `backup-unreadable`, `passphrase-wrong`. */
-export async function recoverFromKit(around: Surroundings, kit: string, passphrase: string): Promise<Result<null>> {
+export async function recoverFromKit(
+  around: Surroundings,
+  kit: string,
+  passphrase: string,
+): Promise<Result<Recovered>> {
   if (!isEmpty(around.directory)) return bad('already-exists', { what: around.directory.slice(-200) });
   const opened = await openKit(kit, passphrase);
   if (!opened.ok) return opened;
-  const { identity } = opened.value;
+  const { identity, madeAt, secrets } = opened.value;
   const fresh = { ...identity, recovered: randomUUID(), adopting: true };
-  return build(around, { ...opened.value, identity: fresh }, 'recovered');
+  const built = await build(around, { ...opened.value, identity: fresh }, 'recovered');
+  return built.ok ? good({ madeAt, authority: fingerprintOf(secrets.clientAuthority.certificateDer) }) : built;
 }
 
 /** Whether unknown devices with a certificate of ours are taken in. Fault: `not-allowed` where nothing was recovered. */

@@ -189,6 +189,8 @@ export async function mosquittoBroker(options: MosquittoOptions): Promise<Broker
       if (tls.clientAuthorities !== clientAuthorities) {
         clientAuthorities = tls.clientAuthorities;
         write(mosquittoFiles.clients, clientAuthorities);
+        // Without the list of an authority what it issued is refused.
+        await writeList();
         log('warn', 'mosquitto must be restarted to trust other client authorities');
       }
       await signal(options.reload).catch(failed);

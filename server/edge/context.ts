@@ -9,10 +9,23 @@ import type { Authority } from './authority.ts';
 import type { SigningKey } from './sign.ts';
 import type { Database } from './tables.ts';
 
+/** Our authorities of device identities beside the one that issues: see `core/succession`. */
+export type Succession = {
+  readonly next: Authority | null;
+  readonly former: Authority | null;
+  /** Certificates alone: their keys are gone. */
+  readonly retired: readonly Uint8Array[];
+  /** NewWithOld and OldWithNew (RFC 4210 §4.4) while two are let in; later NewWithOld alone. */
+  readonly crosses: readonly Uint8Array[];
+};
+export const noSuccession: Succession = { next: null, former: null, retired: [], crosses: [] };
+
 /** Opened keys. They live in memory only; on disk they are sealed. */
 export type Keys = {
   readonly master: Uint8Array;
+  /** Issues the identities of devices. */
   readonly clientAuthority: Authority;
+  readonly succession: Succession;
   readonly serverAuthority: Authority;
   readonly policy: SigningKey;
   /** Announced, and not used yet. */

@@ -4,6 +4,7 @@
  * not required; the routes that need one refuse before they read a body, and take it from a known front end too. Every
  * error body is a fault.
  */
+import { toPem } from '../../protocol/certificate.ts';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { Rotations } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
@@ -64,9 +65,22 @@ function routesOf(fleet: Fleet): readonly Route[] {
       method: 'GET',
       url: '/v1/crl',
       identity: 'none',
-      answer: async (_request, reply) => {
+      answer: async (request, reply) => {
+        const { authority } = request.query as { authority?: unknown };
+        const lists = await fleet.revocations();
+        const list = authority === undefined ? lists[0] : lists.find((each) => each.authority === authority);
+        if (!list) return bad('not-found', { what: 'authority' });
         reply.type('application/pkix-crl');
-        return good(Buffer.from(await fleet.revocations()));
+        return good(Buffer.from(list.der));
+      },
+    },
+    {
+      method: 'GET',
+      url: '/v1/crl.pem',
+      identity: 'none',
+      answer: async (_request, reply) => {
+        reply.type('application/x-pem-file');
+        return good((await fleet.revocations()).map(({ der }) => toPem(der, 'X509 CRL')).join(''));
       },
     },
     {

@@ -10,7 +10,6 @@ import { checkKey, checkOpen } from '../core/invitation.ts';
 import type { AgentKind } from '../core/mutual.ts';
 import { flatten, pathTo } from '../core/policy.ts';
 import type { Enrolment } from '../core/ports.ts';
-import type { Identity as DeviceIdentity } from './authority.ts';
 import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice } from './documents.ts';
@@ -19,7 +18,7 @@ import { newestChain } from './lives.ts';
 import { nameByRule } from './naming.ts';
 import { readPins } from './pins.ts';
 import { recordRefusal } from './refusals.ts';
-import { issueTo, keepIdentity } from './renewal.ts';
+import { issueTo, keepIdentity, type OwnIdentity } from './renewal.ts';
 import { readRequest } from './request.ts';
 import type { Database } from './tables.ts';
 import { checkRoom, openByUser } from './user-enrolment.ts';
@@ -125,7 +124,7 @@ type Arrival = {
   readonly key: string;
   readonly deviceId: string;
   readonly hardwareId: string;
-  readonly issued: DeviceIdentity;
+  readonly issued: OwnIdentity;
 };
 
 /** What the device may know is that it was refused; why goes to the audit. */

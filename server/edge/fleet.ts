@@ -3,6 +3,7 @@ import { fromBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { ClientProof, Fleet } from '../core/ports.ts';
 import { adopt } from './adoption.ts';
+import { isOfUnknown, trustedAuthorities } from './authorities.ts';
 import type { Server } from './context.ts';
 import { transact } from './database.ts';
 import { bundle, confirm, enrol } from './enrolment.ts';
@@ -15,6 +16,9 @@ import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts'
 import { noteRefused, receive } from './reports.ts';
 import { publishedRevocations } from './revocation.ts';
 import { makePasswordDoor } from './user-passwords.ts';
+
+/** Such a certificate passes the handshake where NewWithOld came with it. */
+const laterAuthority = 'of a later authority of this server: what it was rebuilt from is older than that';
 
 /** `publish` is called when a request may have queued documents. */
 export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
@@ -43,11 +47,12 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
   };
 }
 
-/** The authority that issues identities, and the one in the chain that the listeners serve. */
+/** Those that issue identities, the keys of two certified by each other (RFC 7030 §4.1.3), and those in the chain that the listeners serve. */
 async function authorities({ db, keys }: Server): Promise<readonly Uint8Array[]> {
   const main = (await readServerCertificates(db)).find(({ role }) => role === 'main');
   const served = main ? (JSON.parse(main.chain) as string[]).slice(1).map(fromBase64) : [];
-  return [keys.clientAuthority.certificateDer, ...served];
+  const own = trustedAuthorities(keys).map(({ certificateDer }) => certificateDer);
+  return [...own, ...(own.length > 1 ? keys.succession.crosses : []), ...served];
 }
 
 async function deviceOf(server: Server, proof: ClientProof): Promise<Result<string>> {
@@ -73,6 +78,7 @@ async function deviceOf(server: Server, proof: ClientProof): Promise<Result<stri
   if (row && row.first_contact_at !== null) return good(row.device_id);
   return transact(db, async (trx) => {
     const device = row ? row.device_id : await adopt(server, trx, proof);
+    if (device === null && isOfUnknown(server.keys, proof)) return bad('identity-refused', { reason: laterAuthority });
     if (device === null || (await readStanding(trx, device)) !== 'active') return bad('identity-refused');
     await noteContact(server, trx, device, proof.fingerprint);
     return good(device);

@@ -16,7 +16,7 @@ import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { checkKey, checkOpen } from '../core/invitation.ts';
 import type { ClientProof, Credentials } from '../core/ports.ts';
-import { isIssuedBy } from './authority.ts';
+import { authorityOf } from './authorities.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { addDevice, refuse } from './enrolment.ts';
@@ -115,15 +115,14 @@ export async function bindForeign(server: Server, proof: ClientProof, typed: Cre
   const leaf = parseCertificate(proof.der);
   const fit = leaf.ok ? checkAcceptable(leaf.value, 'server') : leaf;
   if (!fit.ok) return refuse(server, id, fit.fault);
-  if (isIssuedBy(server.keys.clientAuthority, proof.der))
-    return bad('identity-refused', { reason: 'of our own authority' });
+  if (authorityOf(server.keys, proof.der) !== null) return bad('identity-refused', { reason: 'of our own authority' });
   const proven = await checkPassword(server, { invitation: id, password: typed.password });
   if (!proven.ok) return refuse(server, id, proven.fault);
   const key = keyOf(proof.der);
   const deviceId = proven.value.deviceId ?? randomUUID();
   const now = server.clock();
   const { fingerprint, issuer, serial } = proof;
-  const issued = { chainDer: [proof.der], issuer, serial, fingerprint, notAfter: fit.value.notAfter };
+  const issued = { chainDer: [proof.der], issuer, serial, fingerprint, notAfter: fit.value.notAfter, authority: null };
   const bound = await transact(server.db, async (trx) => {
     const invitation = await readInvitation(trx, id);
     const open = checkOpen(invitation, now);

@@ -37,7 +37,7 @@ const maxName = 120;
 
 export function makeFrontDoor(frontEnds: FrontEnds, tls: ListenerTls, clock: Clock): FrontDoor {
   const { verifyPath } = openEngine();
-  let authorities = certificatesIn(tls.clientAuthorities);
+  let authorities = ownAuthorities(tls);
   return {
     gate: async ({ headers, raw }) => {
       if (headers[field] === undefined && headers[chainField] === undefined) return good(null);
@@ -63,10 +63,14 @@ export function makeFrontDoor(frontEnds: FrontEnds, tls: ListenerTls, clock: Clo
       return leaf.ok ? renewalProofOf(leaf.value, authorities, verifyPath) : leaf;
     },
     setTls: (next) => {
-      authorities = certificatesIn(next.clientAuthorities);
+      authorities = ownAuthorities(next);
     },
   };
 }
+
+/** The fleet is asked whose a certificate is, so retired ones may vouch here. */
+const ownAuthorities = ({ clientAuthorities, retiredAuthorities = '' }: ListenerTls): readonly Uint8Array[] =>
+  certificatesIn(`${clientAuthorities}${retiredAuthorities}`);
 
 /** As the handshake would have judged it. Faults: `identity-refused` with the reason, `expired`. */
 function judge(

@@ -80,17 +80,22 @@ export const renewIdentity = (server: Server, actor: Actor, device: string): Pro
     const current = currentOf(await readLives(trx, id));
     if (standing !== 'active' || adopted_at !== null || !current)
       return bad('not-allowed', { what: `${name}: ${standing === 'active' ? 'waiting' : standing}` });
-    await trx
-      .updateTable('identities')
-      .set({ renew_asked_at: server.clock() })
-      .where('device_id', '=', id)
-      .where('fingerprint', '=', current.fingerprint)
-      .execute();
-    await sendCommand(server, trx, id, 'renew');
+    await askToRenew(server, trx, id, current.fingerprint);
     const facts = { name, fingerprint: current.fingerprint };
     await audit(server, trx, { actor, action: 'renewal-asked', subject: id, facts });
     return good({ id });
   });
+
+/** The identity in use goes on until the one that follows has made a contact. */
+export async function askToRenew(server: Server, trx: Database, device: string, fingerprint: string): Promise<void> {
+  await trx
+    .updateTable('identities')
+    .set({ renew_asked_at: server.clock() })
+    .where('device_id', '=', device)
+    .where('fingerprint', '=', fingerprint)
+    .execute();
+  await sendCommand(server, trx, device, 'renew');
+}
 
 /**
  * The identities of a device leave the list and are revoked; the device stays in the list of devices, cannot synchronize

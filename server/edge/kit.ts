@@ -1,7 +1,7 @@
 /**
  * The recovery kit: one file from which a lost server is rebuilt. Its `base` never changes and is sealed with a passphrase
  * that was shown once: keys, the recovery private key, and the private key of the kit itself. Its `update` holds what
- * changes (server certificates, addresses, revoked identities); it is sealed to the kit's public key (X25519, HKDF-SHA256,
+ * changes (server certificates, addresses, revoked identities, authorities that came later, identities that count one by one); it is sealed to the kit's public key (X25519, HKDF-SHA256,
  * AES-256-GCM), so that the server can write it without knowing the passphrase, and signed with the policy key, so that
  * nobody else can.
  */
@@ -19,10 +19,20 @@ import { join } from 'node:path';
 import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { thumbprint } from '../../protocol/jws.ts';
-import type { Authority } from './authority.ts';
-import { type Identity, readIdentity, type Server } from './context.ts';
+import {
+  fromPlain,
+  fromPlainSuccession,
+  type PlainAuthority,
+  type PlainSuccession,
+  plainAuthority,
+  plainSuccession,
+} from './authorities.ts';
+import { type Identity, noSuccession, readIdentity, type Server } from './context.ts';
+import { readExact, readForeign } from './exact.ts';
 import { writeDurable } from './files.ts';
 import {
+  type ExactIdentity,
+  type KeptForeign,
   type KeptLink,
   type Material,
   noRollover,
@@ -45,7 +55,14 @@ type Update = {
   readonly links?: readonly KeptLink[];
   /** Left out while the policy key of the base is the only one. */
   readonly policy?: RolledPolicy;
+  /** Left out while the authority of device identities of the base is the only one there ever was. */
+  readonly authorities?: PlainSuccession & { readonly issuing: PlainAuthority };
+  readonly foreign?: readonly KeptForeign[];
+  readonly exact?: readonly ExactIdentity[];
+  readonly madeAt?: number;
 };
+/** `madeAt` is null in kits of versions that did not say it. */
+export type OpenedKit = Material & { readonly base: string; readonly madeAt: number | null };
 /** Private keys are base64 PKCS#8. */
 type RolledPolicy = {
   readonly active: string;
@@ -55,7 +72,6 @@ type RolledPolicy = {
 };
 type SealedUpdate = { readonly ephemeral: string; readonly sealed: string; readonly signature: string };
 type Kit = { readonly format: string; readonly base: string; readonly update: SealedUpdate };
-type PlainAuthority = { readonly certificate: string; readonly key: string };
 type Base = {
   readonly clientAuthority: PlainAuthority;
   readonly serverAuthority: PlainAuthority;
@@ -72,13 +88,9 @@ export const kitFile = 'recovery-kit.json';
 
 /** The part that needs the passphrase, kept in the database so that the file can be written again. */
 export function sealBase(secrets: Secrets, passphrase: string): Promise<string> {
-  const authority = ({ certificateDer, keyPkcs8 }: Authority): PlainAuthority => ({
-    certificate: toBase64(certificateDer),
-    key: toBase64(keyPkcs8),
-  });
   const base: Base = {
-    clientAuthority: authority(secrets.clientAuthority),
-    serverAuthority: authority(secrets.serverAuthority),
+    clientAuthority: plainAuthority(secrets.clientAuthority),
+    serverAuthority: plainAuthority(secrets.serverAuthority),
     policy: toBase64(secrets.policy.keyPkcs8),
     codeMaster: toBase64(secrets.codeMaster),
     recovery: toBase64(secrets.recovery.keyPkcs8),
@@ -123,6 +135,10 @@ export async function rewriteKit(server: Server): Promise<void> {
     revoked: await readRevoked(db),
     links: await readKeptLinks(db),
     ...(await readRolled(server)),
+    ...readAuthorities(server),
+    foreign: await readForeign(server),
+    exact: await readExact(server),
+    madeAt: server.clock(),
   };
   const kit: Kit = {
     format,
@@ -133,19 +149,22 @@ export async function rewriteKit(server: Server): Promise<void> {
 }
 
 /** Faults: `backup-unreadable`, `passphrase-wrong`. */
-export async function openKit(text: string, passphrase: string): Promise<Result<Material & { readonly base: string }>> {
+export async function openKit(text: string, passphrase: string): Promise<Result<OpenedKit>> {
   const kit = parseKit(text);
   if (!kit) return bad('backup-unreadable', { what: 'recovery kit' });
   const opened = await openWithPassphrase(passphrase, kit.base);
   if (!opened.ok) return opened;
   try {
     const base = JSON.parse(Buffer.from(opened.value).toString('utf8')) as Base;
-    const secrets = readSecrets(base);
-    const update = openUpdate(secrets, kit.update);
+    const sealed = readSecrets(base);
+    const update = openUpdate(sealed, kit.update);
     if (!update) return bad('backup-unreadable', { what: 'recovery kit update' });
-    const { policy, ...rest } = update;
+    const { policy, authorities, ...rest } = update;
+    const secrets = authorities ? { ...sealed, clientAuthority: fromPlain(authorities.issuing) } : sealed;
+    const succession = authorities ? fromPlainSuccession(authorities) : noSuccession;
     const rolled = policy ? readRollover(secrets, policy) : { secrets, rollover: noRollover };
-    return good({ ...rolled, links: [], ...rest, base: kit.base });
+    const older = { links: [], foreign: [], exact: [], madeAt: null };
+    return good({ ...rolled, ...older, ...rest, succession, base: kit.base });
   } catch {
     return bad('backup-unreadable', { what: 'recovery kit' });
   }
@@ -181,6 +200,13 @@ async function readRolled({ db, keys }: Server): Promise<Pick<Update, 'policy'>>
       statements: rows.map(({ rev, jws, made_at }) => ({ rev, jws, madeAt: made_at })),
     },
   };
+}
+
+/** The base stays as it was sealed, so the authority that issues now, and those beside it, go with the changing part. */
+function readAuthorities({ keys: { clientAuthority, succession } }: Server): Pick<Update, 'authorities'> {
+  const { next, former, retired } = succession;
+  if (!next && !former && retired.length === 0) return {};
+  return { authorities: { issuing: plainAuthority(clientAuthority), ...plainSuccession(succession) } };
 }
 
 function readRollover(
@@ -230,14 +256,10 @@ function parseKit(text: string): Kit | null {
 }
 
 function readSecrets(base: Base): Secrets {
-  const authority = ({ certificate, key }: PlainAuthority): Authority => ({
-    certificateDer: fromBase64(certificate),
-    keyPkcs8: fromBase64(key),
-  });
   const kitPrivate = fromBase64(base.kitPrivate);
   return {
-    clientAuthority: authority(base.clientAuthority),
-    serverAuthority: authority(base.serverAuthority),
+    clientAuthority: fromPlain(base.clientAuthority),
+    serverAuthority: fromPlain(base.serverAuthority),
     policy: signingKey(fromBase64(base.policy)),
     codeMaster: fromBase64(base.codeMaster),
     recovery: signingKey(fromBase64(base.recovery)),

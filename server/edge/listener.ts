@@ -42,11 +42,12 @@ export const contextOptions = ({
   key,
   chain,
   clientAuthorities,
+  retiredAuthorities = '',
   foreignAuthorities = '',
 }: ListenerTls): SecureContextOptions => ({
   key,
   cert: chain,
-  ca: `${clientAuthorities}${foreignAuthorities}`,
+  ca: `${clientAuthorities}${retiredAuthorities}${foreignAuthorities}`,
   minVersion: 'TLSv1.2',
   ciphers,
   honorCipherOrder: true,

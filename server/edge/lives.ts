@@ -2,10 +2,15 @@
 import { type SqlBool, sql } from 'kysely';
 import { fromBase64 } from '../../protocol/certificate.ts';
 import { instant } from '../../protocol/time.ts';
-import type { Life, Standing } from '../core/identity.ts';
+import type { Life, Span, Standing } from '../core/identity.ts';
 import type { Database, Tables } from './tables.ts';
 
-export type Kept = Life & { readonly serial: string; readonly chain: readonly string[] };
+export type Kept = Life & {
+  readonly serial: string;
+  readonly chain: readonly string[];
+  /** Fingerprint of the authority of ours that issued it. */
+  readonly authority: string | null;
+};
 
 /** Of one device, oldest first. */
 export async function readLives(trx: Database, device: string): Promise<readonly Kept[]> {
@@ -19,15 +24,23 @@ export async function readLives(trx: Database, device: string): Promise<readonly
 }
 
 export const lifeOf = (row: Tables['identities']): Kept => ({
-  fingerprint: row.fingerprint,
+  ...spanOf(row),
   serial: row.serial,
   chain: JSON.parse(row.chain) as string[],
+  authority: row.authority,
+  renewAskedAt: instantOrNull(row.renew_asked_at),
+  renews: row.renews,
+});
+
+type Columns = 'fingerprint' | 'issued_at' | 'not_after' | 'first_contact_at' | 'revoked_at';
+
+/** What says which identity is the current one. */
+export const spanOf = (row: Pick<Tables['identities'], Columns>): Span => ({
+  fingerprint: row.fingerprint,
   issuedAt: instant(row.issued_at),
   notAfter: instant(row.not_after),
   contactAt: instantOrNull(row.first_contact_at),
   revokedAt: instantOrNull(row.revoked_at),
-  renewAskedAt: instantOrNull(row.renew_asked_at),
-  renews: row.renews,
 });
 
 export const standingOf = (

@@ -5,8 +5,10 @@ import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../pro
 import { thumbprint } from '../../protocol/jws.ts';
 import type { Clock } from '../core/ports.ts';
 import { type Role, type Source, serverCertificateDays } from '../core/role.ts';
-import { type Authority, type AuthorityKey, issueServer, makeAuthority } from './authority.ts';
-import { type Identity, type Keys, writeIdentity } from './context.ts';
+import type { AuthorityKey } from '../core/succession.ts';
+import { authorityRows } from './authorities.ts';
+import { type Authority, issueServer, makeAuthority } from './authority.ts';
+import { type Identity, type Keys, noSuccession, type Succession, writeIdentity } from './context.ts';
 import { seal } from './seal.ts';
 import { makeSigningKey, publicKeyOf, type SigningKey } from './sign.ts';
 import type { Database, GroupKind, Tables } from './tables.ts';
@@ -35,6 +37,17 @@ export type KeptLink = {
   readonly certificate: string;
   readonly madeAt: number;
 };
+/** Base64 DER. */
+export type KeptForeign = { readonly certificate: string; readonly addedAt: number };
+/** Of a foreign authority (`authority` null) or of a retired one of ours: it counts for its device, byte for byte. */
+export type ExactIdentity = {
+  readonly device: string;
+  readonly issuer: string;
+  readonly serial: string;
+  readonly fingerprint: string;
+  readonly notAfter: number;
+  readonly authority: string | null;
+};
 export type Secrets = {
   readonly clientAuthority: Authority;
   readonly serverAuthority: Authority;
@@ -52,10 +65,16 @@ export const noRollover: Rollover = { next: null, former: [], kitSigning: null, 
 export type Material = {
   readonly secrets: Secrets;
   readonly rollover: Rollover;
+  /** What became of the authority of device identities that the base of the kit holds. */
+  readonly succession: Succession;
   readonly identity: Identity;
   readonly certificates: readonly ServerCertificate[];
   readonly revoked: readonly Revocation[];
   readonly links: readonly KeptLink[];
+  /** Authorities of others that are let in. */
+  readonly foreign: readonly KeptForeign[];
+  /** Identities that no authority's word lets in again. */
+  readonly exact: readonly ExactIdentity[];
 };
 export type Choices = Pick<Identity, 'name' | 'host' | 'httpsPort' | 'mqttPort' | 'legacyPort'>;
 
@@ -89,10 +108,13 @@ export async function makeMaterial(
       kitPrivate: kit.privateKey,
     },
     rollover: noRollover,
+    succession: noSuccession,
     identity,
     certificates: [await makeServerCertificate(serverAuthority, identity, 'main', null, clock)],
     revoked: [],
     links: [],
+    foreign: [],
+    exact: [],
   };
 }
 
@@ -130,16 +152,15 @@ export function certificateRow(master: Uint8Array, certificate: ServerCertificat
 /** Into an empty database; the recovery private key and the kit's stay out. */
 export async function layMaterial(trx: Database, master: Uint8Array, material: Material, now: number): Promise<void> {
   const { secrets, identity } = material;
-  const authority = (name: string, { certificateDer, keyPkcs8 }: Authority) => ({
-    name,
-    public: toBase64(certificateDer),
-    sealed: seal(master, keyPkcs8),
-  });
   await trx
     .insertInto('keys')
     .values([
-      authority('client-authority', secrets.clientAuthority),
-      authority('server-authority', secrets.serverAuthority),
+      ...authorityRows(master, { clientAuthority: secrets.clientAuthority, succession: material.succession }),
+      {
+        name: 'server-authority',
+        public: toBase64(secrets.serverAuthority.certificateDer),
+        sealed: seal(master, secrets.serverAuthority.keyPkcs8),
+      },
       {
         name: 'policy',
         public: JSON.stringify(secrets.policy.publicKey),
@@ -168,6 +189,11 @@ export async function layMaterial(trx: Database, master: Uint8Array, material: M
         made_at: madeAt,
         removed_at: null,
       })
+      .execute();
+  for (const { certificate, addedAt } of material.foreign)
+    await trx
+      .insertInto('foreign_authorities')
+      .values({ fingerprint: fingerprintOf(fromBase64(certificate)), certificate, added_at: addedAt })
       .execute();
   await addOwnGroup(trx, identity.unassigned, 'Unassigned', 'unassigned', now);
   if (identity.recovered !== null) await addOwnGroup(trx, identity.recovered, 'Recovered', 'recovered', now);
@@ -206,9 +232,13 @@ export async function addOwnGroup(
 }
 
 /** What stays in memory. */
-export const keysOf = (master: Uint8Array, { secrets, rollover }: Pick<Material, 'secrets' | 'rollover'>): Keys => ({
+export const keysOf = (
+  master: Uint8Array,
+  { secrets, rollover, succession }: Pick<Material, 'secrets' | 'rollover' | 'succession'>,
+): Keys => ({
   master,
   clientAuthority: secrets.clientAuthority,
+  succession,
   serverAuthority: secrets.serverAuthority,
   policy: secrets.policy,
   next: rollover.next,

@@ -1,6 +1,7 @@
 /** Forward-only migrations, in the order of their names. One that was released is never edited. */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 
 /** A migration knows the tables of its own time only, so it speaks SQL that SQLite and PostgreSQL both take. */
 type Untyped = Kysely<unknown>;
@@ -141,6 +142,20 @@ const users: readonly string[] = [
   'alter table invitations add column user_id text',
 ];
 
+/** Which authority of ours issued an identity. So far there was one. */
+const authorities: readonly string[] = [
+  'alter table identities add column authority text',
+  'create index identities_by_authority on identities (authority, device_id)',
+];
+
+async function authorityOfBefore(db: Untyped): Promise<void> {
+  const { rows } = await sql<{ public: string }>`select public from keys where name = 'client-authority'`.execute(db);
+  const own = rows[0] ? parseCertificate(fromBase64(rows[0].public)) : null;
+  if (!own?.ok) return;
+  const { fingerprint, subject } = own.value;
+  await sql`update identities set authority = ${fingerprint} where issuer = ${subject}`.execute(db);
+}
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -197,6 +212,12 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0009-users': {
     up: async (db: Untyped) => {
       for (const statement of users) await run(db, statement);
+    },
+  },
+  '0010-authorities': {
+    up: async (db: Untyped) => {
+      for (const statement of authorities) await run(db, statement);
+      await authorityOfBefore(db);
     },
   },
 };

@@ -5,7 +5,7 @@ import type { ListenerTls } from '../core/ports.ts';
 import { type MosquittoFiles, mosquittoBroker } from './broker-mosquitto.ts';
 import { readIdentity, type Server } from './context.ts';
 import { queueEverything } from './publishing.ts';
-import { makeRevocationList } from './revocation.ts';
+import { makeRevocationLists } from './revocation.ts';
 import type { StartBroker } from './service.ts';
 import type { Database } from './tables.ts';
 
@@ -27,7 +27,7 @@ export async function mosquittoFilesOf(server: Server, tls: ListenerTls, directo
     devices: { host: identity.host, port: identity.mqttPort },
     service: { host: '127.0.0.1', port: await readServicePort(server.db) },
     authority: server.keys.serverAuthority,
-    crl: async () => toPem(await makeRevocationList(server, crlDays), 'X509 CRL'),
+    crl: async () => (await makeRevocationLists(server, crlDays)).map(({ der }) => toPem(der, 'X509 CRL')).join(''),
     alone: { pidFile: join(directory, 'mosquitto.pid'), storeDirectory: join(directory, 'store') },
   };
 }

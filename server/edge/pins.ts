@@ -5,6 +5,7 @@ import type { ServerPins } from '../../protocol/schema.ts';
 import { type Instant, instant } from '../../protocol/time.ts';
 import type { ListenerTls } from '../core/ports.ts';
 import type { DeviceView, RoleCertificate } from '../core/role.ts';
+import { trustedAuthorities } from './authorities.ts';
 import type { Server } from './context.ts';
 import { isActive } from './lives.ts';
 import { open } from './seal.ts';
@@ -51,7 +52,10 @@ export async function readListenerTls({ db, keys }: Pick<Server, 'db' | 'keys'>)
   return good({
     key: toPem(key.value, 'PRIVATE KEY'),
     chain,
-    clientAuthorities: toPem(keys.clientAuthority.certificateDer),
+    clientAuthorities: trustedAuthorities(keys)
+      .map(({ certificateDer }) => toPem(certificateDer))
+      .join(''),
+    retiredAuthorities: keys.succession.retired.map((der) => toPem(der)).join(''),
     foreignAuthorities: foreign.map(({ certificate }) => toPem(Buffer.from(certificate, 'base64'))).join(''),
   });
 }

@@ -29,6 +29,8 @@ type Chain = readonly Uint8Array[];
 type Answer =
   | { readonly again: Chain }
   | { readonly again: Chain | null; readonly action: string; readonly renews: string; readonly facts: Facts };
+/** Null for what a foreign authority has issued. */
+export type OwnIdentity = DeviceIdentity & { readonly authority: string | null };
 type Judged = { readonly device: string; readonly verdict: Renewal };
 
 /** A device that forgets each of its new keys is held to this many identities a day. */
@@ -182,18 +184,23 @@ async function tryOut<T>(db: Database, attempt: (trx: Database) => Promise<T>): 
   }
 }
 
-export async function issueTo(server: Server, device: string, publicKeyDer: Uint8Array): Promise<DeviceIdentity> {
+/** By the authority that issues now. */
+export async function issueTo(server: Server, device: string, publicKeyDer: Uint8Array): Promise<OwnIdentity> {
   const { validityDays: days } = await readRules(server.db);
-  return issueDevice(server.keys.clientAuthority, { publicKeyDer, deviceId: device, days, now: server.clock() });
+  const { clientAuthority, succession } = server.keys;
+  const request = { publicKeyDer, deviceId: device, days, now: server.clock() };
+  const [newWithOld] = succession.next ? [] : succession.crosses;
+  const issued = await issueDevice(clientAuthority, request, newWithOld);
+  return { ...issued, authority: fingerprintOf(clientAuthority.certificateDer) };
 }
 
 export async function keepIdentity(
   { clock }: Server,
   trx: Database,
-  kept: { readonly device: string; readonly issued: DeviceIdentity; readonly renews: string | null },
+  kept: { readonly device: string; readonly issued: OwnIdentity; readonly renews: string | null },
 ): Promise<void> {
   const { device, issued, renews } = kept;
-  const { issuer, serial, fingerprint, notAfter } = issued;
+  const { issuer, serial, fingerprint, notAfter, authority } = issued;
   const chain = JSON.stringify(issued.chainDer.map(toBase64));
   const row = {
     issuer,
@@ -204,6 +211,7 @@ export async function keepIdentity(
     not_after: notAfter,
     issued_at: clock(),
     renews,
+    authority,
   };
   await trx.insertInto('identities').values(row).execute();
 }

@@ -1,55 +1,80 @@
-/** The certificate revocation list of device identities (RFC 5280 §5): one counter for every list there is. */
-import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
+/**
+ * The certificate revocation lists of device identities (RFC 5280 §5): one counter for every list there is. Our authorities are
+ * one by name and differ in their keys, so each list names all that was revoked, whichever key had issued it.
+ */
+import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { good } from '../../protocol/fault.ts';
 import { hourMs, instant } from '../../protocol/time.ts';
+import type { RevocationList } from '../core/ports.ts';
+import { trustedAuthorities } from './authorities.ts';
 import { makeCrl } from './authority.ts';
 import type { Server } from './context.ts';
 import { transact } from './database.ts';
 import { takeRevision } from './documents.ts';
+import type { Database } from './tables.ts';
 
-type Published = { readonly der: string; readonly madeAt: number; readonly count: number; readonly last: number };
+type Published = {
+  readonly lists?: readonly { readonly authority: string; readonly der: string }[];
+  readonly madeAt: number;
+  readonly count: number;
+  readonly last: number;
+};
 
 const setting = 'crl';
 const counter = 'crl';
 const publishedDays = 7;
 const freshMs = hourMs;
 
-/** DER, in force for `days`. */
-export async function makeRevocationList(server: Server, days: number): Promise<Uint8Array> {
-  const { db, keys, clock } = server;
-  const rows = await db
-    .selectFrom('identities')
-    .select(['serial', 'revoked_at'])
-    .where('revoked_at', 'is not', null)
-    .orderBy('revoked_at')
-    .execute();
+/** One for each authority that is let in, the issuing one first; in force for `days`. */
+export async function makeRevocationLists(server: Server, days: number): Promise<readonly RevocationList[]> {
+  const { keys, clock } = server;
+  const rows = await ofOurs(server, server.db).select(['serial', 'revoked_at']).orderBy('revoked_at').execute();
   const now = clock();
   const revoked = rows.map(({ serial, revoked_at }) => ({ serial, at: instant(revoked_at ?? now) }));
-  return makeCrl(keys.clientAuthority, { revoked, number: await nextNumber(server), now, days });
+  const lists: RevocationList[] = [];
+  for (const authority of trustedAuthorities(keys)) {
+    const number = await nextNumber(server);
+    const der = await makeCrl(authority, { revoked, number, now, days });
+    lists.push({ authority: fingerprintOf(authority.certificateDer), der });
+  }
+  return lists;
 }
 
-/** DER of the list that anybody may fetch: a new one after each revocation and each hour. */
-export async function publishedRevocations(server: Server): Promise<Uint8Array> {
-  const { db, clock } = server;
-  const { count, last } = await db
-    .selectFrom('identities')
+/** What anybody may fetch: new after each revocation, each change of the authorities and each hour. */
+export async function publishedRevocations(server: Server): Promise<readonly RevocationList[]> {
+  const { db, clock, keys } = server;
+  const { count, last } = await ofOurs(server, db)
     .select(({ fn }) => [fn.countAll<number>().as('count'), fn.max('revoked_at').as('last')])
-    .where('revoked_at', 'is not', null)
     .executeTakeFirstOrThrow();
   const row = await db.selectFrom('settings').select('value').where('name', '=', setting).executeTakeFirst();
   const there = row ? (JSON.parse(row.value) as Published) : null;
   const age = clock() - (there?.madeAt ?? 0);
-  if (there && there.count === count && there.last === (last ?? 0) && age >= 0 && age < freshMs)
-    return fromBase64(there.der);
-  const der = await makeRevocationList(server, publishedDays);
-  const made: Published = { der: toBase64(der), madeAt: clock(), count, last: last ?? 0 };
+  const wanted = trustedAuthorities(keys).map(({ certificateDer }) => fingerprintOf(certificateDer));
+  const held = there?.lists ?? [];
+  const same = held.map(({ authority }) => authority).join() === wanted.join();
+  if (there && same && there.count === count && there.last === (last ?? 0) && age >= 0 && age < freshMs)
+    return held.map(({ authority, der }) => ({ authority, der: fromBase64(der) }));
+  const lists = await makeRevocationLists(server, publishedDays);
+  const made: Published = {
+    lists: lists.map(({ authority, der }) => ({ authority, der: toBase64(der) })),
+    madeAt: clock(),
+    count,
+    last: last ?? 0,
+  };
   const value = JSON.stringify(made);
   await db
     .insertInto('settings')
     .values({ name: setting, value })
     .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
     .execute();
-  return der;
+  return lists;
+}
+
+/** Revoked identities that bear our name. */
+function ofOurs({ keys }: Server, trx: Database) {
+  const own = parseCertificate(keys.clientAuthority.certificateDer);
+  const name = own.ok ? own.value.subject : '';
+  return trx.selectFrom('identities').where('revoked_at', 'is not', null).where('issuer', '=', name);
 }
 
 async function nextNumber(server: Server): Promise<number> {

@@ -5,10 +5,12 @@ import { fromBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { PublicKey } from '../../protocol/schema.ts';
 import type { Clock, Log } from '../core/ports.ts';
-import type { Authority, AuthorityKey } from './authority.ts';
+import type { AuthorityKey } from '../core/succession.ts';
+import { readAuthorities } from './authorities.ts';
 import { audit, type Keys, type Server } from './context.ts';
 import { openDatabase, transact } from './database.ts';
 import { signAllPolicies } from './documents.ts';
+import { layExact } from './exact.ts';
 import { moveDurable, readIfThere, writeDurable } from './files.ts';
 import { keepBase, rewriteKit, sealBase } from './kit.ts';
 import { type Choices, keysOf, layMaterial, type Material, makeMaterial, signingKey } from './material.ts';
@@ -85,6 +87,7 @@ export async function build(
     await layMaterial(trx, master.value, material, clock());
     await keepBase(trx, material.base);
     await layRevocations(trx, material, clock());
+    await layExact(trx, material, clock());
     await audit(server, trx, { actor: 'server', action, subject: material.identity.serverId });
     return signAllPolicies(server, trx);
   });
@@ -170,13 +173,9 @@ async function layRevocations(trx: Database, { revoked, identity }: Material, no
 async function readKeys(db: Database, master: Uint8Array): Promise<Result<Keys>> {
   const rows = new Map((await db.selectFrom('keys').selectAll().execute()).map((row) => [row.name, row]));
   const secret = (name: string): Result<Uint8Array> => open(master, rows.get(name)?.sealed ?? '');
-  const authority = (name: string): Result<Authority> => {
-    const key = secret(name);
-    return key.ok ? good({ certificateDer: fromBase64(rows.get(name)?.public ?? ''), keyPkcs8: key.value }) : key;
-  };
-  const clientAuthority = authority('client-authority');
-  if (!clientAuthority.ok) return clientAuthority;
-  const serverAuthority = authority('server-authority');
+  const authorities = readAuthorities(rows, secret);
+  if (!authorities.ok) return authorities;
+  const serverAuthority = secret('server-authority');
   if (!serverAuthority.ok) return serverAuthority;
   const policy = secret('policy');
   if (!policy.ok) return policy;
@@ -193,8 +192,11 @@ async function readKeys(db: Database, master: Uint8Array): Promise<Result<Keys>>
   if (!codeMaster.ok) return codeMaster;
   return good({
     master,
-    clientAuthority: clientAuthority.value,
-    serverAuthority: serverAuthority.value,
+    ...authorities.value,
+    serverAuthority: {
+      certificateDer: fromBase64(rows.get('server-authority')?.public ?? ''),
+      keyPkcs8: serverAuthority.value,
+    },
     policy: signingKey(policy.value),
     next: next.value,
     former: [...rows.values()]

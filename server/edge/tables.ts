@@ -110,6 +110,8 @@ export type Tables = {
     renew_asked_at: number | null;
     /** Fingerprint of the identity it follows; null for the one of the registration. */
     renews: string | null;
+    /** Fingerprint of the authority of ours that issued it; null for a foreign one. */
+    authority: string | null;
   };
   /** Of devices that registered without an identity: hash of the secret, and what it is for until it ends. */
   device_tokens: {

@@ -12,12 +12,13 @@ import { resignLinks } from './links.ts';
 import type { Choices } from './material.ts';
 import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
 import { resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
+import { renewAhead } from './succession.ts';
 
 const signedAtOnce = 50;
 
 /**
  * Signs what is seven days old, and the newest rotation statement once a day; makes the reserve 90 days before the end,
- * switches what is scheduled.
+ * switches what is scheduled; has devices renew ahead whose authority gives way, each in its turn.
  */
 export async function tick(server: Server): Promise<void> {
   await resign(server);
@@ -29,6 +30,7 @@ export async function tick(server: Server): Promise<void> {
   if (due.do === 'switch') await switchCertificate(server, 'server', due.because === 'main-expired');
   if (due.do === 'warn') await warnOnceADay(server, due.notReady);
   await resignLinks(server);
+  await renewAhead(server);
 }
 
 /** New names or ports for devices: all policies say so. Faults: `ports-collide`, what `checkPolicy` says. */

@@ -8,9 +8,9 @@ import fc from 'fast-check';
 import { type Certificate, parseCertificate, toPem } from '../../protocol/certificate.ts';
 import type { Result } from '../../protocol/fault.ts';
 import { dayMs, hourMs, instant } from '../../protocol/time.ts';
+import type { AuthorityKey } from '../../server/core/succession.ts';
 import {
   type Authority,
-  type AuthorityKey,
   certsOnly,
   issueDevice,
   issueServer,

@@ -3,9 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { bad, good } from '../../protocol/fault.ts';
 import { openDatabase, transact } from '../../server/edge/database.ts';
 import { codeOf, value } from '../fakes/fleet-server.ts';
+import { issue } from '../fakes/issue.ts';
 import { assert, rejects, test } from '../harness.ts';
 
 async function inFolder(run: (path: string) => Promise<void>): Promise<void> {
@@ -79,6 +81,36 @@ test('identities from before the third migration: those of confirmed devices hav
     assert.equal(
       rows.map(({ first_contact_at }) => first_contact_at),
       [5, null],
+    );
+  }));
+
+test('identities from before the tenth migration are of the authority there was, foreign ones of none', () =>
+  inFolder(async (path) => {
+    const own = issue({ cn: 'thintrust device authority', ca: true });
+    const { fingerprint, subject } = value(parseCertificate(own.der));
+    const raw = new DatabaseSync(path);
+    raw.exec(readFileSync('test/vectors/server-database-0001.sql', 'utf8'));
+    const group = String(raw.prepare('select id from groups').get()?.['id']);
+    raw.prepare("insert into keys values ('client-authority', ?, '')").run(toBase64(own.der));
+    raw
+      .prepare(`insert into devices (id, name, hardware_id, group_id, secret_generation, locator, presence, created_at)
+        values ('a', 'a', '', ?, 1, '0000', 'offline', 1)`)
+      .run(group);
+    for (const [serial, issuer] of [
+      ['1', subject],
+      ['2', 'CN=another'],
+    ] as const)
+      raw
+        .prepare(`insert into identities (issuer, serial, fingerprint, device_id, chain, not_after, issued_at)
+          values (?, ?, 'x', 'a', '[]', 9, 5)`)
+        .run(issuer, serial);
+    raw.close();
+    const { db, close } = value(await openDatabase(path));
+    const rows = await db.selectFrom('identities').select('authority').orderBy('serial').execute();
+    await close();
+    assert.equal(
+      rows.map(({ authority }) => authority),
+      [fingerprint, null],
     );
   }));
 

@@ -94,7 +94,7 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
       return answers.mayRenew ?? good(proof.commonName);
     },
     renew: async () => answers.renew,
-    revocations: async () => Uint8Array.of(0x30, 0),
+    revocations: async () => [{ authority: '', der: Uint8Array.of(0x30, 0) }],
     bind: async () => answers.bind,
     bundle: async (device) => good(bundleOf(device)),
     confirm: async (device) => {
