@@ -64,7 +64,7 @@ export const en = {
     'not-yet-valid': 'The certificate[ “{owner}”] is not valid yet. Check the date and time of the device.',
     'issuer-unknown':
       'The certificate of the server was issued by an authority this device does not trust[: {issuer}].',
-    'name-mismatch': 'The certificate of the server was issued for another name[: {host}].',
+    'name-mismatch': 'The certificate of the server is for another name[, not {host}].',
     'ip-under-root': 'With a root certificate, connect by the name of the server, not by its IP address.',
     'wrong-purpose': 'The certificate of the server is not meant for this use.',
     revoked: 'The certificate[ “{owner}”] has been revoked by its issuer.',

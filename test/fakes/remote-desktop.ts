@@ -37,6 +37,9 @@ export type Desk = {
   readonly launch: (port: number, fingerprints: readonly string[], changes?: Changes) => Running;
 };
 export type Served = Peer & { readonly port: number };
+/** PEM; the certificate with those above it. */
+export type Material = Pick<ServerMaterial, 'key' | 'cert'>;
+export type Site = Material & { readonly port: number };
 type Environment = { readonly [name: string]: string };
 type Changes = Partial<Launch> & {
   readonly password?: string;
@@ -94,7 +97,7 @@ export async function withDesk(run: (desk: Desk) => Promise<void>): Promise<void
       describe: (name, file) => writeFileSync(join(folder, 'clients', `${name}.json`), JSON.stringify(file)),
       xrdp: (material, security = 'tls', port) => peer(startXrdp(folder, material, security, port)),
       shadow: () => peer(startShadow(folder, display)),
-      nginx: (material, port) => peer(startNginx(folder, material, port)),
+      nginx: (material, port) => peer(startBroker(folder, material, port)),
       session: (name) => writeSession(display, folder, name, {}),
       probe: (purpose, port, entries) => look(purpose, port, entries),
       launch: (port, fingerprints, changes = {}) => launchOn(display, folder, port, fingerprints, changes),
@@ -201,7 +204,7 @@ function writeSession(display: string, folder: string, name: string, declares: E
   return file;
 }
 
-async function startXrdp(folder: string, material: ServerMaterial, security: string, fixed?: number): Promise<Served> {
+export async function startXrdp(folder: string, material: Material, security: string, fixed?: number): Promise<Served> {
   const port = fixed ?? (await freePort());
   const path = (name: string): string => join(folder, `xrdp-${port}-${name}`);
   writeFileSync(path('key.pem'), material.key, { mode: 0o600 });
@@ -246,13 +249,30 @@ async function startShadow(folder: string, display: string): Promise<Served & { 
   return { port, leaf: Buffer.from(pem.replace(/-----[A-Z ]+-----|\s/g, ''), 'base64'), ...peer };
 }
 
-async function startNginx(folder: string, material: ServerMaterial, fixed?: number): Promise<Served> {
+async function startBroker(folder: string, material: ServerMaterial, fixed?: number): Promise<Served> {
   const port = fixed ?? (await freePort());
-  const home = join(folder, `nginx-${port}`);
+  return { port, ...(await startNginx(folder, [{ port, ...material }])) };
+}
+
+/** A server with a certificate of its own at each port; all say the same. */
+export async function startNginx(folder: string, sites: readonly Site[]): Promise<Peer> {
+  const first = sites[0]?.port ?? 0;
+  const home = join(folder, `nginx-${first}`);
   mkdirSync(home, { recursive: true });
   const path = (name: string): string => join(home, name);
-  writeFileSync(path('key.pem'), material.key, { mode: 0o600 });
-  writeFileSync(path('cert.pem'), material.cert);
+  for (const { port, key, cert } of sites) {
+    writeFileSync(path(`${port}.key`), key, { mode: 0o600 });
+    writeFileSync(path(`${port}.pem`), cert);
+  }
+  const blocks = sites.map(
+    ({ port }) => `  server {
+    listen 127.0.0.1:${port} ssl;
+    ssl_certificate ${path(`${port}.pem`)};
+    ssl_certificate_key ${path(`${port}.key`)};
+    location / { return 200 "broker $remote_user\\n"; }
+  }
+`,
+  );
   writeFileSync(
     path('nginx.conf'),
     `daemon off;
@@ -266,14 +286,8 @@ http {
   fastcgi_temp_path ${path('fastcgi')};
   uwsgi_temp_path ${path('uwsgi')};
   scgi_temp_path ${path('scgi')};
-  server {
-    listen 127.0.0.1:${port} ssl;
-    ssl_certificate ${path('cert.pem')};
-    ssl_certificate_key ${path('key.pem')};
-    location / { return 200 "broker $remote_user\\n"; }
-  }
-}
+${blocks.join('')}}
 `,
   );
-  return { port, ...(await startPeer('nginx', ['-e', path('error.log'), '-c', path('nginx.conf')], port)) };
+  return startPeer('nginx', ['-e', path('error.log'), '-c', path('nginx.conf')], first);
 }

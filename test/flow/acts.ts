@@ -58,8 +58,31 @@ export async function back(screen: Screen): Promise<void> {
   await screen.reach('Escape', /Connect to/);
 }
 
+/** In the main window. */
+export async function choosePurpose(screen: Screen, purpose: 'rdp' | 'broker'): Promise<void> {
+  await screen.see(/Connect to/);
+  await screen.reach('BTab', /> Connect to/);
+  await screen.reach(
+    'Right',
+    purpose === 'broker' ? /> Connect to .*\[Connection broker\]/ : /> Connect to .*\[RDP server\]/,
+  );
+}
+
+/** In the main window. What was typed before is still there, but for the password. */
+export async function connect(screen: Screen, server: string): Promise<void> {
+  await screen.see(/Connect to/);
+  await screen.reach('BTab', /> Server {2,}/);
+  for (const text of [server, 'visitor', 'secret']) {
+    await screen.type(...erase(24), text, 'Tab');
+  }
+  await screen.see(/> \[ Connect \]/);
+  await screen.type('Enter');
+}
+
+const erase = (letters: number): readonly string[] => Array<string>(letters).fill('BSpace');
+
 export async function clear(screen: Screen): Promise<void> {
-  for (let digit = 0; digit < 12; digit++) await screen.type('BSpace');
+  await screen.type(...erase(12));
 }
 
 export async function good(running: Promise<Outcome>): Promise<string> {

@@ -9,7 +9,7 @@ import { toPem } from '../../protocol/certificate.ts';
 import { clients, type Desk, type Served, withDesk } from '../fakes/remote-desktop.ts';
 import { authorityOf, authorityPem, type ServerMaterial, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, test } from '../harness.ts';
-import { good, register } from './acts.ts';
+import { choosePurpose, connect, good, register } from './acts.ts';
 import { type Device, openSystem, type Screen, type System, statusOf, whenStatus } from './system.ts';
 
 needs(['tmux', 'xrdp', 'xfreerdp', 'Xvfb', 'nginx', 'curl']);
@@ -47,25 +47,6 @@ const onStage = (play: (stage: Stage) => Promise<void>): Promise<void> =>
       await system.close();
     }
   });
-
-async function switchToBroker(screen: Screen): Promise<void> {
-  await screen.see(/Connect to/);
-  await screen.reach('BTab', /> Connect to/);
-  await screen.type('Right');
-  await screen.see(/> Connect to .*\[Connection broker\]/);
-}
-
-/** In the main window. What was typed before is still there, but for the password. */
-async function connect(screen: Screen, server: string): Promise<void> {
-  await screen.see(/Connect to/);
-  await screen.reach('BTab', /> Server {2,}/);
-  for (const text of [server, 'visitor', 'secret']) {
-    for (let letter = 0; letter < 24; letter++) await screen.type('BSpace');
-    await screen.type(text, 'Tab');
-  }
-  await screen.see(/> \[ Connect \]/);
-  await screen.type('Enter');
-}
 
 /** The first desktop looked at is accepted by hand. */
 async function accept(screen: Screen, server: string): Promise<void> {
@@ -223,7 +204,7 @@ test('the connection broker: asked once, trusted for nothing but itself, and by 
 
     // Asked once, and not again.
     const first = await desk.nginx(before, port);
-    await switchToBroker(screen);
+    await choosePurpose(screen, 'broker');
     await accept(screen, server);
     await fetched(stage, 2, before);
     assert.equal((await byHand(stage)).toSorted(), [desktop.fingerprint, before.fingerprint].toSorted());

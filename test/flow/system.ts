@@ -159,7 +159,10 @@ export function openTerminal(title: string, command: string, width = 80, height 
     /** Names of keys as tmux has them (`Enter`, `C-q`), or text. */
     type: async (...keys: readonly string[]): Promise<void> => {
       const { press, type } = await opening;
-      for (const key of keys) await (key.length > 1 && !/^[A-Z]/.test(key) ? type(key) : press(key));
+      const erasing = keys.findIndex((key) => key !== 'BSpace');
+      if (erasing !== 0) await press(...keys.slice(0, erasing < 0 ? keys.length : erasing));
+      for (const key of erasing < 0 ? [] : keys.slice(erasing))
+        await (key.length > 1 && !/^[A-Z]/.test(key) ? type(key) : press(key));
     },
     close: async (): Promise<void> => {
       await (await opening).close();

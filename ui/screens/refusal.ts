@@ -18,6 +18,7 @@ type Advice = keyof Words['screens']['refusal']['advice'];
 const advices: Readonly<Partial<Record<FaultCode, Advice>>> = {
   'changed-old-expired': 'changed',
   'changed-old-valid': 'changed',
+  'issuer-unknown': 'changed',
   'clock-unknown': 'clock',
   expired: 'dates',
   'not-yet-valid': 'dates',
