@@ -21,6 +21,7 @@ import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { addDevice, refuse } from './enrolment.ts';
 import { checkPassword, readInvitation } from './invitations.ts';
+import { rewriteKit } from './kit.ts';
 import { readListenerTls } from './pins.ts';
 import type { Database } from './tables.ts';
 
@@ -146,6 +147,8 @@ export async function bindForeign(server: Server, proof: ClientProof, typed: Cre
     return good(invitation.deviceId);
   });
   if (!bound.ok) return refuse(server, id, bound.fault);
+  // No word of ours stands behind it, so a server rebuilt from the kit knows it by the kit alone.
+  await rewriteKit(server);
   const place = await server.db
     .selectFrom('devices')
     .select('group_id')
@@ -167,7 +170,9 @@ const isHeld = async (trx: Database, { issuer, serial }: ClientProof): Promise<b
 const keyOf = (der: Uint8Array): string =>
   fingerprintOf(new X509Certificate(Buffer.from(der)).publicKey.export({ type: 'spki', format: 'der' }));
 
+/** The kit knows it too. */
 async function serveAgain(server: Server): Promise<void> {
+  await rewriteKit(server);
   const tls = await readListenerTls(server);
   if (tls.ok) await server.carriers.current?.setTls(tls.value);
 }

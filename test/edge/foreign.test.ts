@@ -1,9 +1,12 @@
 /** Certificates of foreign authorities at the server: who is let in, by what, and what no foreign word can do (A5). */
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { makeKey, readKey, spkiOf } from '../../agent/edge/csr.ts';
 import { confirmBundle, fetchBundle } from '../../agent/edge/registration.ts';
 import { type Certificate, parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
 import { type Authority, issueDevice, makeAuthority } from '../../server/edge/authority.ts';
+import { makeBackup, recoverFromKit, restoreBackup } from '../../server/edge/backup.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
 import { serveDevices } from '../../server/edge/device-http.ts';
 import {
@@ -14,7 +17,19 @@ import {
 } from '../../server/edge/foreign.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { readListenerTls, readPins } from '../../server/edge/pins.ts';
-import { auditOf, codeOf, type FleetServer, proofOf, start, value, withFleet } from '../fakes/fleet-server.ts';
+import { removeDevice } from '../../server/edge/places.ts';
+import type { Surroundings } from '../../server/edge/state.ts';
+import {
+  auditOf,
+  codeOf,
+  type FleetServer,
+  openFleet,
+  proofOf,
+  start,
+  temporary,
+  value,
+  withFleet,
+} from '../fakes/fleet-server.ts';
 import { issue } from '../fakes/issue.ts';
 import { now } from '../fakes/tls-server.ts';
 import { assert, table, test } from '../harness.ts';
@@ -157,6 +172,54 @@ test('a rebuilt server adopts by certificates of its own authority alone', () =>
     const ours = await identityOf(server.keys.clientAuthority, makeKey(), stranger);
     assert.is(value(await fleet.deviceOf(ours)), stranger);
   }));
+
+table(
+  'a server that comes back knows foreign authorities and whose their certificates are',
+  [
+    {
+      name: 'from the kit alone',
+      bring: async (world: FleetServer) => {
+        const kit = readFileSync(join(world.directory, 'recovery-kit.json'), 'utf8');
+        return (around: Surroundings) => recoverFromKit(around, kit, world.passphrase);
+      },
+    },
+    {
+      name: 'from a backup',
+      bring: async (world: FleetServer) => {
+        const backup = value(await makeBackup(world.around, 'a passphrase'));
+        return (around: Surroundings) => restoreBackup(around, backup, 'a passphrase');
+      },
+    },
+  ],
+  ({ bring }) =>
+    withFleet(async (world) => {
+      const { server, fleet } = world;
+      value(await addForeignAuthority(server, admin, pem(other)));
+      const added = value(await addForeignAuthority(server, admin, pem(foreign)));
+      value(await removeForeignAuthority(server, admin, value(parseCertificate(other.certificateDer)).fingerprint));
+      const [held, gone] = [await identityOf(foreign), await identityOf(foreign, makeKey(), stranger)];
+      const device = value(await fleet.bind(held, await invited(world)));
+      value(await fleet.confirm(device));
+      value(await removeDevice(server, admin, value(await fleet.bind(gone, await invited(world, 'gone')))));
+      const again = await bring(world);
+      const root = temporary();
+      const directory = join(root, 'state');
+      value<unknown>(await again({ directory, clock: () => start, log: () => {} }));
+      const back = await openFleet({ directory, now: start });
+      try {
+        assert.equal(await listForeignAuthorities(back.server.db), [added]);
+        assert.is(value(await readListenerTls(back.server)).foreignAuthorities, toPem(foreign.certificateDer));
+        assert.is(value(await back.fleet.deviceOf(held)), device);
+        assert.is(codeOf(await back.fleet.deviceOf(gone)), 'identity-refused', 'it was removed');
+        // Taking in goes by our own word, never by that of others.
+        assert.is(codeOf(await back.fleet.deviceOf(await identityOf(foreign, makeKey(), device))), 'identity-refused');
+        assert.is(value(await back.fleet.bundle(device)).secret, value(await fleet.bundle(device)).secret);
+      } finally {
+        await back.close();
+        rmSync(root, { recursive: true });
+      }
+    }),
+);
 
 test('over TLS: let in with the authority alone, bound at the bundle alone, and refused with a wrong password', () =>
   withFleet(async (world) => {
