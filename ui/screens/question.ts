@@ -1,8 +1,8 @@
 /** `Add certificate`: the certificate a server shows that nobody has accepted yet. Nothing is connected without a yes. */
 import { sayFault, type Words, wordsOf } from '../../words/say.ts';
-import { type Body, buttonRows, type Fact, facts, paragraph } from '../body.ts';
-import { ask, become, complain, type Decision, note, pop, stay } from '../decision.ts';
-import { sideStepOf } from '../form.ts';
+import { type Body, type Fact, facts, paragraph } from '../body.ts';
+import { choiceKey, choiceKeys, choiceLines } from '../choice.ts';
+import { ask, complain, type Decision, note, pop, stay } from '../decision.ts';
 import { blank, type Line, line } from '../frame.ts';
 import { bodySize } from '../layout.ts';
 import type { Answer, Key, Model, Size } from '../model.ts';
@@ -19,20 +19,14 @@ export const questionWindow = (model: Model, screen: QuestionScreen): Window => 
 });
 
 function questionKey(model: Model, screen: QuestionScreen, key: Key): Decision {
-  if (key.name === 'escape') return pop(model);
-  if (screen.pending !== null) return stay(model);
-  if (key.name === 'tab' || key.name === 'back-tab' || sideStepOf(key) !== 0)
-    return become(model, { ...screen, focus: screen.focus === 'add' ? 'cancel' : 'add' });
-  if (key.name !== 'enter') {
-    const words = wordsOf[model.language];
-    const size = bodySize(model);
-    return scrollKey(model, screen, key, questionLines(model, screen, words, size.width).length, footerLines);
-  }
-  if (screen.focus === 'cancel') return pop(model);
-  const { server, chain } = screen.preflight;
-  const [leaf] = chain;
-  if (!leaf) return pop(model);
-  return ask(model, screen, { do: 'add', body: { purpose: screen.purpose, server, fingerprint: leaf.fingerprint } });
+  const lines = (): number => questionLines(model, screen, wordsOf[model.language], bodySize(model).width).length;
+  const add = (): Decision => {
+    const { server, chain } = screen.preflight;
+    const [leaf] = chain;
+    if (!leaf) return pop(model);
+    return ask(model, screen, { do: 'add', body: { purpose: screen.purpose, server, fingerprint: leaf.fingerprint } });
+  };
+  return choiceKey(model, screen, 'add', key, add, (other) => scrollKey(model, screen, other, lines(), footerLines));
 }
 
 /** Added: the connection that brought the question goes on. */
@@ -48,19 +42,10 @@ function answered(model: Model, screen: QuestionScreen, answer: Answer): Decisio
 const footerLines = 2;
 
 function questionBody(model: Model, screen: QuestionScreen, words: Words, size: Size): Body {
-  const { titles, buttons, keys, question } = words.screens;
-  const choices = [
-    { name: 'add', label: buttons.addCertificate },
-    { name: 'cancel', label: buttons.cancel },
-  ];
-  const footer =
-    screen.pending === null ? buttonRows(choices, screen.focus, size.width) : [line(question.adding, 'strong')];
-  const actions = [
-    { key: 'Tab', label: keys.move },
-    { key: 'Enter', label: keys.press },
-  ];
+  const { titles, buttons, question } = words.screens;
+  const footer = choiceLines(screen, 'add', buttons.addCertificate, question.adding, words, size.width);
   const all = questionLines(model, screen, words, size.width);
-  return scrollBody(titles.question, all, screen.top, words, size, [blank, ...footer], actions);
+  return scrollBody(titles.question, all, screen.top, words, size, [blank, ...footer], choiceKeys(words));
 }
 
 function questionLines(model: Model, screen: QuestionScreen, words: Words, width: number): readonly Line[] {

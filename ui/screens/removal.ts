@@ -1,9 +1,9 @@
 /** Whether a certificate the person added is really to go. */
 import type { Words } from '../../words/say.ts';
-import { type Body, buttonRows, facts, paragraph } from '../body.ts';
-import { ask, become, complain, type Decision, note, pop, stay } from '../decision.ts';
-import { sideStepOf, stepOf } from '../form.ts';
-import { blank, line } from '../frame.ts';
+import { type Body, facts, paragraph } from '../body.ts';
+import { choiceKey, choiceKeys, choiceLines } from '../choice.ts';
+import { ask, complain, type Decision, note, pop, stay } from '../decision.ts';
+import { blank } from '../frame.ts';
 import { certificateKey, type Key, listed, type Model, type Size, statusIn } from '../model.ts';
 import type { RemovalScreen } from '../screen.ts';
 import type { Window } from '../window.ts';
@@ -21,15 +21,12 @@ export const removalWindow = (model: Model, screen: RemovalScreen): Window => ({
 });
 
 function removalKey(model: Model, screen: RemovalScreen, key: Key): Decision {
-  if (key.name === 'escape') return pop(model);
-  if (screen.pending !== null) return stay(model);
-  if (stepOf(key) !== 0 || sideStepOf(key) !== 0)
-    return become(model, { ...screen, focus: screen.focus === 'remove' ? 'cancel' : 'remove' });
-  if (key.name !== 'enter') return stay(model);
-  const found = find(model, screen);
-  if (screen.focus === 'cancel' || !found || found.purpose === 'ksc') return pop(model);
-  const { purpose, fingerprint } = found;
-  return ask(model, screen, { do: 'remove', body: { purpose, fingerprint } });
+  return choiceKey(model, screen, 'remove', key, () => {
+    const found = find(model, screen);
+    if (!found || found.purpose === 'ksc') return pop(model);
+    const { purpose, fingerprint } = found;
+    return ask(model, screen, { do: 'remove', body: { purpose, fingerprint } });
+  });
 }
 
 function removalBody(model: Model, screen: RemovalScreen, words: Words, size: Size): Body {
@@ -38,10 +35,6 @@ function removalBody(model: Model, screen: RemovalScreen, words: Words, size: Si
   const shown = found ? presentedFacts(model, found, words) : null;
   const purpose = found ? [{ label: details.purpose, value: words.purposes[found.purpose] }] : [];
   const rows = shown ? [...shown.owner.slice(0, 1), ...purpose, ...shown.validity, ...shown.fingerprint] : [];
-  const choices = [
-    { name: 'remove', label: buttons.remove },
-    { name: 'cancel', label: buttons.cancel },
-  ];
   return {
     title: titles.removal,
     lines: [
@@ -50,14 +43,10 @@ function removalBody(model: Model, screen: RemovalScreen, words: Words, size: Si
       blank,
       ...facts(rows, size.width),
       blank,
-      ...(screen.pending === null ? buttonRows(choices, screen.focus, size.width) : [line(own.removing, 'strong')]),
+      ...choiceLines(screen, 'remove', buttons.remove, own.removing, words, size.width),
     ],
     cursor: null,
-    keys: [
-      { key: 'Tab', label: keys.move },
-      { key: 'Enter', label: keys.press },
-      { key: 'Esc', label: keys.back },
-    ],
+    keys: [...choiceKeys(words), { key: 'Esc', label: keys.back }],
   };
 }
 

@@ -1,9 +1,9 @@
 /** A repair file on a USB stick: which one, what it would do, and a person's yes. */
 import type { RepairView } from '../../protocol/local.ts';
 import { fill, formatInstant, type Words, wordsOf } from '../../words/say.ts';
-import { type Body, buttonRows, type Fact, facts, paragraph } from '../body.ts';
+import { type Body, type Fact, facts, paragraph } from '../body.ts';
+import { choiceKey, choiceKeys, choiceLines } from '../choice.ts';
 import { ask, become, complain, type Decision, note, pop, pushAsking, stay, toMain } from '../decision.ts';
-import { sideStepOf } from '../form.ts';
 import { blank, column, type Line, line } from '../frame.ts';
 import { grouped } from '../input.ts';
 import { bodySize } from '../layout.ts';
@@ -88,39 +88,21 @@ function repairBody(screen: RepairScreen, words: Words, size: Size): Body {
 }
 
 function questionKey(model: Model, screen: RepairQuestionScreen, key: Key): Decision {
-  if (key.name === 'escape') return pop(model);
-  if (screen.pending !== null) return stay(model);
-  if (key.name === 'tab' || key.name === 'back-tab' || sideStepOf(key) !== 0)
-    return become(model, { ...screen, focus: screen.focus === 'repair' ? 'cancel' : 'repair' });
-  if (key.name !== 'enter') {
-    const { width } = bodySize(model);
-    return scrollKey(
-      model,
-      screen,
-      key,
-      questionLines(model, screen, wordsOf[model.language], width).length,
-      footerLines,
-    );
-  }
-  if (screen.focus === 'cancel') return pop(model);
-  const { name, view } = screen;
-  return ask(model, screen, { do: 'repair', body: { name, content: null, rev: view.rev } });
+  const lines = (): number => questionLines(model, screen, wordsOf[model.language], bodySize(model).width).length;
+  const apply = (): Decision => {
+    const { name, view } = screen;
+    return ask(model, screen, { do: 'repair', body: { name, content: null, rev: view.rev } });
+  };
+  return choiceKey(model, screen, 'repair', key, apply, (other) =>
+    scrollKey(model, screen, other, lines(), footerLines),
+  );
 }
 
 function questionBody(model: Model, screen: RepairQuestionScreen, words: Words, size: Size): Body {
-  const { repair: own, titles, buttons, keys } = words.screens;
-  const choices = [
-    { name: 'repair', label: buttons.repair },
-    { name: 'cancel', label: buttons.cancel },
-  ];
-  const footer =
-    screen.pending === null ? buttonRows(choices, screen.focus, size.width) : [line(own.repairing, 'strong')];
-  const actions = [
-    { key: 'Tab', label: keys.move },
-    { key: 'Enter', label: keys.press },
-  ];
+  const { repair: own, titles, buttons } = words.screens;
+  const footer = choiceLines(screen, 'repair', buttons.repair, own.repairing, words, size.width);
   const all = questionLines(model, screen, words, size.width);
-  return scrollBody(titles.repair, all, screen.top, words, size, [blank, ...footer], actions);
+  return scrollBody(titles.repair, all, screen.top, words, size, [blank, ...footer], choiceKeys(words));
 }
 
 /** Whose it is, which certificate counts from then on, and when it was signed. */
