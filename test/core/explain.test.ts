@@ -151,7 +151,7 @@ const rows: readonly Row[] = [
   { name: 'a stranger that has expired', bench: device(), outcome: shows(old), is: 'refused expired' },
 ];
 
-table('preflightOf', rows, ({ bench, outcome, is }) => {
+function tell({ bench, outcome, is }: Row): void {
   const place = parsePlace('host.example', 3389);
   if (!place.ok) throw new Error('place');
   const { state } = bench;
@@ -159,4 +159,56 @@ table('preflightOf', rows, ({ bench, outcome, is }) => {
   assert.is([told.verdict, told.fault?.code].filter(Boolean).join(' '), is);
   assert.ok(check('preflight', told).ok);
   assert.is(rulesFor(state, 'rdp', place.value, nowOf(bench)).purpose, 'rdp');
-});
+}
+table('preflightOf', rows, tell);
+
+const otherRoot = issue({ cn: 'Other root', ca: true });
+const imported = { file: 'root.pem', server: null } as const;
+/** The policy has two roots, and has blocked one of them. */
+const blocking = (): Bench => {
+  const entries = [root, otherRoot].map((each) => ({
+    purpose: 'rdp' as const,
+    file: 'root.pem',
+    certificate: toBase64(each.der),
+  }));
+  const bench = managed(null, { certificates: { enforced: true, entries }, blocklist: [fingerprintOf(root.der)] });
+  const { policy } = bench.state.held;
+  if (!policy) throw new Error('no policy');
+  const held = { ...bench.state.held, policy: { ...policy, certificates: [root, otherRoot].map(parsed) } };
+  bench.state = { ...bench.state, held };
+  return bench;
+};
+const byRoot = { verdict: { trusted: true, by: fingerprintOf(root.der) } } as const;
+const since: readonly Row[] = [
+  {
+    name: 'its authority still counts',
+    bench: device(local(root, imported)),
+    outcome: shows(leaf, byRoot),
+    is: 'trusted',
+  },
+  {
+    name: 'its authority was removed, another one stands',
+    bench: device(local(otherRoot, imported)),
+    outcome: shows(leaf, byRoot),
+    is: 'unknown',
+  },
+  {
+    name: 'its authority was blocked, another one stands',
+    bench: blocking(),
+    outcome: shows(leaf, byRoot),
+    is: 'refused not-assigned',
+  },
+  {
+    name: 'its authority counts as itself alone now',
+    bench: device(local(root), local(otherRoot, imported)),
+    outcome: shows(leaf, byRoot),
+    is: 'refused changed-old-valid',
+  },
+  {
+    name: 'nobody could judge',
+    bench: device(),
+    outcome: shows(leaf, { verdict: { trusted: false, fault: fault('internal', { what: 'engine' }) } }),
+    is: 'refused internal',
+  },
+];
+table('preflightOf, by what counts when the server has answered', since, tell);
