@@ -27,9 +27,9 @@ async function retype(screen: Screen, before: string, after: string): Promise<vo
 /** From the main window: the check of a broker, or of the device's own server. The result is on the screen. */
 async function check(screen: Screen, purpose: 'Connection broker' | 'Administration Server', server: string) {
   await open(screen, 'Tools', 'Pre-flight check');
-  await screen.see(/Nothing is connected and\s+nothing is stored[\s\S]*> Purpose +‹ RDP server ›/);
+  await screen.see(/Nothing is connected and\s+nothing is stored[\s\S]*> Purpose +< RDP server >/);
   await screen.type(purpose === 'Connection broker' ? 'Right' : 'Left');
-  await screen.see(new RegExp(`> Purpose +‹ ${purpose} ›`));
+  await screen.see(new RegExp(`> Purpose +< ${purpose} >`));
   await screen.type('Enter');
   await screen.see(/> Server/);
   if (server !== '') await screen.type(server);

@@ -3,5 +3,5 @@ import { type Line, span } from '../frame.ts';
 
 export const chooser = (label: string, value: string, focused: boolean): Line => [
   span(`${focused ? '> ' : '  '}${label}  `, focused ? 'strong' : 'normal'),
-  span(`‹ ${value} ›`, focused ? 'selected' : 'strong'),
+  span(`< ${value} >`, focused ? 'selected' : 'strong'),
 ];
