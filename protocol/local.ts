@@ -334,6 +334,8 @@ const revocationView = Type.Object(
       Type.Object({ issuer: text(200), thisUpdate: certificateTime, nextUpdate: certificateTime }, closed),
       { maxItems: maxRevocationLists },
     ),
+    /** Fingerprints of certificates of the policy that a list names: they count for no purpose whose mode is not off. */
+    revoked: Type.Array(sha256),
   },
   closed,
 );

@@ -27,8 +27,8 @@ export type RevocationList = {
   readonly nextUpdate: Instant;
   /** RFC 5280 §5.2.3. */
   readonly number: bigint | null;
-  /** Certificates it lists. */
-  readonly count: number;
+  /** Serial numbers it lists, the DER content of each as hex. */
+  readonly serials: ReadonlySet<string>;
 };
 
 type Aged = Pick<RevocationList, 'number' | 'thisUpdate'>;
@@ -81,7 +81,7 @@ export function parseRevocationList(der: Uint8Array): Result<RevocationList> {
     thisUpdate,
     nextUpdate,
     number: numberOf(extensions.get(extensionIds.number)),
-    count: entriesOf(der).length,
+    serials: new Set(entriesOf(der).map(({ value }) => toHex(derChildren(value, 1)[0]))),
   });
 }
 
@@ -110,16 +110,18 @@ export const isNewer = (one: Aged, other: Aged): boolean =>
     : one.thisUpdate > other.thisUpdate;
 
 /**
- * Whether a list of the issuer of a certificate has its serial number; false where one of them is not DER. Entries of an
- * indirect list (RFC 5280 §5.3.3) that belong to another issuer are not told apart: they too only take trust away.
+ * Whether a list of the issuer of a certificate has its serial number. Entries of an indirect list (RFC 5280 §5.3.3) that belong to
+ * another issuer are not told apart: they too only take trust away.
  */
-export function isListed(list: Uint8Array, certificate: Uint8Array): boolean {
+export function isListed(lists: readonly RevocationList[], certificate: Uint8Array): boolean {
   const fields = derChildren(bodyOf(certificate), 4);
   const [serial, , issuer] = fields[0]?.tag === derTag.first ? fields.slice(1) : fields;
-  const parsed = parseRevocationList(list);
-  if (!serial || !issuer || !parsed.ok || !sameBytes(parsed.value.issuer, issuer.whole)) return false;
-  return entriesOf(list).some((entry) => sameBytes(derChildren(entry.value, 1)[0]?.whole ?? nothing, serial.whole));
+  if (!serial || !issuer) return false;
+  const number = toHex(serial);
+  return lists.some((list) => list.serials.has(number) && sameBytes(list.issuer, issuer.whole));
 }
+
+const toHex = (number: Tlv | undefined): string => Buffer.from(number?.value ?? nothing).toString('hex');
 
 function entriesOf(list: Uint8Array): readonly Tlv[] {
   const fields = derChildren(bodyOf(list));

@@ -23,6 +23,7 @@ export function noticesOf(model: Model): readonly string[] {
     ...(status.policy?.stale ? [own.stale] : []),
     ...identityNotices(model, status, words),
     ...logNotices(status, words),
+    ...listNotices(model, status, words),
   ];
   // The agent's own faults of the same matter would only repeat these.
   const told = [
@@ -51,7 +52,15 @@ function logNotices(status: Status, words: Words): readonly string[] {
   ];
 }
 
-/** Blocked ones, and those that end soon; with the clock unknown nobody can say what soon is. */
+/** Where no server is connected to without a list in force, one that is past its date is told of. */
+function listNotices(model: Model, { clock, revocation }: Status, words: Words): readonly string[] {
+  const hard = Object.values(revocation?.modes ?? {}).includes('hard');
+  if (clock.at === 'unknown' || !hard) return [];
+  const ended = revocation?.lists.filter(({ nextUpdate }) => nextUpdate < agentNow(model)) ?? [];
+  return ended.map(({ issuer }) => fill(words.screens.notices.listEnded, { issuer }));
+}
+
+/** Blocked and revoked ones, and those that end soon; with the clock unknown nobody can say what soon is. */
 function certificateNotices(model: Model, status: Status, words: Words): readonly string[] {
   const own = words.screens.notices;
   const now = agentNow(model);
@@ -59,6 +68,8 @@ function certificateNotices(model: Model, status: Status, words: Words): readonl
   return listed(status).flatMap(({ purpose, slot, owner, notAfter, fingerprint }) => {
     const facts = { purpose: slot ? words.slotNames[slot] : words.purposes[purpose], owner };
     if (status.blocked.includes(fingerprint)) return [fill(own.blocked, facts)];
+    const mode = purpose === 'ksc' ? 'off' : (status.revocation?.modes[purpose] ?? 'off');
+    if (mode !== 'off' && status.revocation?.revoked.includes(fingerprint)) return [fill(own.revoked, facts)];
     // The server's own certificates follow each other without anybody's help, as long as the next one is there.
     if (status.clock.at === 'unknown' || slot === 'previous' || (slot === 'current' && hasReserve)) return [];
     if (notAfter <= now) return [fill(own.expired, facts)];

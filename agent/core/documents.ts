@@ -8,7 +8,7 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type DocumentType, openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgeEntries, judgeLists, judgePins, judgeSettings } from '../../protocol/policy.ts';
-import type { RevocationList } from '../../protocol/revocation-list.ts';
+import { isListed, type RevocationList } from '../../protocol/revocation-list.ts';
 import type {
   Command,
   DeviceDocument,
@@ -32,6 +32,8 @@ export type OpenPolicy = {
   /** In the order of `policy.certificates.entries`. */
   readonly certificates: readonly Certificate[];
   readonly lists: readonly RevocationList[];
+  /** Fingerprints of the single certificates among them that a list names, for whatever purpose. */
+  readonly revoked: ReadonlySet<string>;
 };
 export type OpenDevice = { readonly jws: string; readonly device: DeviceDocument };
 
@@ -135,14 +137,16 @@ export function admitDevice(situation: Situation, incoming: OpenDevice): Result<
  * Every certificate and revocation list of a policy, or why the whole revision is refused: the first fault, with how many there are. It is the
  * check that the server runs before it signs.
  */
-function checkContent(policy: Policy): Result<Pick<OpenPolicy, 'certificates' | 'lists'>> {
+function checkContent(policy: Policy): Result<Pick<OpenPolicy, 'certificates' | 'lists' | 'revoked'>> {
   const { entries, faults } = judgeEntries(policy.certificates.entries);
   const { lists, faults: wrongLists } = judgeLists(policy.revocation);
   const all = [...judgePins(policy.server), ...faults, ...wrongLists, ...judgeSettings(policy.settings)];
   const [first] = all;
+  const certificates = entries.map((each) => each.certificate);
+  const named = certificates.filter(({ isCa, der }) => !isCa && isListed(lists, der));
   return first
     ? bad(first.code, { ...first.facts, faults: all.length })
-    : good({ certificates: entries.map((each) => each.certificate), lists });
+    : good({ certificates, lists, revoked: new Set(named.map(({ fingerprint }) => fingerprint)) });
 }
 
 function open<Name extends ShapeName>(

@@ -54,6 +54,10 @@ export function revocationFor({ held: { policy } }: Pick<State, 'held'>, purpose
   return mode === 'off' ? { crls: [] } : { crls: policy?.lists.map(({ der }) => der) ?? [], revocation: mode };
 }
 
+/** A single certificate of the policy that a list names, for a purpose where that counts. */
+export const isRevoked = (state: Pick<State, 'held'>, purpose: Purpose, fingerprint: string): boolean =>
+  state.held.policy?.revoked.has(fingerprint) === true && revocationFor(state, purpose).revocation !== undefined;
+
 /** Where a person or the policy names none. 6514: RFC 5425 §4.1. */
 export const defaultPorts: Readonly<Record<Purpose, number>> = { ksc: 443, rdp: 3389, broker: 443, log: 6514 };
 

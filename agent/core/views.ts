@@ -1,10 +1,9 @@
 /** What the agent tells others about itself: the console's status, the server's report, the consumers' exports. */
-import { type Certificate, fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
+import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { thumbprint } from '../../protocol/jws.ts';
 import type { CertificateView, Status } from '../../protocol/local.ts';
-import { isListed } from '../../protocol/revocation-list.ts';
-import type { ClientPurpose, Report } from '../../protocol/schema.ts';
+import type { Report } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { confirmationOf, live, lockedForMs, triesLeft } from './codes.ts';
 import { type Held, isStale, signedAt } from './documents.ts';
@@ -15,7 +14,7 @@ import { identityFault, identityView, leafOf } from './identity.ts';
 import { addressesOf, isManaged } from './membership.ts';
 
 import { heldPins } from './pin.ts';
-import { isClosed, revocationFor } from './rules.ts';
+import { isClosed, isRevoked } from './rules.ts';
 import { sessionOf } from './session.ts';
 import { operationOf, settingsOf } from './settings.ts';
 import type { Exported, Now } from './shape.ts';
@@ -41,7 +40,7 @@ export function certificatesOf(durable: Durable, held: Held): readonly Certifica
   return [...server, ...pushed, ...durable.local.flatMap(viewLocal)];
 }
 
-/** Consumers know nothing of servers, so what was accepted for one server alone is not for them. */
+/** Consumers know nothing of servers and of lists: what was accepted for one server alone is not for them, nor what was revoked. */
 export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   const pins = durable.pins ? heldPins(durable.pins) : [];
   const blocked = new Set(held.policy?.policy.blocklist ?? []);
@@ -53,7 +52,7 @@ export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   }));
   const pushed = (held.policy?.certificates ?? []).flatMap((certificate, index) => {
     const entry = held.policy?.policy.certificates.entries[index];
-    if (!entry || (!certificate.isCa && isRevoked(held, entry.purpose, certificate))) return [];
+    if (!entry || isRevoked({ held }, entry.purpose, certificate.fingerprint)) return [];
     const { purpose, certificate: der } = entry;
     return [{ purpose, source: 'policy' as const, fingerprint: certificate.fingerprint as string, der }];
   });
@@ -67,10 +66,6 @@ export function exportsOf(durable: Durable, held: Held): readonly Exported[] {
   const counted = isClosed(durable, held) ? [] : local;
   return [...server, ...pushed, ...counted].filter((each) => !blocked.has(each.fingerprint));
 }
-
-/** Programs that read single certificates know nothing of lists. */
-const isRevoked = (held: Held, purpose: ClientPurpose, { der }: Certificate): boolean =>
-  revocationFor({ held }, purpose).crls.some((list) => isListed(list, der));
 
 function faultsOf(state: State, now: Now): Fault[] {
   const clock = clockOf(state, now);
@@ -189,7 +184,7 @@ function revocationOf({ held: { policy } }: State): Status['revocation'] {
   if (!policy || !said) return null;
   const { rdp, broker, log } = said;
   const lists = policy.lists.map(({ owner, thisUpdate, nextUpdate }) => ({ issuer: owner, thisUpdate, nextUpdate }));
-  return { modes: { rdp, broker, log }, lists };
+  return { modes: { rdp, broker, log }, lists, revoked: [...policy.revoked] };
 }
 
 function standing(state: State): Status['at'] {

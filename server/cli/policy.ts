@@ -223,10 +223,10 @@ const listsText = (own: Settings, lists: readonly ListEntry[], entries: readonly
       const isOwn = own.revocation.lists.some((each) => each.fingerprint === fingerprint);
       const where = isOwn ? '' : values.inherited;
       if (!read.ok) return [file, '', '', '', '', '', fingerprint, where];
-      const { owner, thisUpdate, nextUpdate, count } = read.value;
+      const { owner, thisUpdate, nextUpdate, serials } = read.value;
       const verified = entries.some(({ certificate }) => isMadeBy(read.value, fromBase64(certificate)));
       const dates = [date(thisUpdate), date(nextUpdate)];
-      return [file, owner, verified ? values.yes : values.no, ...dates, String(count), fingerprint, where];
+      return [file, owner, verified ? values.yes : values.no, ...dates, String(serials.size), fingerprint, where];
     }),
   );
 

@@ -60,7 +60,7 @@ export const addRevocationLists = (
         .values({ group_id: target.id, ...row, added_at: server.clock() })
         .onConflict((conflict) => conflict.columns(['group_id', 'series']).doUpdateSet(row))
         .execute();
-      const facts = { group: target.name, file: row.file, issuer: list.owner, revoked: list.count };
+      const facts = { group: target.name, file: row.file, issuer: list.owner, revoked: list.serials.size };
       await audit(server, trx, { actor, action: 'revocation-list-added', subject: list.fingerprint, facts });
     }
     return good(read.value.map(({ fingerprint }) => fingerprint));

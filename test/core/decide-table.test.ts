@@ -155,7 +155,7 @@ function lay(each: Case): { readonly state: State; readonly leaf: Issued; readon
     durable,
     counters: { ...bench.state.counters, hardFloor: floor },
     held: {
-      policy: { jws: '', policy: policy as Policy, certificates, lists: [] },
+      policy: { jws: '', policy: policy as Policy, certificates, lists: [], revoked: new Set() },
       device: device as State['held']['device'],
     },
   };

@@ -57,7 +57,7 @@ const managed = (server: string | null, more: object = {}): Bench => {
   const policy = own.policyOf(own.office, { certificates: { enforced: true, entries }, settings, ...more }) as Policy;
   const certificates = [parsed(root)];
   const held = {
-    policy: { jws: '', policy, certificates, lists: [] },
+    policy: { jws: '', policy, certificates, lists: [], revoked: new Set() },
     device: { jws: '', device: { ...own.deviceDocument(), managed: true } },
   };
   bench.state = { ...bench.state, held: held as Bench['state']['held'] };

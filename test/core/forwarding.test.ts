@@ -1,7 +1,7 @@
 /** When records go to the log server: settings, trust, clock and identity, and what happens when each changes (T5, T17). */
 import type { Effect, Happening, Probed } from '../../agent/core/shape.ts';
 import { openJudge } from '../../agent/edge/judge.ts';
-import { fingerprintOf } from '../../protocol/certificate.ts';
+import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
 import { fault } from '../../protocol/fault.ts';
 import { minuteMs } from '../../protocol/time.ts';
 import { check } from '../../protocol/validate.ts';
@@ -18,7 +18,7 @@ import {
   send,
   start,
 } from '../fakes/agent.ts';
-import { type Issued, issue } from '../fakes/issue.ts';
+import { type Issued, issue, issueList } from '../fakes/issue.ts';
 import { openRemotes, type Remotes } from '../fakes/remote.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -91,6 +91,23 @@ test('what is removed ends the connection at once', () => {
   assert.is(stops(bench.effects.slice(from)), 1);
   pass(bench, 2000);
   assert.is(logOf(bench).at, 'refused');
+});
+
+test('a list that names the log server ends the connection at once', () => {
+  const authority = issue({ cn: 'Logs', ca: true });
+  const served = issue({ cn: 'log.example', by: authority, dns: ['log.example'] });
+  const bench = open(openManaged(settingsWith([])), [served]);
+  const { server } = bench;
+  server.office.entries = [{ purpose: 'log', file: '', certificate: toBase64(authority.der) }];
+  send(bench, ...server.publishPolicies());
+  pass(bench, 5000);
+  assert.is(logOf(bench).at, 'connected');
+  const from = bench.effects.length;
+  const lists = [toBase64(issueList({ by: authority, revoked: [served] }))];
+  send(bench, ...server.publishPolicies({ revocation: { rdp: 'off', broker: 'off', log: 'soft', lists } }));
+  assert.is(stops(bench.effects.slice(from)), 1);
+  pass(bench, 5000);
+  assert.equal([logOf(bench).at, logOf(bench).fault?.code], ['refused', 'revoked']);
 });
 
 test('a log server that is away is tried for ever, with growing pauses, and told once', () => {

@@ -96,6 +96,13 @@ export const repairPictures: readonly Picture[] = [
   { name: 'main-repair-offered', messages: [arrive({ ...registered, repair: 'USB/repair.thintrust' })] },
 ];
 
+/** A list that is past its date has named the certificate of the log server. */
+const revokes = (log: 'soft' | 'hard'): Status['revocation'] => ({
+  modes: { rdp: 'off', broker: 'off', log },
+  lists: [{ issuer: 'Example Servers CA', thisUpdate: now - 8 * 86_400_000, nextUpdate: now - 86_400_000 }],
+  revoked: ['c1'.repeat(32)],
+});
+
 export const toolPictures: readonly Picture[] = [
   { name: 'tools', messages: inLog(registered).slice(0, -1) },
   { name: 'log-loading', messages: inLog(registered) },
@@ -111,6 +118,11 @@ export const toolPictures: readonly Picture[] = [
   { name: 'record', messages: [...inLog(forwarded), page(9, false), ...press('down', 'down', 'enter')] },
   { name: 'certificates', messages: inList(registered) },
   { name: 'certificates-open', messages: [...inList(opened), ...press('end')] },
+  { name: 'certificates-revoked', messages: inList({ ...registered, revocation: revokes('hard') }) },
+  {
+    name: 'details-revoked',
+    messages: [...inList({ ...registered, revocation: revokes('soft') }), ...press('end', 'enter')],
+  },
   { name: 'certificates-blocked', messages: inList({ ...registered, blocked: ['c1'.repeat(32)] }) },
   { name: 'certificates-closed', messages: [...inList(registered), ...press('f4')] },
   { name: 'certificates-not-removable', messages: [...inList(registered), ...press('delete')] },
@@ -212,6 +224,10 @@ export const toolPictures: readonly Picture[] = [
     ],
   },
   { name: 'notices', messages: [arrive(troubled), ...press('escape', 'tab', 'tab', 'tab', 'enter')] },
+  {
+    name: 'notices-revoked',
+    messages: [arrive({ ...registered, revocation: revokes('hard') }), ...tools(3)],
+  },
   { name: 'notices-none', messages: [arrive({ ...registered, certificates: [] }), ...tools(3)] },
   {
     name: 'notices-certificates',

@@ -37,12 +37,18 @@ export const removalOf = (model: Model, certificate: CertificateView): Decision 
     ? push(model, { at: 'removal', key: certificateKey(certificate), focus: 'cancel', pending: null })
     : stay(note(model, 'notRemovable'));
 
-/** Out of date or blocked: it counts for nothing now. */
+/** Out of date, blocked or revoked: it counts for nothing now. */
 export const isUnusable = (model: Model, certificate: CertificateView): boolean =>
-  isOutOfDate(model, certificate) || isBlocked(model, certificate);
+  isOutOfDate(model, certificate) || isBlocked(model, certificate) || isRevoked(model, certificate);
 
 export const isBlocked = (model: Model, { fingerprint }: CertificateView): boolean =>
   statusIn(model)?.blocked.includes(fingerprint) ?? false;
+
+export function isRevoked(model: Model, { purpose, fingerprint }: CertificateView): boolean {
+  const revocation = statusIn(model)?.revocation;
+  if (!revocation || purpose === 'ksc') return false;
+  return revocation.modes[purpose] !== 'off' && revocation.revoked.includes(fingerprint);
+}
 
 function listKey(model: Model, screen: ListScreen, key: Key): Decision {
   if (key.name === 'escape') return pop(model);
@@ -119,7 +125,7 @@ function listBody(model: Model, screen: ListScreen, words: Words, size: Size): B
 
 function legend(model: Model, all: readonly CertificateView[], words: Words): string {
   const own = words.screens.certificates;
-  if (all.some((at) => isBlocked(model, at))) return own.unusable;
+  if (all.some((at) => isBlocked(model, at) || isRevoked(model, at))) return own.unusable;
   return all.some((at) => isOutOfDate(model, at)) ? own.outOfDate : '';
 }
 

@@ -9,7 +9,7 @@ import { agentNow, certificateKey, listed, type Model, statusIn } from '../model
 import type { DetailsScreen } from '../screen.ts';
 import { scrollBody, scrollKey } from '../scroll.ts';
 import type { Window } from '../window.ts';
-import { isBlocked, removalOf } from './certificates.ts';
+import { isBlocked, isRevoked, removalOf } from './certificates.ts';
 
 type Group = 'owner' | 'validity' | 'key' | 'fingerprint';
 
@@ -19,10 +19,10 @@ export function detailsWindow(model: Model, screen: DetailsScreen): Window {
     const own = words.screens.details;
     if (!found) return paragraph(own.gone, width, 'warning');
     const shown = presentedFacts(model, found, words);
-    const blocked: Fact = { label: own.state, value: own.blocked, style: 'warning' };
+    const said = isBlocked(model, found) ? own.blocked : isRevoked(model, found) ? own.revoked : null;
     return facts(
       [
-        ...(isBlocked(model, found) ? [blocked] : []),
+        ...(said === null ? [] : [{ label: own.state, value: said, style: 'warning' as const }]),
         ...shown.owner,
         ...shown.validity,
         { label: own.purpose, value: words.purposes[found.purpose] },
