@@ -8,7 +8,8 @@ import { writeDer } from '../../protocol/der.ts';
 import { maxCertificates } from '../../protocol/limits.ts';
 import type { ImportAnswer } from '../../protocol/local.ts';
 import { check } from '../../protocol/validate.ts';
-import { askNow, type Bench, lastStatus, openBench, start } from '../fakes/agent.ts';
+import { settingsWith } from '../fakes/administration.ts';
+import { askNow, type Bench, lastStatus, openBench, openManaged, openRegistered, send, start } from '../fakes/agent.ts';
 import { issue, rsaKey } from '../fakes/issue.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -195,6 +196,27 @@ test('by a clock that is not known nothing is imported', () => {
   start(bench);
   const answered = askNow(bench, { do: 'import', ...order([{ name: 'a', content: pem(one) }]) });
   assert.is(answered?.ok === false && answered.fault.code, 'clock-unknown');
+});
+
+test('what the administrator has blocked is not imported, and its neighbour with it', () => {
+  const bench = openRegistered();
+  const { server } = bench;
+  server.state.blocklist = [fingerprintOf(one.der)];
+  send(bench, ...server.publishPolicies());
+  const files = [{ name: 'a', content: pem(two, one) }];
+  assert.is(say(answerOf(bench, order(files))), 'a 2 blocklisted');
+  assert.equal(
+    lastStatus(bench).certificates.filter(({ source }) => source === 'manual'),
+    [],
+  );
+});
+
+test('on a managed device nothing is imported', () => {
+  const bench = openManaged(settingsWith([]));
+  const before = lastStatus(bench).certificates;
+  const answered = askNow(bench, { do: 'import', ...order([{ name: 'a', content: pem(one) }]) });
+  assert.is(answered?.ok === false && answered.fault.code, 'adding-closed');
+  assert.equal(lastStatus(bench).certificates, before);
 });
 
 // Bounds: a PKCS #7 of two certificates with up to 4 bytes changed, cut anywhere, anything behind it.
