@@ -15,6 +15,7 @@ import {
 import { registrationBundle } from './schema.ts';
 import {
   address,
+  authorityPlace,
   certificateTime,
   clientPurpose,
   closed,
@@ -46,14 +47,11 @@ const keyKind = Type.Union([
 ]);
 const foreignEnrolment = Type.Object(
   {
-    protocol: Type.Union([Type.Literal('est'), Type.Literal('scep')]),
-    address,
-    /** No question mark and no fragment: the operations are put behind it. */
-    path: Type.String({ pattern: '^/[\\x21-\\x22\\x24-\\x3e\\x40-\\x7e]{0,200}$' }),
-    fingerprint: sha256,
+    ...authorityPlace,
     user: text(64),
     password: text(128),
-    subject: text(200),
+    /** A common name, or a distinguished one (`CN=…,OU=…`). */
+    subject: text(512),
     key: keyKind,
   },
   closed,
@@ -442,11 +440,16 @@ export const agentState = Type.Object(
           address,
           bundle: registrationBundle,
           identity,
+          /** Left out for identities of the server's own authority. */
+          enrolment: Type.Optional(foreignEnrolment),
           next: nullable(
             Type.Union([
               Type.Object({ at: Type.Literal('wanted') }, closed),
-              Type.Object({ at: Type.Literal('keyed'), key: keyRef }, closed),
-              Type.Object({ at: Type.Literal('issued'), identity }, closed),
+              Type.Object(
+                { at: Type.Literal('keyed'), key: keyRef, enrolment: Type.Optional(foreignEnrolment) },
+                closed,
+              ),
+              Type.Object({ at: Type.Literal('issued'), identity, enrolment: Type.Optional(foreignEnrolment) }, closed),
             ]),
           ),
           standing: Type.Union([

@@ -10,6 +10,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { maxCertificates, maxKeyStatements, maxRevocationLists, maxRotations } from './limits.ts';
 import {
   address,
+  authorityPlace,
   clientPurpose,
   contacts,
   count,
@@ -103,6 +104,8 @@ export const policy = Type.Object(
         open,
       ),
     ),
+    /** Another authority than the server's own, which devices move to when they renew their identity. No secret is in it. */
+    enrolment: Type.Optional(Type.Object({ ...authorityPlace, subject: text(256) }, open)),
     /** Whether missed certificates of the server may be followed by rotation statements; left out: no. */
     rotation: Type.Optional(Type.Object({ allowed: Type.Boolean() }, open)),
     /** Left out: revocation is checked nowhere. */
@@ -155,6 +158,30 @@ export const keyStatement = Type.Object(
  */
 export const rotationStatement = Type.Object(
   { ...signed, format: Type.Literal(1), seq: count, from: sha256, to: der },
+  open,
+);
+
+/**
+ * `POST /v1/identity`, by the identity in use: the certificate of another authority that follows it, leaf first. `signature`, by
+ * the key of that certificate (`protocol/announcement`), shows that it is the device's own.
+ */
+export const announcement = Type.Object(
+  {
+    format: Type.Literal(1),
+    chain: Type.Array(der, { minItems: 1, maxItems: 10 }),
+    signature: Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 2048 }),
+  },
+  open,
+);
+/** Answer to `GET /v1/enrolment`: what an authority asks of who enrols there. Empty where it asks for nothing. */
+export const enrolmentSecret = Type.Object(
+  {
+    format: Type.Literal(1),
+    protocol: authorityPlace.protocol,
+    fingerprint: sha256,
+    user: text(64),
+    password: text(128),
+  },
   open,
 );
 
@@ -223,7 +250,17 @@ export const legacyRegistration = Type.Object(
 );
 /** Where an agent gets the identity it is told to get. */
 const enrolmentOrder = Type.Union([
-  Type.Object({ at: Type.Literal('est'), path: text(200) }, open),
+  /** `url` and what goes with it where it is another server than ours. */
+  Type.Object(
+    {
+      at: Type.Literal('est'),
+      path: text(200),
+      url: Type.Optional(text(300)),
+      fingerprint: Type.Optional(sha256),
+      subject: Type.Optional(text(4000)),
+    },
+    open,
+  ),
   Type.Object({ at: Type.Literal('scep'), url: text(300), fingerprint: sha256, subject: text(4000) }, open),
 ]);
 const migrationOrder = Type.Object(
@@ -318,6 +355,8 @@ export type RepairBundle = Static<typeof repairBundle>;
 export type RegistrationBundle = Static<typeof registrationBundle>;
 export type LegacyRegistration = Static<typeof legacyRegistration>;
 export type EnrolmentOrder = Static<typeof enrolmentOrder>;
+export type Announcement = Static<typeof announcement>;
+export type EnrolmentSecret = Static<typeof enrolmentSecret>;
 export type Report = Static<typeof report>;
 export type AuditEvent = Static<typeof auditEvent>;
 export type Presence = Static<typeof presence>;

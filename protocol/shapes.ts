@@ -35,6 +35,15 @@ export const target = Type.String({ minLength: 1, maxLength: 300 });
 export const named = <T extends TSchema>(maxLength: number, value: T) =>
   Type.Record(Type.String({ pattern: `^[\\s\\S]{0,${maxLength}}$` }), value, closed);
 export const factsShape = named(40, Type.Union([text(300), Type.Number()]));
+/** What the operations of an enrolment protocol hang on. No question mark and no fragment: they are put behind it. */
+export const enrolmentPath = Type.String({ pattern: '^/[\\x21-\\x22\\x24-\\x3e\\x40-\\x7e]{0,200}$' });
+/** An authority that is not the server's own, and how it is reached: by EST (RFC 7030) or SCEP (RFC 8894). */
+export const authorityPlace = {
+  protocol: Type.Union([Type.Literal('est'), Type.Literal('scep')]),
+  address,
+  path: enrolmentPath,
+  fingerprint: sha256,
+};
 export const clientPurpose = Type.Union([Type.Literal('rdp'), Type.Literal('broker'), Type.Literal('log')]);
 export const purpose = Type.Union([
   Type.Literal('ksc'),

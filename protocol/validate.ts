@@ -16,6 +16,8 @@ type Shapes = {
   repairBundle: schema.RepairBundle;
   registrationBundle: schema.RegistrationBundle;
   legacyRegistration: schema.LegacyRegistration;
+  announcement: schema.Announcement;
+  enrolmentSecret: schema.EnrolmentSecret;
   report: schema.Report;
   auditEvent: schema.AuditEvent;
   presence: schema.Presence;

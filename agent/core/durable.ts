@@ -37,6 +37,11 @@ export type ForeignEnrolment = {
   readonly key: KeyKind;
 };
 
+/** Whether two orders are for the same authority: what is from the one, the other renews. */
+export const isSameAuthority = (one: AuthorityPlace | undefined, other: AuthorityPlace | undefined): boolean =>
+  one?.protocol === other?.protocol && one?.fingerprint === other?.fingerprint;
+type AuthorityPlace = Pick<ForeignEnrolment, 'protocol' | 'fingerprint'>;
+
 /** What the person typed at registration. `fingerprint` is of the server certificate or of a CA it chains to. */
 export type Order = {
   readonly address: string;
@@ -56,8 +61,8 @@ export type Identity = { readonly key: KeyRef; readonly chain: readonly string[]
  */
 export type NextIdentity =
   | { readonly at: 'wanted' }
-  | { readonly at: 'keyed'; readonly key: KeyRef }
-  | { readonly at: 'issued'; readonly identity: Identity };
+  | { readonly at: 'keyed'; readonly key: KeyRef; readonly enrolment?: ForeignEnrolment | undefined }
+  | { readonly at: 'issued'; readonly identity: Identity; readonly enrolment?: ForeignEnrolment | undefined };
 
 /** Resting places of registration; a power cut goes on from the last one. */
 export type Registration =
@@ -72,6 +77,8 @@ export type Registration =
       readonly address: string;
       readonly bundle: RegistrationBundle;
       readonly identity: Identity;
+      /** The authority the identity in use is from; left out: the server's own. */
+      readonly enrolment?: ForeignEnrolment | undefined;
       readonly next: NextIdentity | null;
       /**
        * Retired by the server's word, never by a clock; readmitted by a code, until a new identity has been proven. Returning: by a

@@ -6,6 +6,7 @@ import { graceEnd, isRenewalDue, renewBeforeDays, windowStart } from '../../prot
 import { dayMs, instant, minuteMs } from '../../protocol/time.ts';
 import type { Identity, NextIdentity, Registered } from './durable.ts';
 import { nextKeyOf } from './generation.ts';
+import type { Elsewhere } from './issuing.ts';
 import type { Now } from './shape.ts';
 import { clockOf, type State } from './state.ts';
 
@@ -13,7 +14,9 @@ import { clockOf, type State } from './state.ts';
 export type Renewal =
   | { readonly at: 'resting' }
   | { readonly at: 'waiting'; readonly untilMs: number; readonly attempt: number }
-  | { readonly at: 'making-key' | 'asking'; readonly attempt: number }
+  /** With the key goes where its certificate will be asked for; null: at the server. */
+  | { readonly at: 'making-key'; readonly attempt: number; readonly issuer: Elsewhere | null }
+  | { readonly at: 'asking'; readonly attempt: number }
   /** A check-in with the identity that is to follow; the server signs the time over this nonce. */
   | { readonly at: 'proving'; readonly attempt: number; readonly nonce: string };
 
@@ -104,9 +107,7 @@ export function isWanted(state: State, now: Now): boolean {
   if (isByOrder(state)) return false;
   const leaf = leafOf(own.identity);
   const days = renewBeforeDays(state.held.policy?.policy.identity);
-  // Another authority's is not the server's to renew: it would be refused again and again.
-  const ours = leaf?.owner === own.bundle.deviceId;
-  return ours && isRenewalDue(leaf, days, state.held.device?.device.identity, clock.now);
+  return leaf !== null && isRenewalDue(leaf, days, state.held.device?.device.identity, clock.now);
 }
 
 export function identityView(state: State, now: Now): Status['identity'] {

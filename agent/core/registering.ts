@@ -6,6 +6,7 @@ import { judgePins } from '../../protocol/policy.ts';
 import type { RegistrationBundle } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
 import type { KeyKind, KeyRef, Order, Registration } from './durable.ts';
+import { keptOf } from './issuing.ts';
 import { afterFailure, idle, soon } from './link.ts';
 import { fromBundle } from './pin.ts';
 import type { Call, Now } from './shape.ts';
@@ -120,6 +121,7 @@ export function onBundle(state: State, event: Of<'bundle-fetched'>): Step {
     address: registration.order.address,
     bundle,
     identity: registration.identity,
+    ...(registration.order.enrolment && { enrolment: keptOf(registration.order.enrolment) }),
     next: null,
     standing: 'active',
     policyKeys: bundle.policyKeys,

@@ -10,7 +10,8 @@ import { hourMs, minuteMs, secondMs } from '../../protocol/time.ts';
 import { pendCode } from './asking.ts';
 import { hearAnswer, settleAnswer } from './checking-in.ts';
 import { skewMs } from './clock.ts';
-import type { Registered } from './durable.ts';
+import { publishReport } from './delivering.ts';
+import { isSameAuthority, type NextIdentity, type Registered } from './durable.ts';
 import {
   enrolsAgain,
   hasEnded,
@@ -22,6 +23,7 @@ import {
   renewalSpreadMs,
   withNext,
 } from './identity.ts';
+import { type Elsewhere, enrolmentFor, issuerOf, keptOf } from './issuing.ts';
 import { afterFailure, idle } from './link.ts';
 import { addressesFor } from './membership.ts';
 import { record, recordAnswer } from './refusals.ts';
@@ -47,8 +49,8 @@ export const isIdentityCall = (call: Call): call is IdentityCall =>
 export function withRenewal(state: State, now: Now): State {
   const { renewal } = state;
   if (inFlight(state)) return state;
-  if (!isWanted(state, now)) return renewal.at === 'waiting' ? { ...state, renewal: resting } : state;
   if (renewal.at === 'waiting') return state;
+  if (!isWanted(state, now)) return state;
   const within = registeredOf(state)?.next ? askedSpreadMs : renewalSpreadMs;
   return { ...state, renewal: { at: 'waiting', untilMs: now.uptimeMs + now.random * within, attempt: 0 } };
 }
@@ -61,6 +63,8 @@ export const renewalTickMs = ({ renewal }: State, now: Now): number | null =>
 export function tickRenewal(state: State, now: Now): Step {
   const { link, renewal } = state;
   if (renewal.at !== 'waiting' || now.uptimeMs < renewal.untilMs) return rest(state);
+  // What was asked for and refused stood for that long.
+  if (!isWanted(state, now)) return publishReport(withFault({ ...state, renewal: resting }, 'identity', null), now);
   if (hasEnded(state, now) && link.at !== 'connected') return rest(state);
   return proceed(state, now);
 }
@@ -82,8 +86,13 @@ export function proceed(state: State, now: Now): Step {
   if (!own) return rest({ ...state, renewal: resting });
   const attempt = attemptOf(state);
   const { next, identity, bundle } = own;
-  if (next === null || next.at === 'wanted')
-    return { state: { ...state, renewal: { at: 'making-key', attempt } }, effects: [{ do: 'make-key' }] };
+  const issuer = issuerOf(state, own, now);
+  const elsewhere = issuer.at === 'elsewhere' ? issuer : null;
+  if (next === null || next.at === 'wanted' || (next.at === 'keyed' && !isFor(next, elsewhere)))
+    return {
+      state: { ...state, renewal: { at: 'making-key', attempt, issuer: elsewhere } },
+      effects: [elsewhere ? { do: 'make-key', kind: elsewhere.enrolment.key } : { do: 'make-key' }],
+    };
   // Where the link reaches the server, or tries to.
   const tries = 'attempt' in state.link ? state.link.attempt : 0;
   const address = (addressesFor(state.durable, state.held, tries) ?? bundle.addresses).https;
@@ -103,7 +112,10 @@ export function proceed(state: State, now: Now): Step {
       { at: 'asking', attempt },
       enrolsAgain(own)
         ? { do: 'enrol-again', address, accept, key, device, secret }
-        : { do: 'renew', address, accept, key, device, identity },
+        : {
+            ...{ do: 'renew', address, accept, key, device, identity },
+            ...(next.enrolment && { elsewhere: { enrolment: next.enrolment, renews: elsewhere?.renews === true } }),
+          },
     );
   }
   const { nonce } = now;
@@ -111,14 +123,19 @@ export function proceed(state: State, now: Now): Step {
   const reaching = { ...state.reaching, https: address };
   const asked = asking(
     { at: 'proving', attempt, nonce },
-    { do: 'prove', address, accept, identity: next.identity, body },
+    {
+      ...{ do: 'prove', address, accept, identity: next.identity, body },
+      ...(next.enrolment && { announcedBy: identity }),
+    },
   );
   return then(asked, (last) => rest({ ...last, reaching }));
 }
 
-export function onNextKeyMade(state: State, { key }: Of<'key-made'>): Step {
-  if (state.renewal.at !== 'making-key') return rest(state);
-  return commit(state, { durable: withNext(state.durable, { at: 'keyed', key }), next: 'proceed' });
+export function onNextKeyMade(state: State, { key, now }: Of<'key-made'>): Step {
+  const { renewal } = state;
+  if (renewal.at !== 'making-key') return rest(state);
+  const where = renewal.issuer && { enrolment: enrolmentFor(state, renewal.issuer, key, now) };
+  return commit(state, { durable: withNext(state.durable, { at: 'keyed', key, ...where }), next: 'proceed' });
 }
 
 export function onRenewed(state: State, { chain, key, now }: Of<'renewed'>): Step {
@@ -128,8 +145,9 @@ export function onRenewed(state: State, { chain, key, now }: Of<'renewed'>): Ste
   if (own.next.key.sha256 !== key.sha256) return rest(state);
   const judged = judgeIssued(state, own, chain, now);
   if (!judged.ok) return then(recordAnswer(state, now, judged.fault), (next) => refused(next, judged.fault, now));
-  const identity = { key, chain };
-  return commit(state, { durable: withNext(state.durable, { at: 'issued', identity }), next: 'proceed' });
+  const { enrolment } = own.next;
+  const next = { at: 'issued', identity: { key, chain }, ...(enrolment && { enrolment }) } as const;
+  return commit(state, { durable: withNext(state.durable, next), next: 'proceed' });
 }
 
 /** The server has answered a check-in by the next identity: it takes the place of the one before, for good (F19). */
@@ -142,10 +160,12 @@ export function onProven(state: State, event: Of<'proven'>): Step {
   if (!heard.ok) return then(heard.step, (next) => onRenewalFailed(next, 'prove', heard.fault, now));
   // Without the server's word over our nonce it may be the answer to another question.
   if (!heard.timed) return then(heard.step, (next) => onRenewalFailed(next, 'prove', fault('server-answer'), now));
-  const { identity } = own.next;
+  const { identity, enrolment } = own.next;
   const how = enrolsAgain(own) ? 'reenrolment' : 'renewal';
   const facts = { fingerprint: leafOf(identity)?.fingerprint ?? '', how };
-  const registration: Registered = { ...own, identity, next: null, standing: 'active' };
+  const { enrolment: _, ...known } = own;
+  const from = enrolment && { enrolment: keptOf(enrolment) };
+  const registration: Registered = { ...known, identity, ...from, next: null, standing: 'active' };
   return then(heard.step, (next) => {
     const draft = draftOf(next);
     return settleAnswer(
@@ -166,9 +186,14 @@ export function onProven(state: State, event: Of<'proven'>): Step {
 export function onRenewalFailed(state: State, call: IdentityCall, why: Fault, now: Now): Step {
   const ours = call === 'prove' ? state.renewal.at === 'proving' : state.renewal.at === 'asking';
   if (!ours) return rest(state);
-  if (why.code === 'identity-retired') return retire(state);
+  // Another authority is not the server, whatever it answers.
+  const next = registeredOf(state)?.next;
+  const isElsewhere = call === 'renew' && next?.at === 'keyed' && next.enrolment !== undefined;
+  if (why.code === 'identity-retired' && !isElsewhere) return retire(state);
   const disproved = call === 'prove' && (why.code === 'identity-refused' || why.code === 'identity-unreadable');
-  return why.kind === 'rejected' || disproved ? refused(state, why, now) : rest(later(state, why, now));
+  if (why.kind === 'rejected' || disproved) return refused(state, why, now);
+  const told = later(state, why, now);
+  return state.faults.identity?.code === why.code ? rest(told) : publishReport(told, now);
 }
 
 export const onNextKeyFailed = (state: State, why: Fault, now: Now): Step => rest(later(state, why, now));
@@ -230,6 +255,7 @@ function refused(state: State, why: Fault, now: Now): Step {
   const standing = before === 'readmitted' ? 'retired' : before === 'returning' ? 'active' : before;
   return commit(later(state, why, now), {
     durable: { ...state.durable, registration: { ...own, next: null, standing } },
+    next: 'report',
   });
 }
 
@@ -242,7 +268,9 @@ function judgeIssued(state: State, own: Registered, chain: readonly string[], no
   const leaf = parseCertificate(fromBase64(chain[0] ?? ''));
   if (!leaf.ok) return leaf;
   const { fingerprint, notAfter, notBefore, owner } = leaf.value;
-  if (owner !== own.bundle.deviceId) return bad('wrong-audience', { what: 'identity' });
+  // Another authority knows no device ids: there the server binds the certificate to one.
+  const isForeign = own.next?.at === 'keyed' && own.next.enrolment !== undefined;
+  if (!isForeign && owner !== own.bundle.deviceId) return bad('wrong-audience', { what: 'identity' });
   if (fingerprint === leafOf(own.identity)?.fingerprint) return bad('already-exists', { what: 'identity' });
   const clock = clockOf(state, now);
   // Whoever is called expired before the time knows that its clock is late.
@@ -250,5 +278,10 @@ function judgeIssued(state: State, own: Registered, chain: readonly string[], no
   // Where the one in use is over too, it may be our clock that is ahead: the proof brings the time of the server.
   return clock.now > notAfter && !hasEnded(state, now) ? bad('expired', { owner }) : good(null);
 }
+
+/** Whether a key is for this authority. */
+const isFor = ({ enrolment }: Keyed, elsewhere: Elsewhere | null): boolean =>
+  enrolment?.key === elsewhere?.enrolment.key && isSameAuthority(enrolment, elsewhere?.enrolment);
+type Keyed = Extract<NextIdentity, { readonly at: 'keyed' }>;
 
 const attemptOf = ({ renewal }: State): number => (renewal.at === 'resting' ? 0 : renewal.attempt);

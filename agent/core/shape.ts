@@ -22,7 +22,7 @@ import type { AuditEvent, Purpose, Source } from '../../protocol/schema.ts';
 import type { Place } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { TrustRequest, Verdict } from './decide.ts';
-import type { Counters, Identity, KeyKind, KeyRef, LocalEntry, Order } from './durable.ts';
+import type { Counters, ForeignEnrolment, Identity, KeyKind, KeyRef, LocalEntry, Order } from './durable.ts';
 
 export type Now = {
   /** What the system clock says. */
@@ -214,7 +214,10 @@ export type Effect =
       /** The server does not know an identity of a foreign authority yet: the invitation says whose it is. */
       readonly invited?: Pick<Order, 'invitation' | 'password'>;
     }
-  /** EST by the identity in use for the next key (RFC 7030 §4.2.2): `renewed`. `accept` are leaf certificates alone. */
+  /**
+   * A certificate for the next key, by the identity in use: `renewed`. From the server by EST (RFC 7030 §4.2.2), or from another
+   * authority: `renews` where the identity is that one's. `accept` are leaf certificates of the server alone.
+   */
   | {
       readonly do: 'renew';
       readonly address: string;
@@ -222,6 +225,7 @@ export type Effect =
       readonly key: KeyRef;
       readonly device: string;
       readonly identity: Identity;
+      readonly elsewhere?: { readonly enrolment: ForeignEnrolment; readonly renews: boolean };
     }
   /** EST for a retired device that a code has readmitted, by its secret (hex) and without an identity: `renewed`. */
   | {
@@ -239,6 +243,8 @@ export type Effect =
       readonly identity: Identity;
       readonly accept: readonly string[];
       readonly body: string;
+      /** The identity in use: by it the server is told first that the next one, of another authority, is this device's. */
+      readonly announcedBy?: Identity;
     }
   /**
    * Asks the address, whoever answers, for the statements that lead on from this certificate: `rotations-fetched`. Without our

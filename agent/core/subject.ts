@@ -6,13 +6,19 @@
 import { createHash } from 'node:crypto';
 import { fillSubject, randomBytesFor } from '../../protocol/subject.ts';
 import type { Instant } from '../../protocol/time.ts';
-import type { KeyRef, Order } from './durable.ts';
+import type { ForeignEnrolment, KeyRef, Order } from './durable.ts';
+
+/** What the state of the device holds of one: variables make a text longer than it was. */
+const longestSubject = 512;
 
 /** The order with its subject as it will be asked for; an order to the server's own authority stays as it is. */
 export const withSubject = (order: Order, key: KeyRef, at: Instant): Order =>
-  order.enrolment
-    ? { ...order, enrolment: { ...order.enrolment, subject: subjectOf(order.enrolment.subject, key.sha256, at) } }
-    : order;
+  order.enrolment ? { ...order, enrolment: namedFor(order.enrolment, key, at) } : order;
+
+export const namedFor = (enrolment: ForeignEnrolment, key: KeyRef, at: Instant): ForeignEnrolment => ({
+  ...enrolment,
+  subject: subjectOf(enrolment.subject, key.sha256, at).slice(0, longestSubject),
+});
 
 /** `seed` is never to be read from what comes out. */
 export function subjectOf(template: string, seed: string, at: Instant): string {

@@ -8,9 +8,18 @@ import { dayMs, type Instant } from '../../protocol/time.ts';
 import type { KeyKind } from '../core/durable.ts';
 import { algorithm, asn1Null, bitString, integer, objectId, printable, sequence, setOf, time, utf8 } from './asn1.ts';
 
-const commonName = '2.5.4.3';
+/** Attribute types of a distinguished name (RFC 4519), as people write them. */
+const attributeTypes = {
+  CN: '2.5.4.3',
+  OU: '2.5.4.11',
+  O: '2.5.4.10',
+  L: '2.5.4.7',
+  ST: '2.5.4.8',
+  C: '2.5.4.6',
+} as const;
+const isDistinguished = /^(?:CN|OU|O|L|ST|C)=/;
 const challengePassword = '1.2.840.113549.1.9.7';
-const longestCommonName = 64;
+const longestValue = 64;
 /** A clock that is a little ahead of the server's makes no certificate from the future. */
 const backdateMs = dayMs;
 const selfSignedLifeMs = 7 * dayMs;
@@ -29,12 +38,15 @@ export function makeKey(kind: KeyKind = 'P-256'): Uint8Array {
   return privateKey.export({ type: 'pkcs8', format: 'der' });
 }
 
+/** A common name, a distinguished name (`CN=…,OU=…`), or a whole Name (DER) that is asked for again as it is (RFC 7030 §4.2.2). */
+export type Subject = string | Uint8Array;
+
 /**
- * PKCS#10 request, DER: one common name, and as its only attribute the challenge password (RFC 2985 §5.4.1) where there is
+ * PKCS#10 request, DER: one common name, or the Name given, and as its only attribute the challenge password (RFC 2985 §5.4.1) where there is
  * one. ECDSA P-256 with SHA-256, P-384 with SHA-384, RSA with SHA-256. The subject is cut at 64 characters
  * (ub-common-name).
  */
-export function makeRequest(pkcs8: Uint8Array, subject: string, challenge: string | null = null): Uint8Array {
+export function makeRequest(pkcs8: Uint8Array, subject: Subject, challenge: string | null = null): Uint8Array {
   const key = readKey(pkcs8);
   const attributes = challenge === null ? [] : [sequence(objectId(challengePassword), setOf(directoryText(challenge)))];
   const info = sequence(integer(Buffer.of(0)), nameOf(subject), spkiOf(key), writeDer(contextTag(0), ...attributes));
@@ -42,7 +54,7 @@ export function makeRequest(pkcs8: Uint8Array, subject: string, challenge: strin
 }
 
 /** Subject and issuer as in the request of the same name; a week of life, which ends with the enrolment. */
-export function makeSelfSigned(pkcs8: Uint8Array, subject: string, at: Instant): Uint8Array {
+export function makeSelfSigned(pkcs8: Uint8Array, subject: Subject, at: Instant): Uint8Array {
   const key = readKey(pkcs8);
   const name = nameOf(subject);
   const body = sequence(
@@ -63,10 +75,24 @@ export const readKey = (pkcs8: Uint8Array): KeyObject =>
 /** SubjectPublicKeyInfo of the key's public half, DER. */
 export const spkiOf = (key: KeyObject): Uint8Array => createPublicKey(key).export({ type: 'spki', format: 'der' });
 
-/** The Name of request and certificate, DER. */
-export function nameOf(subject: string): Buffer {
-  const name = [...subject].slice(0, longestCommonName).join('') || 'thin client';
-  return sequence(setOf(sequence(objectId(commonName), utf8(name))));
+/** The Name of request and certificate, DER. No comma is escaped: one ends a part only before another type. */
+export function nameOf(subject: Subject): Buffer {
+  if (typeof subject !== 'string') return Buffer.from(subject);
+  const parts = isDistinguished.test(subject) ? subject.split(/ *, *(?=(?:CN|OU|O|L|ST|C)=)/) : [`CN=${subject}`];
+  return sequence(...parts.map(relativeName));
+}
+
+function relativeName(part: string): Buffer {
+  const at = part.indexOf('=');
+  const type = part.slice(0, at) as keyof typeof attributeTypes;
+  const value = [...part.slice(at + 1)].slice(0, longestValue).join('') || 'thin client';
+  // RFC 5280 appendix A: the country is a PrintableString of two letters.
+  return setOf(
+    sequence(
+      objectId(attributeTypes[type]),
+      type === 'C' && /^[A-Za-z]{2}$/.test(value) ? printable(value) : utf8(value),
+    ),
+  );
 }
 
 /** RFC 2985 wants a DirectoryString; PrintableString where it can be, since old servers read nothing else. */

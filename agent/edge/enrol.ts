@@ -8,7 +8,7 @@ import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.
 import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
 import type { Order } from '../core/durable.ts';
 import { servedCertificates } from './cms.ts';
-import { makeRequest, readKey } from './csr.ts';
+import { makeRequest, readKey, type Subject } from './csr.ts';
 import { exchange, faultOfAnswer, type HttpAnswer, type HttpOrder, type HttpOutcome } from './https.ts';
 import { basic, type Judging } from './registration.ts';
 import type { Credentials } from './tls.ts';
@@ -73,7 +73,9 @@ export async function enrol(
 ): Promise<Result<readonly string[]>> {
   const { address, fingerprint, invitation, password } = order;
   const where = { address, accept: [fingerprint], authority: judging.at(), credentials: null, path: order.path };
-  const asked = await ask('simpleenroll', where, makeRequest(pkcs8, subject), basic(invitation, password));
+  // A foreign server may need nothing to be told.
+  const authorization = invitation === '' && password === '' ? null : basic(invitation, password);
+  const asked = await ask('simpleenroll', where, makeRequest(pkcs8, subject), authorization);
   if (asked.at === 'presented') return bad('fingerprint-mismatch', { address });
   const issued = asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('invitation-refused')) : asked;
   return issued.at === 'issued' ? good(issued.chain) : { ok: false, fault: withoutOurs(issued.fault) };
@@ -92,6 +94,25 @@ export async function renew(order: RenewOrder, pkcs8: Uint8Array): Promise<Issue
     null,
   );
   return asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('identity-refused')) : asked;
+}
+
+/**
+ * The same at a foreign server, for the Name that the identity in use has. Faults: as for `renew`, and `authority-mismatch` for
+ * a server without the certificate of the fingerprint, which was told nothing.
+ */
+export async function renewAt(
+  { address, fingerprint, path }: Pick<EstOrder, 'address' | 'fingerprint' | 'path'>,
+  credentials: Credentials,
+  pkcs8: Uint8Array,
+  subject: Subject,
+  judging: Judging,
+  authorization: string | null,
+): Promise<Result<readonly string[]>> {
+  const where = { address, accept: [fingerprint], authority: judging.at(), credentials, path };
+  const asked = await ask('simplereenroll', where, makeRequest(pkcs8, subject), authorization);
+  if (asked.at === 'presented') return bad('authority-mismatch', { address });
+  const issued = asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('identity-refused')) : asked;
+  return issued.at === 'issued' ? good(issued.chain) : { ok: false, fault: issued.fault };
 }
 
 /**

@@ -9,6 +9,8 @@ import type { Call, Effect, Happening } from '../core/shape.ts';
 import type { Clock } from './clock.ts';
 import type { Control } from './control.ts';
 import type { Disk } from './disk.ts';
+import type { AtServer } from './elsewhere.ts';
+import type { Issued } from './enrol.ts';
 import type { ExportTrust } from './export.ts';
 import type { Forwarder } from './forward.ts';
 import type { Journal } from './journal.ts';
@@ -233,37 +235,52 @@ async function askRotations({
 }
 
 async function checkInBy(
-  { accept, address, body, do: call, identity }: Extract<Effect, { do: 'checkin' | 'prove' }>,
+  { accept, address, announcedBy, body, do: call, identity }: Extract<Effect, { do: 'checkin' | 'prove' }>,
   { storage }: Edges,
 ): Promise<readonly Happening[]> {
   const credentials = await credentialsOf(identity, storage);
   if (!credentials.ok)
     return [call === 'prove' ? nextUnreadable(credentials.fault) : callFailed('checkin', credentials.fault)];
+  const announcer = announcedBy ? await credentialsOf(announcedBy, storage) : null;
+  if (announcer && !announcer.ok) return [callFailed(call, announcer.fault)];
   const { checkIn } = await import('./checkin.ts');
-  const outcome = await checkIn({ accept, address, body, credentials: credentials.value });
+  const place = { accept, address };
+  const announced = announcer && (await announceBy({ ...place, credentials: announcer.value }, credentials.value));
+  const known = announced === null || announced.at === 'answered';
+  const outcome = known ? await checkIn({ ...place, body, credentials: credentials.value }) : announced;
   if (outcome.at === 'failed') return [callFailed(call, outcome.fault)];
   if (outcome.at === 'presented') return [{ type: 'presented', der: outcome.der, ...(call === 'prove' && { call }) }];
   const { body: bytes, fingerprint } = outcome.answer;
   return [{ type: call === 'prove' ? 'proven' : 'checked-in', fingerprint, bytes }];
 }
 
+async function announceBy(server: AtServer, next: Credentials) {
+  const { announce } = await import('./elsewhere.ts');
+  return announce(server, next);
+}
+
 const nextUnreadable = (why: Fault): Happening => ({ type: 'next-unreadable', fault: why });
 
 async function followBy(
   effect: Extract<Effect, { do: 'renew' | 'enrol-again' }>,
-  { storage }: Edges,
+  { judging, storage }: Edges,
 ): Promise<readonly Happening[]> {
   const { do: call } = effect;
   const pkcs8 = await storage.readKey(effect.key);
   if (!pkcs8.ok) return [nextUnreadable(pkcs8.fault)];
   const credentials = effect.do === 'renew' ? await credentialsOf(effect.identity, storage) : null;
   if (credentials && !credentials.ok) return [callFailed(call, credentials.fault)];
-  const { enrolAgain, renew } = await import('./enrol.ts');
   const { accept, address, device } = effect;
-  const outcome =
-    effect.do === 'renew' && credentials
-      ? await renew({ accept, address, credentials: credentials.value, device }, pkcs8.value)
-      : await enrolAgain({ accept, address, device, secret: effect.do === 'renew' ? '' : effect.secret }, pkcs8.value);
+  const { enrolAgain, renew } = await import('./enrol.ts');
+  const ask = async (): Promise<Issued> => {
+    if (effect.do === 'enrol-again') return enrolAgain({ accept, address, device, secret: effect.secret }, pkcs8.value);
+    if (!credentials) return { at: 'failed', fault: fault('internal') };
+    const server = { accept, address, credentials: credentials.value };
+    if (!effect.elsewhere) return renew({ ...server, device }, pkcs8.value);
+    const { enrolElsewhere } = await import('./elsewhere.ts');
+    return enrolElsewhere(effect.elsewhere, server, pkcs8.value, judging);
+  };
+  const outcome = await ask();
   if (outcome.at === 'failed') return [callFailed(call, outcome.fault)];
   return [
     outcome.at === 'issued'

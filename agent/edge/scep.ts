@@ -19,7 +19,7 @@ import {
   sealFor,
   signMessage,
 } from './cms.ts';
-import { makeRequest, makeSelfSigned, nameOf, readKey, spkiOf } from './csr.ts';
+import { makeRequest, makeSelfSigned, nameOf, readKey, type Subject, spkiOf } from './csr.ts';
 import { chainOfKey } from './enrol.ts';
 import { exchangePlainly } from './plain-http.ts';
 import type { Judging } from './registration.ts';
@@ -90,7 +90,7 @@ const patience: Polling = { times: 2, everyMs: 5_000 };
 export async function enrolByScep(
   order: ScepOrder,
   pkcs8: Uint8Array,
-  subject: string,
+  subject: Subject,
   judging: Judging,
   old: OldIdentity | null = null,
   polling: Polling = patience,

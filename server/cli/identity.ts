@@ -98,7 +98,7 @@ const identitiesText = (rows: readonly IdentityRow[]): string =>
       values.statuses[status],
       date(since),
       date(issuedAt),
-      notAfter === null ? '' : date(notAfter),
+      date(notAfter),
       automaticRenewalDisabled ? values.yes : values.no,
       serial,
       thumbprint,

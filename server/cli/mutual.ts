@@ -5,6 +5,7 @@ import type { FrontEndView } from '../edge/front-end.ts';
 import type { EnrolmentChanged, MutualView } from '../edge/mutual.ts';
 import { call, segment } from './client.ts';
 import { type Command, misused, type Outcome, textOption, type Words } from './command.ts';
+import { readPasswordLine } from './input.ts';
 import { date, lines, table } from './print.ts';
 import { doneText, show } from './remote.ts';
 
@@ -59,13 +60,21 @@ export const mutualCommands: readonly Command[] = [
       url: { type: 'string', text: 'url', required: true },
       sha256: { type: 'string', text: 'sha256', required: true },
       subject: { type: 'string', text: 'subject', required: true },
+      protocol: { type: 'string', text: 'protocol' },
+      user: { type: 'string', text: 'enrolment-user' },
+      'password-stdin': { type: 'boolean', text: 'enrolment-password' },
     },
-    run: (given) => {
+    run: async (given) => {
+      const protocol = textOption(given, 'protocol') ?? 'scep';
+      if (!protocols.includes(protocol)) return wrong('protocol', protocols);
       const body = {
         name: given.positionals[0] ?? '',
+        protocol,
         url: textOption(given, 'url') ?? '',
         fingerprint: plainHex(textOption(given, 'sha256') ?? ''),
         subject: textOption(given, 'subject') ?? '',
+        user: textOption(given, 'user') ?? '',
+        password: given.options['password-stdin'] === true ? await readPasswordLine() : '',
       };
       return show(call(given.state, 'POST', '/mutual/enrolments', body), doneText);
     },
@@ -107,6 +116,8 @@ export const mutualCommands: readonly Command[] = [
       show(call(state, 'DELETE', `/front-ends/${segment(plainHex(fingerprint))}`), () => `${values.removed}\n`),
   },
 ];
+
+const protocols: readonly string[] = ['scep', 'est'];
 
 /** As people copy it: with blanks, colons, capitals. */
 const plainHex = (typed: string): string => typed.replace(/[\s:]/g, '').toLowerCase();

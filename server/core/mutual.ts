@@ -5,6 +5,8 @@
  * Our own agents are `always-mutual`: they have an identity from their registration on, and MQTT is mutual for everyone.
  */
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { Policy } from '../../protocol/schema.ts';
+import { maxSubject } from '../../protocol/subject.ts';
 import type { Instant } from '../../protocol/time.ts';
 import { namesOf } from './role.ts';
 
@@ -15,17 +17,21 @@ export type Channel = { readonly port: 'legacy' | 'mutual'; readonly mutual: boo
 /** The columns of Table 88. */
 export type SettingState = 'off' | 'on' | 'on-before-upgrade';
 export type Migration = 'pending' | 'success';
-/** Where identities for mutual authentication come from: our own authority, or the named SCEP setting. */
+/** Where identities for mutual authentication come from: our own authority, or the named setting (`scep` for EST too). */
 export type EnrolmentChoice = { readonly at: 'local' } | { readonly at: 'scep'; readonly name: string };
 export type ScepSetting = {
   readonly name: string;
+  /** Left out: SCEP. */
+  readonly protocol?: 'est' | 'scep';
   readonly url: string;
-  /** SHA-256 of the authority's certificate, 64 hex digits. */
+  /** SHA-256 of the authority's certificate, 64 hex digits; for EST also of the certificate of its server. */
   readonly fingerprint: string;
   /** With variables: see `subject.ts`. */
   readonly subject: string;
   /** `$CONFIG_UUID$` */
   readonly id: string;
+  /** User and password, or the challenge, that the authority asks of who enrols; sealed by the master key. */
+  readonly secret?: string;
 };
 export type Mutual = {
   /** Null: never turned on. Nothing sets it back. */
@@ -51,6 +57,9 @@ export type MigrationView = {
   readonly migrateClient: boolean;
 };
 
+/** Of `enrolmentPath`. */
+const maxPath = 200;
+
 /** Table 87, a new installation; an upgrade keeps what is stored. */
 export const newInstallation: Mutual = {
   enabledAt: null,
@@ -60,6 +69,27 @@ export const newInstallation: Mutual = {
   newEndpoint: 'unset',
   legacyEndpoint: true,
 };
+
+/** The setting in use; null for our own authority. */
+export const chosenSetting = ({ enrolment, scep }: Mutual): ScepSetting | null =>
+  (enrolment.at === 'scep' ? scep.find(({ name }) => name === enrolment.name) : undefined) ?? null;
+
+/**
+ * The setting in use as policies tell it to devices of ours, which move there when they renew; null where they cannot. They
+ * speak SCEP over HTTP, which protects itself, and EST over HTTPS.
+ */
+export function policyEnrolment(mutual: Mutual): NonNullable<Policy['enrolment']> | null {
+  const setting = chosenSetting(mutual);
+  if (!setting || !URL.canParse(setting.url)) return null;
+  const { protocol = 'scep', fingerprint, id } = setting;
+  const url = new URL(setting.url);
+  const isSpoken = url.protocol === (protocol === 'scep' ? 'http:' : 'https:') && url.search === '' && url.hash === '';
+  if (!isSpoken || url.username !== '' || url.pathname.length > maxPath) return null;
+  const address = `${url.hostname}:${url.port || (protocol === 'scep' ? '80' : '443')}`;
+  const path = url.pathname.replace(/\/+$/, '') || (protocol === 'scep' ? '/scep' : '/.well-known/est');
+  const subject = setting.subject.replaceAll('$CONFIG_UUID$', id);
+  return subject.length > maxSubject ? null : { protocol, address, path, fingerprint, subject };
+}
 
 /** Words of an agent's `accepts`. */
 export const acceptsMigration = 'mutual-migration';

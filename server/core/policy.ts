@@ -77,6 +77,8 @@ export type Composition = {
   readonly addresses: Addresses;
   /** Left out: the default ones. */
   readonly rules?: Pick<IssuanceRules, 'renewBeforeDays' | 'automaticRenewal'>;
+  /** Another authority that devices move to. */
+  readonly enrolment?: Policy['enrolment'] | null;
   readonly nextKey?: PublicKey | null;
   /** Revision of the newest key statement. */
   readonly keys?: number | null;
@@ -222,6 +224,7 @@ export const composePolicy = ({
   server,
   addresses,
   rules = defaultRules,
+  enrolment,
   nextKey,
   keys,
 }: Composition): PolicyBody => ({
@@ -239,6 +242,7 @@ export const composePolicy = ({
   ...identityOf(settings.identity, rules),
   ...revocationPart(settings.revocation),
   ...(settings.rotation.allowed === true && { rotation: { allowed: true } }),
+  ...(enrolment && { enrolment }),
   ...(nextKey && { nextKey }),
   ...(keys && { keys }),
 });

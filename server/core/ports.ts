@@ -1,6 +1,13 @@
 /** What the server's edges offer each other: the seam between the fleet (database, decisions) and its carriers. */
 import type { Facts, Fault, Result } from '../../protocol/fault.ts';
-import type { CheckinAnswer, CheckinRequest, RegistrationBundle, Rotations } from '../../protocol/schema.ts';
+import type {
+  Announcement,
+  CheckinAnswer,
+  CheckinRequest,
+  EnrolmentSecret,
+  RegistrationBundle,
+  Rotations,
+} from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { Place, Upward } from './access.ts';
 
@@ -44,6 +51,10 @@ export type Fleet = {
   readonly mayRenew: (proof: RenewalProof) => Promise<Result<string>>;
   /** DER: leaf, then its chain. The same key gets the same certificate until it was used. Faults: as above, `csr-refused`, `busy`. */
   readonly renew: (proof: RenewalProof, csrDer: Uint8Array) => Promise<Result<readonly Uint8Array[]>>;
+  /** A certificate of another authority follows the identity in use. Faults: those of `follow`. */
+  readonly follow: (proof: RenewalProof, announced: Announcement) => Promise<Result<string>>;
+  /** What the other authority in use asks of who enrols there; `not-found` for nothing. */
+  readonly enrolmentSecret: (device: string) => Promise<Result<EnrolmentSecret>>;
   /** The certificate revocation lists of device identities, one for each authority of ours that is let in; the issuing one's first. */
   readonly revocations: () => Promise<readonly RevocationList[]>;
   /** The device that a certificate of a foreign authority is for, once an invitation says so. */

@@ -8,12 +8,11 @@
  *   shows them, its group is made again from them, under its own id, and the device is where it was.
  */
 import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
-import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
+import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgeLists } from '../../protocol/policy.ts';
 import type { DeviceDocument, Policy, PolicyRevocation, Report } from '../../protocol/schema.ts';
-import type { Instant } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
 import { composePolicy, emptySettings, type RevocationModes } from '../core/policy.ts';
 import type { ClientProof } from '../core/ports.ts';
@@ -48,16 +47,14 @@ export async function takeNewer(
 }
 
 /** The device id when it may come in, else null. `proof` was verified by the handshake; only our own authority's word is enough. */
-export async function adopt(
-  server: Server,
-  trx: Database,
-  proof: ClientProof & { readonly notAfter?: Instant },
-): Promise<string | null> {
+export async function adopt(server: Server, trx: Database, proof: ClientProof): Promise<string | null> {
   const device = proof.commonName;
   const identity = await readIdentity(trx);
   const authority = authorityOf(server.keys, proof.der);
   // Of a retired authority only what is on record counts: others may have its key.
   if (authority === null || isRetired(server.keys, authority)) return null;
+  const certificate = parseCertificate(proof.der);
+  if (!certificate.ok) return null;
   if (!identity.adopting || identity.recovered === null || !uuid.test(device)) return null;
   const now = server.clock();
   const known = await trx.selectFrom('devices').select('id').where('id', '=', device).executeTakeFirst();
@@ -72,9 +69,8 @@ export async function adopt(
       serial: proof.serial,
       fingerprint: proof.fingerprint,
       device_id: device,
-      chain: '[]',
-      // The handshake of a connection does not tell; the first report does.
-      not_after: proof.notAfter ?? 0,
+      chain: JSON.stringify([toBase64(proof.der)]),
+      not_after: certificate.value.notAfter,
       issued_at: now,
       revoked_at: null,
       authority,

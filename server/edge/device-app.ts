@@ -6,7 +6,7 @@ import fastify, { type FastifyError, type FastifyReply, type FastifyRequest } fr
 import { type Fault, type FaultCode, fault, type Result } from '../../protocol/fault.ts';
 import type { Clock, Fleet, ListenerTls, Log, RenewalProof } from '../core/ports.ts';
 import type { Attempts } from './attempts.ts';
-import { originOf, type Route } from './device-route.ts';
+import { type Binds, originOf, type Route } from './device-route.ts';
 import { answerInKind } from './http-version.ts';
 import { type Bounds, boundConnections, contextOptions, defaultBounds, handshakeTimeoutMs } from './listener.ts';
 
@@ -40,7 +40,7 @@ export type Serving = {
   /** Before anything else of a request; a fault ends it. */
   readonly gate: (request: FastifyRequest) => Promise<Result<null>>;
   /** Who asks, for the routes that need an identity. */
-  readonly identify: (request: FastifyRequest, needed: 'current' | 'renewable', binds: boolean) => Promise<Caller>;
+  readonly identify: (request: FastifyRequest, needed: 'current' | 'renewable', binds: Binds | null) => Promise<Caller>;
   /** Bounds failures at `limited` routes. Who shows what is right is let in however many others of the address fail. */
   readonly attempts: Attempts;
 };
@@ -97,7 +97,7 @@ export async function serveRoutes(options: ListenOptions, serving: Serving): Pro
     const passed = await gate(request);
     if (!passed.ok) return deny(reply, passed.fault);
   });
-  for (const { method, url, bodyLimit = maxSmallBytes, identity, binds = false, limited, answer } of routes)
+  for (const { method, url, bodyLimit = maxSmallBytes, identity, binds = null, limited, answer } of routes)
     app.route({
       method,
       url,

@@ -8,16 +8,21 @@ import { toPem } from '../../protocol/certificate.ts';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { Rotations } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
+import { bearerOf } from '../core/bearer.ts';
 import type { Fleet } from '../core/ports.ts';
 import { makeAttempts } from './attempts.ts';
 import { type Caller, type DeviceHttp, type ListenOptions, serveRoutes } from './device-app.ts';
 import { bodyOf, maxCheckinBytes, originOf, type Route } from './device-route.ts';
-import { basicOf, estRoutes } from './est.ts';
+import { basicOf, estRoutes, refuse } from './est.ts';
 import { type FrontEnds, makeFrontDoor, noFrontEnds } from './front-end.ts';
 import type { Legacy } from './legacy.ts';
 import { tokenRoute } from './legacy-http.ts';
 
 export type { DeviceHttp } from './device-app.ts';
+
+/** Ten certificates, base64 in JSON. */
+const maxAnnouncementBytes = 11 * 22_000;
+
 export type DeviceHttpOptions = ListenOptions & {
   /** Left out: nobody passes certificates on. */
   readonly frontEnds?: FrontEnds;
@@ -43,7 +48,10 @@ export async function serveDevices(options: DeviceHttpOptions): Promise<DeviceHt
       if (!proof.ok) return { ...proof, stranger: true };
       const known = await fleet.deviceOf(proof.value);
       // With an invitation, whoever is not known yet is bound to a device by it.
-      const invited = known.ok || !binds ? null : basicOf(request.headers.authorization);
+      const { authorization } = request.headers;
+      const invited = !known.ok && binds === 'invitation' ? basicOf(authorization) : null;
+      const token = legacy && !known.ok && binds === 'token' ? bearerOf(authorization) : null;
+      if (legacy && token) return { ...(await legacy.bind(token, proof.value)), stranger: false };
       if (invited) return { ...(await fleet.bind(proof.value, invited)), stranger: false, recorded: true };
       return { ...known, stranger: false };
     },
@@ -87,8 +95,26 @@ function routesOf(fleet: Fleet): readonly Route[] {
       method: 'GET',
       url: '/v1/bundle',
       identity: 'current',
-      binds: true,
+      binds: 'invitation',
       answer: (_request, _reply, device) => fleet.bundle(device),
+    },
+    {
+      method: 'GET',
+      url: '/v1/enrolment',
+      identity: 'current',
+      answer: (_request, _reply, device) => fleet.enrolmentSecret(device),
+    },
+    {
+      method: 'POST',
+      url: '/v1/identity',
+      bodyLimit: maxAnnouncementBytes,
+      identity: 'renewable',
+      answer: async (request, _reply, device, proof) => {
+        const announced = read('announcement', bodyOf(request), maxAnnouncementBytes);
+        const followed = announced.ok && proof ? await fleet.follow(proof, announced.value) : announced;
+        if (followed.ok) return good(null);
+        return refuse(fleet, request, device, followed.fault);
+      },
     },
     {
       method: 'POST',
@@ -110,6 +136,7 @@ function routesOf(fleet: Fleet): readonly Route[] {
       url: '/v1/checkin',
       bodyLimit: maxCheckinBytes,
       identity: 'current',
+      binds: 'token',
       answer: async (request, _reply, device) => {
         const checkin = read('checkinRequest', bodyOf(request), maxCheckinBytes);
         if (checkin.ok) return fleet.checkin(device, checkin.value);

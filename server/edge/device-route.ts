@@ -6,13 +6,14 @@ import type { RenewalProof } from '../core/ports.ts';
 
 /** `current`: of a device of ours, in date. `renewable`: for renewal alone, its end may be over. */
 export type NeededIdentity = 'none' | 'current' | 'renewable';
+export type Binds = 'invitation' | 'token';
 export type Route = {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly bodyLimit?: number;
   readonly identity: NeededIdentity;
-  /** An identity nobody knows yet may be bound here, by an invitation. */
-  readonly binds?: boolean;
+  /** An identity nobody knows yet may be bound here, by an invitation, or by the token of a device that has none so far. */
+  readonly binds?: Binds;
   /** `device` is empty where no identity is needed, `proof` null where it need not be renewable. */
   readonly answer: (
     request: FastifyRequest,

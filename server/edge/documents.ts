@@ -7,6 +7,7 @@ import type { DeviceDocument } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { currentOf, renewBeforeDays } from '../core/identity.ts';
+import { newInstallation, policyEnrolment } from '../core/mutual.ts';
 import {
   type Composition,
   checkPolicy,
@@ -233,8 +234,9 @@ async function signGroups(
   const nextKey = server.keys.next?.publicKey ?? null;
   const keys = await newestStatement(trx);
   const rules = await readRules(trx);
+  const enrolment = policyEnrolment(identity.mutual ?? newInstallation);
   for (const id of ids) {
-    const draft = draftPolicy(identity, { server: pins, nextKey, keys, rules }, groups, id);
+    const draft = draftPolicy(identity, { server: pins, nextKey, keys, rules, enrolment }, groups, id);
     const [refused] = checkPolicy(draft.body);
     if (refused) return bad(refused.code, { ...refused.facts, group: groups.get(id)?.name.slice(0, 120) ?? id });
     await store(server, trx, draft);
@@ -244,7 +246,7 @@ async function signGroups(
 
 function draftPolicy(
   identity: Identity,
-  content: Pick<Composition, 'server' | 'nextKey' | 'keys' | 'rules'>,
+  content: Pick<Composition, 'server' | 'nextKey' | 'keys' | 'rules' | 'enrolment'>,
   groups: ReadonlyMap<string, GroupSettings>,
   id: string,
 ) {

@@ -7,10 +7,12 @@ import { isOfUnknown, trustedAuthorities } from './authorities.ts';
 import type { Server } from './context.ts';
 import { transact } from './database.ts';
 import { bundle, confirm, enrol } from './enrolment.ts';
+import { follow } from './following.ts';
 import { bindForeign } from './foreign.ts';
 import { checkinMutually } from './legacy.ts';
 import { statementsFrom } from './links.ts';
-import { isActive, readStanding, standingOf } from './lives.ts';
+import { groupOf, isActive, readStanding, standingOf } from './lives.ts';
+import { enrolmentSecret } from './mutual.ts';
 import { readServerCertificates } from './pins.ts';
 import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
 import { noteRefused, receive } from './reports.ts';
@@ -35,6 +37,8 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     deviceOf: (proof) => deviceOf(server, proof),
     mayRenew: (proof) => mayRenew(server, proof),
     renew: (proof, csrDer) => andPublish(renew(server, proof, csrDer)),
+    follow: (proof, announced) => andPublish(follow(server, proof, announced)),
+    enrolmentSecret: (device) => enrolmentSecret(server, device),
     revocations: () => publishedRevocations(server),
     bind: (proof, typed) => andPublish(bindForeign(server, proof, typed)),
     bundle: (device) => bundle(server, device),
@@ -43,7 +47,7 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     checkin: (device, request) => andPublish(checkinMutually(server, device, request)),
     receive: (device, leaf, payload) => andPublish(receive(server, device, leaf, payload)),
     refused: (device, what, why) => noteRefused(server, device, what, why),
-    groupOf: (device) => groupOf(server, device),
+    groupOf: (device) => groupOf(server.db, device),
   };
 }
 
@@ -83,22 +87,6 @@ async function deviceOf(server: Server, proof: ClientProof): Promise<Result<stri
     await noteContact(server, trx, device, proof.fingerprint);
     return good(device);
   });
-}
-
-/**
- * An adopted device still holds the device document of the lost server and asks for the policy of the group it names, so
- * that group is its own until it is known better.
- */
-async function groupOf({ db }: Server, device: string): Promise<string | null> {
-  const row = await db
-    .selectFrom('devices')
-    .leftJoin('reports', 'reports.device_id', 'devices.id')
-    .select(['group_id', 'adopted_at', 'applied_group'])
-    .where('id', '=', device)
-    .where(isActive)
-    .executeTakeFirst();
-  if (!row) return null;
-  return row.adopted_at === null ? row.group_id : (row.applied_group ?? row.group_id);
 }
 
 /** Those that have a place on the broker. */

@@ -158,7 +158,8 @@ export async function bindForeign(server: Server, proof: ClientProof, typed: Cre
   return bound;
 }
 
-const isHeld = async (trx: Database, { issuer, serial }: ClientProof): Promise<boolean> =>
+/** Whether it is of some device, by issuer and number. */
+export const isHeld = async (trx: Database, { issuer, serial }: ClientProof): Promise<boolean> =>
   (await trx
     .selectFrom('identities')
     .select('device_id')

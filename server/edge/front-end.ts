@@ -13,7 +13,8 @@ import { readClientCert } from '../core/client-cert.ts';
 import type { ClientProof, Clock, ListenerTls, RenewalProof } from '../core/ports.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
-import { certificatesIn, proofOf, renewalProofOf } from './listener.ts';
+import { leadsTo } from './foreign-path.ts';
+import { certificatesIn, datedProofOf, peerChainOf, proofOf, renewalProofOf } from './listener.ts';
 
 /** Whether a fingerprint is of a front end. */
 export type FrontEnds = { readonly isKnown: (fingerprint: string) => Promise<boolean> };
@@ -38,6 +39,8 @@ const maxName = 120;
 export function makeFrontDoor(frontEnds: FrontEnds, tls: ListenerTls, clock: Clock): FrontDoor {
   const { verifyPath } = openEngine();
   let authorities = ownAuthorities(tls);
+  // Of a connection of its own; a front end is believed about identities of ours alone.
+  let foreign = foreignIn(tls);
   return {
     gate: async ({ headers, raw }) => {
       if (headers[field] === undefined && headers[chainField] === undefined) return good(null);
@@ -58,15 +61,20 @@ export function makeFrontDoor(frontEnds: FrontEnds, tls: ListenerTls, clock: Clo
     },
     renewalProofOf: ({ headers, raw }) => {
       const given = headers[field];
-      const own = given === undefined ? (raw.socket as TLSSocket).getPeerX509Certificate() : undefined;
-      const leaf = given === undefined ? good(own?.raw ?? null) : readClientCert(String(given));
+      const chain = given === undefined ? peerChainOf(raw.socket as TLSSocket) : [];
+      if (leadsTo(chain, foreign)) return datedProofOf(chain[0] ?? new Uint8Array());
+      const leaf = given === undefined ? good(chain[0] ?? null) : readClientCert(String(given));
       return leaf.ok ? renewalProofOf(leaf.value, authorities, verifyPath) : leaf;
     },
     setTls: (next) => {
       authorities = ownAuthorities(next);
+      foreign = foreignIn(next);
     },
   };
 }
+
+const foreignIn = ({ foreignAuthorities = '' }: ListenerTls): readonly Uint8Array[] =>
+  foreignAuthorities === '' ? [] : certificatesIn(foreignAuthorities);
 
 /** The fleet is asked whose a certificate is, so retired ones may vouch here. */
 const ownAuthorities = ({ clientAuthorities, retiredAuthorities = '' }: ListenerTls): readonly Uint8Array[] =>

@@ -20,8 +20,7 @@ export type IdentityRow = {
   /** SHA-256 of the certificate. */
   readonly thumbprint: string;
   readonly issuedAt: number;
-  /** Null where only the device knows: it was taken in after a recovery. */
-  readonly notAfter: number | null;
+  readonly notAfter: number;
   readonly status: IdentityStatus;
   /** Latest status update. */
   readonly since: number;
@@ -58,7 +57,7 @@ export async function listIdentities({ db, clock }: Server): Promise<readonly Id
           serial,
           thumbprint,
           issuedAt,
-          notAfter: notAfter === 0 ? null : notAfter,
+          notAfter,
           ...found,
           automaticRenewalDisabled,
         },

@@ -1,12 +1,17 @@
-/** The identity of a device that registered without one, issued for its token (RFC 7030 simple enrolment). */
-import { createHash } from 'node:crypto';
+/** The identity of a device that registered without one: issued for its token (RFC 7030 simple enrolment), or bound by it. */
+import { createHash, X509Certificate } from 'node:crypto';
+import { checkAcceptable, fingerprintOf, parseCertificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { ClientProof } from '../core/ports.ts';
+import { authorityOf } from './authorities.ts';
 import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { signDevice } from './documents.ts';
+import { isHeld } from './foreign.ts';
+import { rewriteKit } from './kit.ts';
 import { isActive, newestChain } from './lives.ts';
 import { mutualOf } from './mutual.ts';
-import { issueTo, keepIdentity } from './renewal.ts';
+import { issueTo, keepIdentity, noteContact, type OwnIdentity } from './renewal.ts';
 import { readRequest } from './request.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -26,7 +31,6 @@ export async function enrolByToken(
   if (!csr.ok) return csr;
   const { publicKeyDer } = csr.value;
   const key = createHash('sha256').update(publicKeyDer).digest('hex');
-  const now = server.clock();
   const issued = await issueTo(server, deviceId, publicKeyDer);
   const kept = await transact(server.db, async (trx) => {
     const { enrolment } = await mutualOf(trx);
@@ -35,24 +39,72 @@ export async function enrolByToken(
     if (!place.ok) return place;
     const known = place.value.bound_to === key ? await newestChain(trx, deviceId) : null;
     if (known) return good({ chain: known, group: place.value.group_id });
-    if (await hasUsedIdentity(trx, deviceId)) return bad('mutual-required');
-    await trx
-      .updateTable('identities')
-      .set({ revoked_at: now })
-      .where('device_id', '=', deviceId)
-      .where('revoked_at', 'is', null)
-      .execute();
-    await keepIdentity(server, trx, { device: deviceId, issued, renews: null });
-    // Its slot follows from the identity.
-    await signDevice(server, trx, deviceId);
-    await trx.updateTable('device_tokens').set({ bound_to: key }).where('device_id', '=', deviceId).execute();
-    const facts = { fingerprint: issued.fingerprint };
-    await audit(server, trx, { actor: 'server', action: 'enrolled-by-token', subject: deviceId, facts });
-    return good({ chain: issued.chainDer, group: place.value.group_id });
+    const laid = await layIdentity(server, trx, { deviceId, key, issued });
+    return laid.ok ? good({ chain: issued.chainDer, group: place.value.group_id }) : laid;
   });
   if (!kept.ok) return kept;
   await server.carriers.current?.refresh([{ id: deviceId, group: kept.value.group }]);
   return good(kept.value.chain);
+}
+
+/**
+ * The device of a token, which comes with a certificate of another authority that the enrolment setting has sent it to: from now
+ * on the certificate is its identity, byte for byte. `proof` was verified by the handshake. Faults: as above, but
+ * `identity-refused` where identities are ours to issue, for one of ours, and for one of another device; and those of
+ * `checkAcceptable`.
+ */
+export async function bindByToken(
+  server: Server,
+  token: Tables['device_tokens'],
+  proof: ClientProof,
+): Promise<Result<string>> {
+  const { device_id: deviceId } = token;
+  const refused = (reason: string): Result<never> => bad('identity-refused', { reason });
+  const leaf = parseCertificate(proof.der);
+  const fit = leaf.ok ? checkAcceptable(leaf.value, 'server') : leaf;
+  if (!fit.ok) return fit;
+  if (authorityOf(server.keys, proof.der) !== null) return refused('of our own authority');
+  const { issuer, serial, fingerprint, notAfter } = fit.value;
+  const key = fingerprintOf(
+    new X509Certificate(Buffer.from(proof.der)).publicKey.export({ type: 'spki', format: 'der' }),
+  );
+  const issued = { chainDer: [proof.der], issuer, serial, fingerprint, notAfter, authority: null };
+  const bound = await transact(server.db, async (trx) => {
+    if ((await mutualOf(trx)).enrolment.at === 'local') return refused('enrolment: local');
+    const place = await openPlace(trx, token);
+    if (!place.ok) return place;
+    if (await isHeld(trx, proof)) return refused('certificate of another device');
+    const laid = await layIdentity(server, trx, { deviceId, key, issued });
+    if (!laid.ok) return laid;
+    await noteContact(server, trx, deviceId, fingerprint);
+    return good(place.value.group_id);
+  });
+  if (!bound.ok) return bound;
+  await rewriteKit(server);
+  await server.carriers.current?.refresh([{ id: deviceId, group: bound.value }]);
+  return good(deviceId);
+}
+
+/** The identity of a device that has used none so far; what it never used is revoked. Fault: `mutual-required`. */
+async function layIdentity(
+  server: Server,
+  trx: Database,
+  { deviceId, key, issued }: { readonly deviceId: string; readonly key: string; readonly issued: OwnIdentity },
+): Promise<Result<null>> {
+  if (await hasUsedIdentity(trx, deviceId)) return bad('mutual-required');
+  await trx
+    .updateTable('identities')
+    .set({ revoked_at: server.clock() })
+    .where('device_id', '=', deviceId)
+    .where('revoked_at', 'is', null)
+    .execute();
+  await keepIdentity(server, trx, { device: deviceId, issued, renews: null });
+  // Its slot follows from the identity.
+  await signDevice(server, trx, deviceId);
+  await trx.updateTable('device_tokens').set({ bound_to: key }).where('device_id', '=', deviceId).execute();
+  const facts = { fingerprint: issued.fingerprint };
+  await audit(server, trx, { actor: 'server', action: 'enrolled-by-token', subject: deviceId, facts });
+  return good(null);
 }
 
 type Place = Pick<Tables['device_tokens'], 'bound_to'> & Pick<Tables['devices'], 'group_id'>;

@@ -9,14 +9,14 @@ import { fillSubject, randomBytesFor } from '../../protocol/subject.ts';
 import { instant } from '../../protocol/time.ts';
 import { accessTokenMs, hashSecret, isAccess, isSecret, makeAccess, type Token, writeToken } from '../core/bearer.ts';
 import { checkKey, checkOpen } from '../core/invitation.ts';
-import { answering, channelOf, isToMigrate, kindOf, settingState } from '../core/mutual.ts';
-import type { Credentials } from '../core/ports.ts';
+import { answering, channelOf, chosenSetting, isToMigrate, kindOf, settingState } from '../core/mutual.ts';
+import type { ClientProof, Credentials } from '../core/ports.ts';
 import { audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { signDevice } from './documents.ts';
 import { confirm, layDevice, refuse } from './enrolment.ts';
 import { checkPassword, readInvitation } from './invitations.ts';
-import { enrolByToken } from './legacy-enrolment.ts';
+import { bindByToken, enrolByToken } from './legacy-enrolment.ts';
 import { isActive } from './lives.ts';
 import { migrateClient, mutualOf } from './mutual.ts';
 import { release } from './release.ts';
@@ -46,6 +46,8 @@ export type Legacy = {
   readonly deviceOf: (token: Token | null) => Promise<Result<string>>;
   /** DER: leaf, then its chain. Faults: `token-refused`, `mutual-required`, `not-allowed`, those of `readRequest`. */
   readonly enrol: (token: Token | null, csrDer: Uint8Array) => Promise<Result<readonly Uint8Array[]>>;
+  /** The device whose identity a certificate of another authority becomes by its token. Faults: `token-refused`, those of `bindByToken`. */
+  readonly bind: (token: Token, proof: ClientProof) => Promise<Result<string>>;
   /** As the fleet's, and the order to migrate where it is due. */
   readonly checkin: (device: string, request: CheckinRequest) => Promise<Result<CheckinAnswer>>;
 };
@@ -95,6 +97,10 @@ export function makeLegacy(server: Server, publish: () => Promise<void>): Legacy
       const held = await heldBy(server, token);
       return held.ok ? andPublish(enrolByToken(server, held.value, csrDer)) : held;
     },
+    bind: async (token, proof) => {
+      const held = await heldBy(server, token);
+      return held.ok ? andPublish(bindByToken(server, held.value, proof)) : held;
+    },
     checkin: (device, request) => andPublish(checkinWithout(server, device, request)),
   };
 }
@@ -130,12 +136,13 @@ export async function checkinMutually(
 
 /** Where an agent gets its identity, by the enrolment setting. */
 export async function enrolmentOrder({ db, clock }: Server): Promise<EnrolmentOrder> {
-  const { enrolment, scep } = await mutualOf(db);
-  const setting = enrolment.at === 'scep' ? scep.find(({ name }) => name === enrolment.name) : undefined;
-  if (!setting) return { at: 'est', path: '/.well-known/est/simpleenroll' };
-  const { url, fingerprint, subject, id: configUuid } = setting;
-  const random = randomBytes(randomBytesFor(subject));
-  return { at: 'scep', url, fingerprint, subject: fillSubject(subject, { random, configUuid, now: clock() }) };
+  const setting = chosenSetting(await mutualOf(db));
+  const path = '/.well-known/est/simpleenroll';
+  if (!setting) return { at: 'est', path };
+  const { protocol, url, fingerprint, subject: template, id: configUuid } = setting;
+  const random = randomBytes(randomBytesFor(template));
+  const there = { url, fingerprint, subject: fillSubject(template, { random, configUuid, now: clock() }) };
+  return protocol === 'est' ? { at: 'est', path, ...there } : { at: 'scep', ...there };
 }
 
 async function register(

@@ -4,7 +4,13 @@
  */
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { connect, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  type DetailedPeerCertificate,
+  type SecureContextOptions,
+  type Server,
+  type TLSSocket,
+} from 'node:tls';
 import type { Engine } from '../../native/engine.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { readCertificateFile } from '../../protocol/certificate-file.ts';
@@ -22,6 +28,7 @@ export type Bounds = {
 
 export const handshakeTimeoutMs = 10_000;
 const probeTimeoutMs = 5000;
+const longestPeerChain = 10;
 export const defaultBounds: Bounds = { maxConnections: 20_000, maxHandshakes: 1000 };
 
 /** TLS 1.3, and of TLS 1.2 only what has forward secrecy and an AEAD (RFC 9325 §4.2). */
@@ -106,9 +113,9 @@ export function renewalProofOf(
   verifyPath: Engine['verifyPath'],
 ): Result<RenewalProof> {
   if (!leaf) return bad('identity-refused', { reason: 'no certificate' });
-  const read = parseCertificate(leaf);
-  if (!read.ok) return bad('identity-refused', { reason: read.fault.code });
-  const { issuer, serial, fingerprint, notBefore, notAfter, owner } = read.value;
+  const proof = datedProofOf(leaf);
+  if (!proof.ok) return proof;
+  const { notBefore, notAfter } = proof.value;
   const judged = verifyPath({
     leaf,
     intermediates: [],
@@ -120,8 +127,26 @@ export function renewalProofOf(
     ip: null,
     policy: null,
   });
-  if (!judged.trusted) return bad('identity-refused', { reason: judged.fault.code });
+  return judged.trusted ? proof : bad('identity-refused', { reason: judged.fault.code });
+}
+
+/** What a certificate says of itself, unjudged. Fault: `identity-refused`. */
+export function datedProofOf(leaf: Uint8Array): Result<RenewalProof> {
+  const read = parseCertificate(leaf);
+  if (!read.ok) return bad('identity-refused', { reason: read.fault.code });
+  const { issuer, serial, fingerprint, notBefore, notAfter, owner } = read.value;
   return good({ issuer, serial, fingerprint, commonName: owner, der: leaf, notBefore, notAfter });
+}
+
+/** DER of the certificates of the other side, leaf first, its issuers as far as they are known; empty for none. */
+export function peerChainOf(socket: TLSSocket): readonly Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let link: Partial<DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
+  while (link?.raw && chain.length < longestPeerChain && !chain.some((der) => link?.raw?.equals(der))) {
+    chain.push(link.raw);
+    link = link.issuerCertificate;
+  }
+  return chain;
 }
 
 /** DER of the certificates in a PEM text of ours. */

@@ -64,6 +64,22 @@ export const readStanding = async (trx: Database, device: string): Promise<Stand
 /** In the terms of a query over `devices`: the device can connect; its standing is `active`. */
 export const isActive = sql<SqlBool>`devices.removed_at is null and devices.retired_at is null and devices.deactivated_at is null`;
 
+/**
+ * An adopted device still holds the device document of the lost server and asks for the policy of the group it names, so
+ * that group is its own until it is known better. Null for one that may connect no more.
+ */
+export async function groupOf(trx: Database, device: string): Promise<string | null> {
+  const row = await trx
+    .selectFrom('devices')
+    .leftJoin('reports', 'reports.device_id', 'devices.id')
+    .select(['group_id', 'adopted_at', 'applied_group'])
+    .where('id', '=', device)
+    .where(isActive)
+    .executeTakeFirst();
+  if (!row) return null;
+  return row.adopted_at === null ? row.group_id : (row.applied_group ?? row.group_id);
+}
+
 /** Leaf and chain of the newest identity that is not revoked; null where there is none. */
 export async function newestChain(trx: Database, device: string | null): Promise<readonly Uint8Array[] | null> {
   if (device === null) return null;

@@ -46,7 +46,18 @@ export const mutualRoutes: readonly AdminRoute[] = [
   ),
   withBody(
     { method: 'POST', url: '/mutual/enrolments', action: 'edit-server' },
-    Type.Object({ name, url: Type.String({ maxLength: 300 }), fingerprint, subject: Type.String() }, closed),
+    Type.Object(
+      {
+        name,
+        protocol: Type.Optional(Type.Union([Type.Literal('est'), Type.Literal('scep')])),
+        url: Type.String({ maxLength: 300 }),
+        fingerprint,
+        subject: Type.String(),
+        user: Type.Optional(Type.String({ maxLength: 64 })),
+        password: Type.Optional(Type.String({ maxLength: 128 })),
+      },
+      closed,
+    ),
     (server, body, { actor }) => addScep(server, actor, body),
   ),
   withBody(

@@ -1,11 +1,13 @@
 /** What an administrator sets about mutual authentication, and what follows for the devices that are there. */
 import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { EnrolmentSecret } from '../../protocol/schema.ts';
 import { isOffered, maxSubject, unknownVariables } from '../../protocol/subject.ts';
 import { checkPorts, webPort } from '../core/listeners.ts';
 import {
   type AgentKind,
   answering,
+  chosenSetting,
   decideClosing,
   decideEndpoint,
   decideSetting,
@@ -18,10 +20,12 @@ import {
 import { pathTo } from '../core/policy.ts';
 import { type Actor, audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
+import { signAllPolicies } from './documents.ts';
 import { rewriteKit } from './kit.ts';
 import { isActive } from './lives.ts';
 import { findGroup } from './lookup.ts';
 import { release } from './release.ts';
+import { open, seal } from './seal.ts';
 import type { Database } from './tables.ts';
 
 export type MutualView = Omit<Mutual, 'scep'> & {
@@ -34,7 +38,14 @@ export type MutualView = Omit<Mutual, 'scep'> & {
   readonly scep: readonly ScepView[];
 };
 /** A setting that is not offered uses variables we do not know. */
-export type ScepView = ScepSetting & { readonly offered: boolean; readonly unknown: readonly string[] };
+export type ScepView = Omit<ScepSetting, 'secret'> & {
+  readonly offered: boolean;
+  readonly unknown: readonly string[];
+  /** Whether a password or challenge is known, which is never shown. */
+  readonly hasSecret: boolean;
+};
+/** What an administrator types of a setting. */
+export type ScepWish = Omit<ScepSetting, 'id' | 'secret'> & { readonly user?: string; readonly password?: string };
 /** Devices whose identity came by the setting before: to have one by the new setting, they must register again. */
 export type EnrolmentChanged = { readonly mustRegisterAgain: number };
 
@@ -45,8 +56,9 @@ export const mutualOf = async (trx: Database): Promise<Mutual> => (await readIde
 export async function showMutual({ db }: Server): Promise<MutualView> {
   const { legacyPort = null, httpsPort } = await readIdentity(db);
   const mutual = await mutualOf(db);
-  const scep = mutual.scep.map((each) => ({
+  const scep = mutual.scep.map(({ secret, ...each }) => ({
     ...each,
+    hasSecret: secret !== undefined,
     offered: isOffered(each.subject),
     unknown: unknownVariables(each.subject),
   }));
@@ -72,16 +84,20 @@ export const setEndpoint = (server: Server, actor: Actor, wanted: EndpointChange
   });
 
 /** A setting that agents may be told to enrol by. Faults: `already-exists`, `bad-argument`. */
-export const addScep = (server: Server, actor: Actor, wanted: Omit<ScepSetting, 'id'>): Promise<Result<null>> =>
+export const addScep = (server: Server, actor: Actor, wanted: ScepWish): Promise<Result<null>> =>
   change(server, async (trx, mutual) => {
-    const { name, url, subject } = wanted;
+    const { user = '', password = '', ...setting } = wanted;
+    const { name, url, subject } = setting;
     if (name === 'local' || mutual.scep.some((each) => each.name === name))
       return bad('already-exists', { what: name });
     if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : '')) return bad('bad-argument', { what: 'url' });
     if (subject.length > maxSubject || /\p{Cc}/u.test(subject + name)) return bad('bad-argument', { what: 'subject' });
     if (mutual.scep.length >= maxScepSettings) return bad('bad-argument', { what: `more than ${maxScepSettings}` });
-    await audit(server, trx, { actor, action: 'enrolment-added', subject: name, facts: { url, subject } });
-    return good({ ...mutual, scep: [...mutual.scep, { ...wanted, id: randomUUID() }] });
+    const protocol = setting.protocol ?? 'scep';
+    await audit(server, trx, { actor, action: 'enrolment-added', subject: name, facts: { protocol, url, subject } });
+    const told = { user, password } satisfies Secret;
+    const secret = password === '' ? {} : { secret: seal(server.keys.master, Buffer.from(JSON.stringify(told))) };
+    return good({ ...mutual, scep: [...mutual.scep, { ...setting, ...secret, id: randomUUID() }] });
   });
 
 /** Faults: `not-found`; `not-allowed` for the one in use. */
@@ -99,18 +115,39 @@ export const removeScep = (server: Server, actor: Actor, name: string): Promise<
  */
 export async function chooseEnrolment(server: Server, actor: Actor, name: string): Promise<Result<EnrolmentChanged>> {
   let mustRegisterAgain = 0;
-  const changed = await change(server, async (trx, mutual) => {
-    const setting = mutual.scep.find((each) => each.name === name && isOffered(each.subject));
-    if (name !== 'local' && !setting) return bad('not-found', { what: name.slice(0, 120) });
-    const before = mutual.enrolment.at === 'scep' ? mutual.enrolment.name : 'local';
-    if (before === name) return good(mutual);
-    mustRegisterAgain = await countMutual(trx);
-    const facts = { before, mustRegisterAgain };
-    await audit(server, trx, { actor, action: 'enrolment-chosen', subject: name, facts });
-    return good({ ...mutual, enrolment: setting ? { at: 'scep' as const, name } : { at: 'local' as const } });
-  });
+  const changed = await change(
+    server,
+    async (trx, mutual) => {
+      const setting = mutual.scep.find((each) => each.name === name && isOffered(each.subject));
+      if (name !== 'local' && !setting) return bad('not-found', { what: name.slice(0, 120) });
+      const before = mutual.enrolment.at === 'scep' ? mutual.enrolment.name : 'local';
+      if (before === name) return good(mutual);
+      mustRegisterAgain = await countMutual(trx);
+      const facts = { before, mustRegisterAgain };
+      await audit(server, trx, { actor, action: 'enrolment-chosen', subject: name, facts });
+      return good({ ...mutual, enrolment: setting ? { at: 'scep' as const, name } : { at: 'local' as const } });
+    },
+    signAllPolicies,
+  );
   return changed.ok ? good({ mustRegisterAgain }) : changed;
 }
+
+/**
+ * What the authority in use asks of who enrols there, for a device of ours that is about to; on record. Documents carry no
+ * secrets. Fault: `not-found` where it asks for nothing, and after a rebuild from the recovery kit, which does not open it.
+ */
+export const enrolmentSecret = (server: Server, device: string): Promise<Result<EnrolmentSecret>> =>
+  transact(server.db, async (trx) => {
+    const setting = chosenSetting(await mutualOf(trx));
+    const opened = setting?.secret === undefined ? null : open(server.keys.master, setting.secret);
+    if (!setting || !opened?.ok) return bad('not-found', { what: 'secret' });
+    const { user, password } = JSON.parse(Buffer.from(opened.value).toString()) as Secret;
+    const { protocol = 'scep', fingerprint, name } = setting;
+    await audit(server, trx, { actor: device, action: 'enrolment-secret-given', subject: name });
+    return good({ format: 1, protocol, fingerprint, user, password });
+  });
+
+type Secret = Pick<EnrolmentSecret, 'user' | 'password'>;
 
 /** Null: as the parent group has it. Fault: `not-found`. */
 export const setMigrateClient = (
@@ -199,13 +236,15 @@ async function countMutual(trx: Database): Promise<number> {
 async function change(
   server: Server,
   decide: (trx: Database, mutual: Mutual) => Promise<Result<Mutual>>,
+  /** In the same transaction. */
+  then: (server: Server, trx: Database) => Promise<Result<null>> = async () => good(null),
 ): Promise<Result<null>> {
   const changed = await transact(server.db, async (trx) => {
     const identity = await readIdentity(trx);
     const decided = await decide(trx, identity.mutual ?? newInstallation);
     if (!decided.ok) return decided;
     await writeIdentity(trx, { ...identity, mutual: decided.value });
-    return good(null);
+    return then(server, trx);
   });
   if (changed.ok) await rewriteKit(server);
   return changed;

@@ -18,7 +18,7 @@ import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readRenewBeforeDays, signDevice } from './documents.ts';
 import { shutOut } from './identities.ts';
-import { type Kept, readLives, readStanding, standingOf } from './lives.ts';
+import { groupOf, type Kept, readLives, readStanding, standingOf } from './lives.ts';
 import { recordRefusal } from './refusals.ts';
 import { readRequest } from './request.ts';
 import { readRules } from './rules.ts';
@@ -34,7 +34,7 @@ export type OwnIdentity = DeviceIdentity & { readonly authority: string | null }
 type Judged = { readonly device: string; readonly verdict: Renewal };
 
 /** A device that forgets each of its new keys is held to this many identities a day. */
-const maxIssuedADay = 10;
+export const maxIssuedADay = 10;
 const deviceId = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** Whether a Basic user is a device that enrols again; invitations are spelled otherwise. */
@@ -43,7 +43,7 @@ export const isDeviceId = (user: string): boolean => deviceId.test(user);
 /** Judges before a body is read, and retires the device whose time is over. Faults: `identity-refused`, `identity-retired`, `renewal-not-ordered`. */
 export async function mayRenew(server: Server, proof: RenewalProof): Promise<Result<string>> {
   const judged = await transact(server.db, async (trx) => {
-    const found = await judge(server, trx, proof);
+    const found = await judgeHolder(server, trx, proof);
     if (found.ok && found.value.verdict.at === 'retire') await retire(server, trx, found.value.device, proof);
     return found;
   });
@@ -56,15 +56,18 @@ export async function mayRenew(server: Server, proof: RenewalProof): Promise<Res
   return bad('identity-retired', { notAfter: proof.notAfter });
 }
 
-/** Faults: those of `mayRenew`; `csr-refused` (and others of `readRequest`) with the reason; `busy` after ten in a day. */
+/**
+ * By our own authority, also for a device whose identity is of another one. Faults: those of `mayRenew`; `csr-refused` (and others of `readRequest`) with the reason; `busy`
+ * after ten in a day.
+ */
 export async function renew(server: Server, proof: RenewalProof, csrDer: Uint8Array): Promise<Result<Chain>> {
-  const device = proof.commonName;
+  const device = (await holderOf(server.db, proof)) ?? proof.commonName;
   const csr = readRequest(csrDer);
   const kept = csr.ok ? await giveIdentity(server, device, csr.value.publicKeyDer, decide) : csr;
   return kept.ok ? kept : refuse(server, device, kept.fault);
 
   async function decide(trx: Database): Promise<Result<Answer>> {
-    const found = await judge(server, trx, proof);
+    const found = await judgeHolder(server, trx, proof);
     if (!found.ok) return found;
     const { verdict } = found.value;
     if (verdict.at !== 'renew') return bad('identity-refused', { reason: 'not any more' });
@@ -94,8 +97,7 @@ export async function reenrol(server: Server, { invitation, password, csrDer }: 
     await recordRefusal(server, { actor: 'server', action: 'enrolment-refused', subject: device }, kept.fault);
     return csr.ok ? bad('invitation-refused') : csr;
   }
-  const group = await server.db.selectFrom('devices').select('group_id').where('id', '=', device).executeTakeFirst();
-  if (group) await server.carriers.current?.refresh([{ id: device, group: group.group_id }]);
+  await server.carriers.current?.refresh([{ id: device, group: await groupOf(server.db, device) }]);
   return kept;
 
   async function decide(trx: Database): Promise<Result<Answer>> {
@@ -216,20 +218,25 @@ export async function keepIdentity(
   await trx.insertInto('identities').values(row).execute();
 }
 
-async function judge(server: Server, trx: Database, proof: RenewalProof): Promise<Result<Judged>> {
-  const { issuer, serial } = proof;
+/** Whose identity it is, and whether another one may follow it. Fault: `identity-refused` for one that nobody knows. */
+export async function judgeHolder(server: Server, trx: Database, proof: RenewalProof): Promise<Result<Judged>> {
+  const device = (await holderOf(trx, proof)) ?? (await adopt(server, trx, proof));
+  if (device === null) return bad('identity-refused', { reason: 'unknown' });
+  const { automaticRenewal: automatic } = await readRules(trx);
+  const [standing, lives] = [await readStanding(trx, device), await readLives(trx, device)];
+  const verdict = judgeRenewal(proof, { standing, lives, automatic }, server.clock());
+  return good({ device, verdict });
+}
+
+/** The device an identity was issued for, or bound to; null for one that nobody knows. */
+async function holderOf(trx: Database, { issuer, serial }: RenewalProof): Promise<string | null> {
   const row = await trx
     .selectFrom('identities')
     .select('device_id')
     .where('issuer', '=', issuer)
     .where('serial', '=', serial)
     .executeTakeFirst();
-  const device = row ? row.device_id : await adopt(server, trx, proof);
-  if (device === null) return bad('identity-refused', { reason: 'unknown' });
-  const { automaticRenewal: automatic } = await readRules(trx);
-  const [standing, lives] = [await readStanding(trx, device), await readLives(trx, device)];
-  const verdict = judgeRenewal(proof, { standing, lives, automatic }, server.clock());
-  return good({ device, verdict });
+  return row?.device_id ?? null;
 }
 
 async function retire(server: Server, trx: Database, device: string, { fingerprint, notAfter }: RenewalProof) {
@@ -277,8 +284,8 @@ const keyOf = (leaf: string): Buffer =>
 
 const chainOf = ({ chain }: Kept): Chain => chain.map(fromBase64);
 
-/** Beyond what renewal is answered for. Of an adopted device the end is not known. */
+/** Beyond what renewal is answered for. */
 function isOver(lives: readonly Kept[], now: Instant): boolean {
   const current = currentOf(lives);
-  return current !== null && current.notAfter > 0 && !isInGrace(current.notAfter, now);
+  return current !== null && !isInGrace(current.notAfter, now);
 }

@@ -107,7 +107,8 @@ async function keepReport(server: Server, trx: Database, device: string, report:
     .onConflict((conflict) => conflict.column('device_id').doUpdateSet(kept))
     .execute();
   await trx.updateTable('devices').set({ last_seen: now }).where('id', '=', device).execute();
-  if (report.identity) await noteIdentity(server, trx, device, report.identity);
+  // Behind an outside broker nobody but the device says with which identity it came.
+  if (report.identity) await noteContact(server, trx, device, report.identity.fingerprint);
   await takeNewer(server, trx, device, newer);
   await settleCommands(server, trx, device, report.applied.command);
   const { serverId } = await readIdentity(trx);
@@ -116,26 +117,6 @@ async function keepReport(server: Server, trx: Database, device: string, report:
   await queueLagging(server, trx, group, applied);
   await queueLagging(server, trx, deviceAudience(serverId, device), report.applied.device);
   return good(null);
-}
-
-/**
- * Behind an outside broker nobody but the device says with which identity it came; and how long one holds that was taken in
- * after a recovery.
- */
-async function noteIdentity(
-  server: Server,
-  trx: Database,
-  device: string,
-  { fingerprint, notAfter }: NonNullable<Report['identity']>,
-): Promise<void> {
-  await trx
-    .updateTable('identities')
-    .set({ not_after: notAfter })
-    .where('device_id', '=', device)
-    .where('fingerprint', '=', fingerprint)
-    .where('not_after', '=', 0)
-    .execute();
-  await noteContact(server, trx, device, fingerprint);
 }
 
 /** A device that waits for adoption is asked over MQTT too, once the broker lets it read the group it names. */

@@ -7,22 +7,12 @@ import { fault } from '../../protocol/fault.ts';
 import { hourMs, instant } from '../../protocol/time.ts';
 import { base64 } from '../fakes/administration.ts';
 import { askNow, type Bench, lastStatus, openBench, orderOf, pass, send, start } from '../fakes/agent.ts';
+import { scep } from '../fakes/elsewhere.ts';
 import { issue } from '../fakes/issue.ts';
 import { assert, table, test } from '../harness.ts';
 
 const theirs = issue({ cn: 'Foreign CA', ca: true });
 const theirLeaf = base64(issue({ cn: 'somebody', by: theirs }));
-const scep: ForeignEnrolment = {
-  protocol: 'scep',
-  address: 'ca.example:80',
-  path: '/scep',
-  fingerprint: 'ab'.repeat(32),
-  user: '',
-  password: 'challenge',
-  subject: 'thin-$RANDOM_16$',
-  key: 'RSA-2048',
-};
-
 const fresh = (): Bench => {
   const bench = openBench();
   start(bench);
@@ -65,21 +55,6 @@ test('the identity is theirs, the bundle ours: fetched with the invitation', () 
   assert.is(fetch?.address, orderOf(bench).address);
   pass(bench, 5000);
   assert.is(bench.state.link.at, 'connected');
-});
-
-test('in the window of another authority’s identity, our server is not asked to renew it; the person is told of its end', () => {
-  const bench = fresh();
-  const ending = base64(
-    issue({ cn: 'somebody', by: theirs, from: '2026-01-01T00:00:00Z', to: '2026-12-02T00:00:00Z' }),
-  );
-  const authority = foreignAuthority(bench);
-  bench.instead = (effect) =>
-    authority(effect) === null ? null : [{ type: 'enrolled', chain: [ending, base64(theirs)] }];
-  assert.is(register(bench), 'ok');
-  pass(bench, 2 * hourMs);
-  assert.is(bench.state.link.at, 'connected');
-  assert.is(effectOf(bench, 'make-key').length, 1);
-  assert.equal([effectOf(bench, 'renew').length, lastStatus(bench).identity?.at], [0, 'valid']);
 });
 
 test('without a foreign order, nothing of this is sent', () => {

@@ -36,6 +36,11 @@ table(
     { name: 'a hardware id', subject: '4c4c4544-0042-3510', expected: 'CN = 4c4c4544-0042-3510' },
     { name: 'Cyrillic', subject: 'Тонкий клиент', expected: 'CN = Тонкий клиент' },
     { name: 'characters of a name’s own syntax', subject: 'a=b,c+d/"e"', expected: 'CN = a=b,c+d/"e"' },
+    {
+      name: 'a distinguished name',
+      subject: 'CN=thin 1, OU=a, b,O=Ex,C=RU',
+      expected: 'CN = thin 1, OU = a, b, O = Ex, C = RU',
+    },
     { name: 'too long', subject: 'x'.repeat(100), expected: `CN = ${'x'.repeat(64)}` },
     { name: 'empty', subject: '', expected: 'CN = thin client' },
   ],

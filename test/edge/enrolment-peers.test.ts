@@ -1,8 +1,10 @@
 /** Enrolment with software that is not ours: its servers with our clients, its clients with our server (docs/interop.md). */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { ForeignEnrolment } from '../../agent/core/durable.ts';
 import { makeKey } from '../../agent/edge/csr.ts';
-import { enrol } from '../../agent/edge/enrol.ts';
+import { enrolElsewhere } from '../../agent/edge/elsewhere.ts';
+import { enrol, type Issued } from '../../agent/edge/enrol.ts';
 import { enrolByScep, type OldIdentity } from '../../agent/edge/scep.ts';
 import { fromBase64, toPem } from '../../protocol/certificate.ts';
 import type { Result } from '../../protocol/fault.ts';
@@ -65,6 +67,47 @@ test('libest estserver: HTTP/1.0, Basic, wrapped base64; every kind of key', () 
     assert.is(outcomeOf(wrong), 'invitation-refused');
     const stranger = await enrol({ ...order, fingerprint: 'ab'.repeat(32) }, makeKey(), 'thin 1', judging);
     assert.is(outcomeOf(stranger), 'fingerprint-mismatch');
+  }));
+
+/** As the daemon renews: by the identity in use, for the name that one has. */
+async function elsewhere(
+  peer: Peer,
+  enrolment: Partial<ForeignEnrolment>,
+  old: { key: Uint8Array; chain: readonly string[] },
+) {
+  const server = { address: '127.0.0.1:1', accept: [], credentials: { pkcs8: old.key, chain: old.chain } };
+  const { address, fingerprint } = peer;
+  const where = { address, fingerprint, user: '', password: '', subject: 'another', ...enrolment } as ForeignEnrolment;
+  return enrolElsewhere({ enrolment: where, renews: true }, server, makeKey(where.key), judging);
+}
+const issuedOf = (outcome: Issued): X509Certificate => {
+  assert.is(outcome.at, 'issued', JSON.stringify(outcome));
+  return new X509Certificate(fromBase64((outcome.at === 'issued' && outcome.chain[0]) || ''));
+};
+
+test('libest estserver: renews by the identity alone, with another key', () =>
+  withEstServer(async (peer) => {
+    const key = makeKey('P-256');
+    const { address, fingerprint } = peer;
+    const order = { address, fingerprint, invitation: 'estuser', password: 'estpwd' };
+    const chain = value(await enrol(order, key, 'thin 1', judging));
+    const est = { protocol: 'est', path: '/.well-known/est', key: 'P-256' } as const;
+    const renewed = issuedOf(await elsewhere(peer, est, { key, chain }));
+    assert.is(renewed.subject, 'CN=thin 1');
+    assert.not.ok(renewed.publicKey.equals(new X509Certificate(fromBase64(chain[0] ?? '')).publicKey));
+    const other = await elsewhere({ ...peer, fingerprint: 'ab'.repeat(32) }, est, { key, chain });
+    assert.is(other.at === 'failed' && other.fault.code, 'authority-mismatch');
+  }));
+
+test('micromdm scepserver: what wants its challenge in a renewal too gets it, once it has asked', () =>
+  withScepServer(['-challenge', 'secret'], async (peer) => {
+    const key = makeKey('RSA-2048');
+    const chain = value(await scep(peer, key, 'secret'));
+    const told = { protocol: 'scep', path: '/scep', key: 'RSA-2048' } as const;
+    const renewed = issuedOf(await elsewhere(peer, { ...told, password: 'secret' }, { key, chain }));
+    assert.is(renewed.subject, 'CN=thin 1');
+    const wrong = await elsewhere(peer, { ...told, password: 'wrong' }, { key, chain });
+    assert.is(wrong.at === 'failed' && wrong.fault.code, 'challenge-refused');
   }));
 
 type Served = { readonly fleet: FleetServer; readonly port: string; readonly place: Place };

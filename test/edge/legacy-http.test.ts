@@ -1,8 +1,11 @@
 /** Agents without an identity against both HTTPS listeners: registration, tokens, check-in, migration, and what is refused. */
-import { makeKey } from '../../agent/edge/csr.ts';
+import { makeKey, readKey, spkiOf } from '../../agent/edge/csr.ts';
+import { toPem } from '../../protocol/certificate.ts';
 import { instant, minuteMs } from '../../protocol/time.ts';
 import { makeAttempts } from '../../server/edge/attempts.ts';
+import { type Authority, issueDevice, makeAuthority } from '../../server/edge/authority.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
+import { addForeignAuthority } from '../../server/edge/foreign.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import {
   addScep,
@@ -13,6 +16,7 @@ import {
   setMutual,
   showMutual,
 } from '../../server/edge/mutual.ts';
+import { readListenerTls } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, moveDevice, removeDevice } from '../../server/edge/places.ts';
 import { auditOf, bytes, codeOf as faultOf, payloadOf, register, report, start, value } from '../fakes/fleet-server.ts';
 import {
@@ -41,6 +45,14 @@ const enable = async ({ fleet }: Setting) => {
 };
 const stay = async ({ fleet }: Setting) =>
   (await listDevices(fleet.server)).map(({ name, migration }) => `${name} ${migration}`);
+
+/** A client certificate of any authority. */
+async function identityOf(authority: Authority, at: number) {
+  const key = makeKey();
+  const publicKeyDer = spkiOf(readKey(key));
+  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days: 2, now: instant(at) });
+  return { cert: chainDer.map((der) => toPem(der)).join(''), key: toPem(key, 'PRIVATE KEY') };
+}
 
 table(
   'Table 88 on the wire: what a registration on the legacy port is told',
@@ -571,6 +583,42 @@ test('enrolment setting: five variables, others are not offered, and a change sa
     assert.is((await enrolBy(setting, next.token)).answer.status, 400);
     value(await chooseEnrolment(server, by, 'local'));
     assert.is((await enrolBy(setting, next.token)).answer.status, 200);
+  }));
+
+test('migration by a setting of another authority: certificate and token in one check-in bind it, and nothing less does', () =>
+  withListeners(async (setting) => {
+    const { fleet, http } = setting;
+    const { server } = fleet;
+    await enable(setting);
+    const theirs = await makeAuthority('Foreign CA', start);
+    value(await addForeignAuthority(server, by, Buffer.from(toPem(theirs.certificateDer))));
+    await http.setTls(value(await readListenerTls(server)));
+    const first = await registerWithout(setting, 'kiosk', migrates);
+    const second = await registerWithout(setting, 'desk', migrates);
+    const identity = await identityOf(theirs, setting.began);
+    const at = (device: string, token: string | null, own = identity) =>
+      checkinAt(setting, http.port, device, migrates, {
+        identity: own,
+        ...(token !== null && { headers: bearer(token) }),
+      });
+    assert.is(codeOf(await at(first.device, first.token)), 'identity-refused', 'identities are ours to issue');
+    const scep = { url: 'http://ca.example/scep', fingerprint: 'ab'.repeat(32), subject: 'CN=$RANDOM_32$' };
+    value(await addScep(server, by, { ...scep, name: 'theirs' }));
+    value(await chooseEnrolment(server, by, 'theirs'));
+    assert.is(codeOf(await at(first.device, null)), 'identity-refused', 'no token');
+    assert.is(codeOf(await at(first.device, other)), 'token-refused');
+    const ours = await identityOf(server.keys.clientAuthority, setting.began);
+    assert.is(codeOf(await at(first.device, first.token, ours)), 'identity-refused', 'one of ours that nobody knows');
+    assert.is((await at(first.device, first.token)).status, 200);
+    assert.is((await at(first.device, null)).status, 200, 'from now on by the certificate');
+    assert.is(
+      codeOf(await at(second.device, second.token)),
+      'wrong-audience',
+      'it is the first one, whatever token comes with it',
+    );
+    const another = await identityOf(theirs, setting.began);
+    assert.is(codeOf(await at(first.device, first.token, another)), 'mutual-required', 'the token has ended');
+    assert.is((await at(second.device, second.token, another)).status, 200);
   }));
 
 test('closing the legacy port names whom it cuts off, and moves nothing unless overridden', () =>

@@ -1,6 +1,6 @@
 /** Renewal, retirement and second enrolment over a real database; slots, commands and the list of identities. */
 import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
-import { parseCertificate } from '../../protocol/certificate.ts';
+import { parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, makeConfirmation } from '../../protocol/codes.ts';
 import { openJws } from '../../protocol/jws.ts';
 import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
@@ -252,7 +252,7 @@ test('a recovered server that does not know the identity takes the device in by 
     assert.equal(await statuses(world), ['expired', 'issued']);
   }));
 
-test('how long an identity holds that was taken in at a connection is known from the first report', () =>
+test('how long an identity holds that was taken in at a connection is known at once, and the certificate kept', () =>
   withFleet(async (world) => {
     const { server, fleet } = world;
     const device = await register(world, 'kiosk');
@@ -261,11 +261,9 @@ test('how long an identity holds that was taken in at a connection is known from
     await writeIdentity(server.db, { ...identity, recovered: identity.unassigned, adopting: true });
     assert.is(value(await fleet.deviceOf(device.proof)), device.id);
     const ends = async () => (await listIdentities(server)).map(({ notAfter }) => notAfter);
-    assert.equal(await ends(), [null]);
-    const { fingerprint, notAfter } = renewalProof(device.chain);
-    const told = report(device.id, { identity: { fingerprint, notAfter } });
-    value(await fleet.receive(device.id, 'report', bytes(told)));
-    assert.equal(await ends(), [notAfter]);
+    assert.equal(await ends(), [renewalProof(device.chain).notAfter]);
+    const [row] = await server.db.selectFrom('identities').select('chain').execute();
+    assert.equal(JSON.parse(row?.chain ?? ''), [toBase64(device.proof.der)]);
   }));
 
 // slots

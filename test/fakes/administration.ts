@@ -8,7 +8,7 @@ import { leafOf } from '../../agent/core/identity.ts';
 import type { Effect, Happening } from '../../agent/core/shape.ts';
 import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, makeReplacement, parseConfirmation } from '../../protocol/codes.ts';
-import { type Fault, fault } from '../../protocol/fault.ts';
+import { type Fault, type FaultCode, fault } from '../../protocol/fault.ts';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { AuditEvent, Policy, PolicySettings, RegistrationBundle, Report } from '../../protocol/schema.ts';
 import { dayMs, type Instant, toNumericDate } from '../../protocol/time.ts';
@@ -24,6 +24,8 @@ export type Group = {
 };
 
 const authority = issue({ cn: 'Fleet CA', ca: true });
+/** One that is not ours. */
+const theirs = issue({ cn: 'Foreign CA', ca: true });
 const codeMasterKey = createHash('sha256').update('published test key').digest();
 const policyKey = makeSigningKey();
 const strangerKey = makeSigningKey();
@@ -64,7 +66,7 @@ type Knowledge = ReturnType<typeof freshKnowledge>;
 function freshKnowledge() {
   const device = { id: '', name: 'thin-1', key: '', confirmed: false, chain: [] as string[] };
   /** Identities issued after the first, by their key; `seen` once it has made a contact. */
-  const identities = new Map<string, { readonly chain: string[]; seen: boolean }>();
+  const identities = new Map<string, { readonly chain: string[]; seen: boolean; readonly foreign?: true }>();
   const unassigned: Group = { id: randomUUID(), name: 'Unassigned', entries: [] };
   const office: Group = { id: randomUUID(), name: 'Office', entries: [] };
   const state = {
@@ -97,6 +99,12 @@ function freshKnowledge() {
     renewAt: undefined as number | null | undefined,
     /** Identities are renewed only by order. */
     byOrder: false,
+    /** The other authority: whether it answers, and what it refuses with. */
+    theirs: { reachable: true, refusal: null as FaultCode | null },
+    /** Where policies send devices at their renewal. */
+    enrolment: undefined as Policy['enrolment'] | undefined,
+    /** Keys of certificates of the other authority that devices have announced. */
+    announced: [] as string[],
     commands: [] as string[],
     commandSeq: 0,
     /** Whether policies allow rotation statements, and the changes of the certificate so far, by index. */
@@ -147,6 +155,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       ...(group.settings && { settings: group.settings }),
       ...(state.renewBeforeDays !== undefined && { identity: { renewBeforeDays: state.renewBeforeDays } }),
       ...(state.byOrder && { identity: { renewBeforeDays: state.renewBeforeDays ?? 30, automatic: false } }),
+      ...(state.enrolment && { enrolment: state.enrolment }),
       ...(state.rotation && { rotation: { allowed: true } }),
       ...more,
     };
@@ -235,13 +244,13 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     const known = accept.includes(print(main)) || (orAuthority && accept.includes(print(authority)));
     return known ? print(main) : null;
   };
-  const newChain = (): string[] => {
+  const newChain = (cn: string = device.id, by: Issued = authority): string[] => {
     const days = state.identityDays;
     const iso = (at: number): string => new Date(at).toISOString();
     // Whole seconds, as certificates have them.
     const from = Math.floor(now() / 1000) * 1000;
     const dates = days === null ? {} : { from: iso(from - 600_000), to: iso(from + days * dayMs) };
-    return [base64(issue({ cn: device.id, by: authority, eku: [clientAuth], ...dates })), base64(authority)];
+    return [base64(issue({ cn, by, eku: [clientAuth], ...dates })), base64(by)];
   };
   /** A contact by an identity: refused where it has ended. Renewal is not one of these. */
   const admit = (identity: Identity, by: string): Fault | null => {
@@ -250,6 +259,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     if (leaf.notAfter < now()) return fault(by === 'mqtt' ? 'identity-refused' : 'expired');
     if (state.retired) return fault(by === 'mqtt' ? 'identity-refused' : 'identity-retired');
     const next = identities.get(identity.key.sha256);
+    if (next?.foreign && !state.announced.includes(identity.key.sha256)) return fault('identity-refused');
     if (next) next.seen = true;
     contacts.push({ fingerprint: leaf.fingerprint, by, at: now() });
     return null;
@@ -260,6 +270,23 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     const chain = newChain();
     identities.set(key, { chain, seen: false });
     return chain;
+  };
+  /** The other authority; the same key gets the same certificate. */
+  const issueThere = (key: string, subject: string): string[] | Fault => {
+    if (!state.theirs.reachable) return fault('server-unreachable');
+    if (state.theirs.refusal) return fault(state.theirs.refusal);
+    const chain = identities.get(key)?.chain ?? newChain(subject, theirs);
+    if (!identities.has(key)) identities.set(key, { chain, seen: false, foreign: true });
+    return chain;
+  };
+  /** By the identity in use: from now on the next one is let in. */
+  const announce = (by: Identity, next: Identity): Fault | null => {
+    if (now() > (leafOf(by)?.notAfter ?? 0) + 30 * dayMs) state.retired = true;
+    if (state.retired) return fault('identity-retired');
+    const own = identities.get(by.key.sha256);
+    if (own?.foreign && !state.announced.includes(by.key.sha256)) return fault('identity-refused');
+    if (!state.announced.includes(next.key.sha256)) state.announced.push(next.key.sha256);
+    return null;
   };
   const answerCall = (
     call: 'enrol' | 'fetch-bundle' | 'confirm-bundle' | 'renew' | 'enrol-again',
@@ -279,6 +306,18 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
   const perform = (effect: Effect): Happening[] | null => {
     switch (effect.do) {
       case 'enrol': {
+        const { enrolment } = effect.order;
+        if (enrolment) {
+          const chain = issueThere(effect.key.sha256, enrolment.subject);
+          if ('code' in chain) return [{ type: 'call-failed', call: 'enrol', fault: chain }];
+          if (device.key !== effect.key.sha256) {
+            Object.assign(device, { id: randomUUID(), key: effect.key.sha256, chain });
+            // By the invitation, when the bundle is fetched.
+            state.announced.push(effect.key.sha256);
+            retain(deviceLeafTopic(device.id, 'device'), sign('device', deviceDocument()));
+          }
+          return [{ type: 'enrolled', chain }];
+        }
         const failed = answerCall('enrol', presented([effect.order.fingerprint], true));
         if (failed) return failed;
         const sameKey = device.key === effect.key.sha256;
@@ -304,6 +343,11 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         return [{ type: 'bundle-confirmed' }];
       }
       case 'renew': {
+        if (effect.elsewhere) {
+          const chain = issueThere(effect.key.sha256, effect.elsewhere.enrolment.subject);
+          if ('code' in chain) return [{ type: 'call-failed', call: 'renew', fault: chain }];
+          return [{ type: 'renewed', key: effect.key, chain }];
+        }
         if (!state.reachable) return answerCall('renew', null);
         const fingerprint = presented(effect.accept);
         if (!fingerprint) return [{ type: 'presented', der: base64(serverCertificates[state.main]), call: 'renew' }];
@@ -370,7 +414,8 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
               ...(call === 'prove' && { call }),
             },
           ];
-        const refused = admit(effect.identity, call);
+        const by = effect.announcedBy;
+        const refused = (by && announce(by, effect.identity)) ?? admit(effect.identity, call);
         if (refused) return [{ type: 'call-failed', call, fault: refused }];
         const body = JSON.parse(effect.body);
         state.report = body.report;

@@ -91,7 +91,7 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = clientAuth
 `;
 
-/** libest's example server; its one user is `estuser`, the password `estpwd`. It knows no address to listen on but all. */
+/** libest's example server; its one user is `estuser`, the password `estpwd`, of which a certificate of its own needs none. It knows no address to listen on but all. */
 export async function withEstServer(use: (peer: Peer) => Promise<void>): Promise<void> {
   await withPlace(async ({ folder, write, read }) => {
     const authority = await authorityOf('EST CA');
@@ -105,7 +105,7 @@ export async function withEstServer(use: (peer: Peer) => Promise<void>): Promise
     write('serial', '01\n');
     const port = await freePort();
     const environment = { EST_OPENSSL_CACONFIG: 'ca.cnf', EST_CACERTS_RESP: 'ca.pem', EST_TRUSTED_CERTS: 'ca.pem' };
-    const args = ['-c', 'server.pem', '-k', 'server.key', '-p', String(port), '-r', 'estrealm', '-b'];
+    const args = ['-c', 'server.pem', '-k', 'server.key', '-p', String(port), '-r', 'estrealm', '-b', '-o'];
     const [program, words] = within(folder, 'estserver', args);
     const child = spawn(program, words, { stdio: 'ignore', env: { ...process.env, ...environment } });
     try {

@@ -94,6 +94,8 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
       return answers.mayRenew ?? good(proof.commonName);
     },
     renew: async () => answers.renew,
+    follow: async () => bad('identity-refused'),
+    enrolmentSecret: async () => bad('not-found'),
     revocations: async () => [{ authority: '', der: Uint8Array.of(0x30, 0) }],
     bind: async () => answers.bind,
     bundle: async (device) => good(bundleOf(device)),

@@ -1,5 +1,5 @@
 /** What administrators and people at a console do in several stories. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Status } from '../../protocol/local.ts';
 import type { Report } from '../../protocol/schema.ts';
@@ -7,7 +7,7 @@ import { outputOf, startLogServer } from '../fakes/log-servers.ts';
 import { freePort } from '../fakes/mosquitto.ts';
 import { authorityOf, serverMaterial } from '../fakes/tls-server.ts';
 import { assert } from '../harness.ts';
-import { ask, type Device, type Outcome, type Screen, type System, statusOf, whenStatus } from './system.ts';
+import { ask, type Device, type Outcome, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
 
 export const vector = (name: string): string => join('test/vectors/certificates', name);
 
@@ -91,6 +91,30 @@ export async function good(running: Promise<Outcome>): Promise<string> {
   return out;
 }
 export const json = async (running: Promise<Outcome>): Promise<unknown> => JSON.parse(await good(running));
+
+/** Within its window a device waits for up to a minute, so that a fleet does not renew at once. */
+export const renewalMs = 120_000;
+
+/** Of the identity in use. */
+export const fingerprintOf = async (device: Device): Promise<string> =>
+  (await statusOf(device)).identity?.fingerprint ?? '';
+
+export async function connectedByAnother(device: Device, before: string): Promise<string> {
+  const { identity } = await until(
+    'connected by another identity',
+    () => statusOf(device),
+    (status) =>
+      status.link?.at === 'connected' && status.identity?.at === 'valid' && status.identity.fingerprint !== before,
+    renewalMs,
+  );
+  return identity?.fingerprint ?? '';
+}
+
+/** From the next start on the date is so many days ahead, by libfaketime; what measures time still does. */
+export function travel(system: System, days: number): void {
+  const [library = ''] = globSync('/usr/lib/*/faketime/libfaketime.so.1');
+  Object.assign(system.env, { LD_PRELOAD: library, FAKETIME: `+${days}d`, FAKETIME_DONT_FAKE_MONOTONIC: '1' });
+}
 
 export const slot = (status: Status, name: 'current' | 'reserve'): string | null =>
   status.certificates?.find((each) => each.slot === name)?.fingerprint ?? null;

@@ -1,12 +1,13 @@
 /** A device with the identity of an authority that is not ours, with the real programs of all sides: micromdm's or libest's. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { IdentityRow } from '../../server/edge/identities.ts';
 import { type Peer, withEstServer, withScepServer } from '../fakes/enrolment-peers.ts';
 import { assert, needs, table } from '../harness.ts';
-import { good, json } from './acts.ts';
-import { node20, openSystem, type System, whenStatus } from './system.ts';
+import { connectedByAnother, fingerprintOf, good, json, renewalMs, travel } from './acts.ts';
+import { type Device, node20, openSystem, type Running, type System, statusOf, until, whenStatus } from './system.ts';
 
-needs(['root', 'chroot', 'scepserver', 'estserver', 'node20']);
+needs(['root', 'chroot', 'scepserver', 'estserver', 'node20', 'faketime']);
 
 type Row = {
   readonly name: string;
@@ -22,7 +23,7 @@ const rows: readonly Row[] = [
   {
     name: 'SCEP, micromdm, Node 20 on the device',
     runtime: node20() ?? '',
-    open: (use) => withScepServer(['-challenge', 'secret'], use),
+    open: (use) => withScepServer(['-challenge', 'secret', '-crtvalid', '30'], use),
     password: 'secret',
     told: ['--ca', 'scep', '--subject', 'thin-$RANDOM_16$'],
     whole: true,
@@ -32,7 +33,7 @@ const rows: readonly Row[] = [
     runtime: process.execPath,
     open: withEstServer,
     password: 'estpwd',
-    told: ['--ca', 'est', '--ca-user', 'estuser', '--key', 'P-384'],
+    told: ['--ca', 'est', '--ca-user', 'estuser'],
     whole: false,
   },
 ];
@@ -54,7 +55,7 @@ async function tell(
   peer: Peer,
   { password, told, whole }: Pick<Row, 'password' | 'told' | 'whole'>,
 ): Promise<void> {
-  await system.startServer();
+  const server = await system.startServer();
   const device = system.device('first');
   await system.powerOn(device);
   const file = join(system.folder, 'ca-password');
@@ -72,6 +73,9 @@ async function tell(
     await add();
     await good(register(password));
     await whenStatus(device, 'the device is connected', (status) => status.link?.at === 'connected');
+    const first = await fingerprintOf(device);
+    await good(system.admin(['identity', 'renew', 'first']));
+    await followedBy(system, await connectedByAnother(device, first));
     return;
   }
   assert.match((await register('wrong')).out, /"(challenge|invitation)-refused"/);
@@ -90,9 +94,41 @@ async function tell(
   assert.is(own?.name, 'first');
   assert.match(await good(system.admin(['authorities'])), new RegExp(added.fingerprint));
 
+  await renewsByItself(system, server, device);
+
   // Without the authority it is let in no more.
   await good(system.admin(['authority', 'remove', added.fingerprint]));
   await system.powerOff(device);
   await system.powerOn(device);
   await whenStatus(device, 'it is refused', ({ faults }) => faults.some(({ code }) => code === 'identity-refused'));
+}
+
+/** The certificates are of thirty days; two days before their end the device has another one, of the same authority, by itself. */
+async function renewsByItself(system: System, server: Running, device: Device): Promise<void> {
+  const first = await fingerprintOf(device);
+  await system.powerOff(device, 'SIGTERM');
+  await server.kill('SIGTERM');
+  travel(system, 28);
+  // A server that comes back so late gives new slots, within a day: the device keeps to the one it has.
+  await system.powerOn(device);
+  await until(
+    'it asks the authority',
+    () => statusOf(device),
+    ({ identity }) => identity?.at === 'renewing',
+    renewalMs,
+  );
+  await system.startServer();
+  await followedBy(system, await connectedByAnother(device, first));
+}
+
+/** So the list says, and our own authority has issued nothing. */
+async function followedBy(system: System, next: string): Promise<void> {
+  await until(
+    'the list says so',
+    async () => (await json(system.admin(['identities', '--json']))) as IdentityRow[],
+    (listed) => listed.some(({ thumbprint, status }) => thumbprint === next && status === 'renewed'),
+  );
+  const audited = await good(system.admin(['audit', '--json']));
+  assert.match(audited, /"identity-announced"/);
+  assert.not.match(audited, /"identity-issued"/);
 }

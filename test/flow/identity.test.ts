@@ -2,12 +2,11 @@
  * The life of a device's identity with the real programs, years in a minute: server and device are told another date by
  * libfaketime. Renewed when the administrator asks, in the days of grace after its end, and, later than that, only after a code.
  */
-import { globSync } from 'node:fs';
 import type { IdentityRow } from '../../server/edge/identities.ts';
 import { assert, needs, table } from '../harness.ts';
-import { good, json, register } from './acts.ts';
+import { connectedByAnother, fingerprintOf, good, json, register, travel } from './acts.ts';
 import { openOutsideBroker } from './mosquitto.ts';
-import { type Device, openSystem, type System, statusOf, until, whenStatus } from './system.ts';
+import { openSystem, type System, statusOf, until, whenStatus } from './system.ts';
 
 needs(['faketime', 'mosquitto', 'tmux']);
 
@@ -84,22 +83,4 @@ async function tell(system: System, serverArguments: readonly string[], mayTrave
   } finally {
     await screen.close();
   }
-}
-
-const fingerprintOf = async (device: Device): Promise<string> => (await statusOf(device)).identity?.fingerprint ?? '';
-
-async function connectedByAnother(device: Device, before: string): Promise<string> {
-  const { identity } = await whenStatus(
-    device,
-    'connected by another identity',
-    (status) =>
-      status.link?.at === 'connected' && status.identity?.at === 'valid' && status.identity.fingerprint !== before,
-  );
-  return identity?.fingerprint ?? '';
-}
-
-/** From the next start on the date is so many days ahead; what measures time still does. */
-function travel(system: System, days: number): void {
-  const [library = ''] = globSync('/usr/lib/*/faketime/libfaketime.so.1');
-  Object.assign(system.env, { LD_PRELOAD: library, FAKETIME: `+${days}d`, FAKETIME_DONT_FAKE_MONOTONIC: '1' });
 }
