@@ -18,6 +18,10 @@ addon := build/native/thintrust.node
 node20 := test/node20/node_modules/.package-lock.json
 sources := $(shell find agent protocol ui server native words -name '*.ts' 2>/dev/null)
 checked := $(sources) $(shell find scripts test bench types -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
+version := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+# Seconds: what is made of one commit is the same whenever and wherever it is made.
+epoch = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1767225600)
+layer_source := yocto-layer/recipes-thintrust/thintrust/files/thintrust-$(version).tar.gz
 programs := thintrustd thintrust thintrust-ui thintrust-session thintrust-server
 
 .PHONY: help
@@ -93,12 +97,41 @@ deps-image: ## what `make image` needs: Debian packages (as root)
 image: dist/.built ## Debian with our programs in build/image/<architecture>, for virtual machines; ARCH=arm64 for that
 	@scripts/image/build.sh $(ARCH) build/image/$(ARCH)
 
-.PHONY: deb layer-check hil hil-arm64
-deb: ## not built yet: the Debian package
-layer-check: ## not built yet: yocto-check-layer over meta-thintrust
+.PHONY: fresh-bundles
+fresh-bundles: # they know the time of the commit they were made of
+	@rm -f dist/.built
+	@$(MAKE) dist/.built
+
+.PHONY: yocto-source
+yocto-source: fresh-bundles ## the source archive of the Yocto layer, the same bytes every time
+	@mkdir -p $(dir $(layer_source))
+	@tar -c --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$(epoch) --format=ustar \
+		--transform 's,^,thintrust-$(version)/,' --exclude=README.md LICENSE dist/*.cjs dist/usr dist/THIRD-PARTY.txt \
+		native/Makefile native/*.cc native/*.h packaging/install.sh packaging/server-overlay rootfs-overlay \
+		| gzip -9n > $(layer_source).tmp
+	@mv $(layer_source).tmp $(layer_source)
+	@sha256sum $(layer_source)
+
+.PHONY: deb
+deb: fresh-bundles ## Debian packages of the device and of the server, in build/deb
+	@packaging/deb.sh build/deb $(version) $(epoch)
+
+.PHONY: deps-debian
+deps-debian: ## a Debian to boot in a container, for deb-test (as root; a minute, 160 MB)
+	@scripts/debian-root.sh
+
+.PHONY: deb-test
+deb-test: deps-debian deb ## installs, upgrades, removes and purges them on a Debian with systemd (as root; minutes)
+	@node test/run.ts --limit-ms 600000 test/deb
+
+.PHONY: layer-check
+layer-check: build ## the Yocto layer, as far as it can be checked without bitbake
+	@node test/run.ts test/house/layer.test.ts
+
+.PHONY: hil hil-arm64
 hil: ## not built yet: the stories on a booted image, x86-64
 hil-arm64: ## not built yet: the stories on a booted image, arm64
-deb layer-check hil hil-arm64:
+hil hil-arm64:
 	@echo 'make $@ is not built yet' >&2; exit 1
 
 .PHONY: clean
