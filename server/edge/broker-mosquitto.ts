@@ -187,11 +187,13 @@ export async function mosquittoBroker(options: MosquittoOptions): Promise<Broker
       accepted = [leafOf(tls), ...accepted].slice(0, 2);
       write(mosquittoFiles.server, serverFile(tls));
       if (tls.clientAuthorities !== clientAuthorities) {
+        // Read again, its file adds authorities and takes none away.
+        const ended = pemsOf(clientAuthorities).some((pem) => !tls.clientAuthorities.includes(pem));
         clientAuthorities = tls.clientAuthorities;
         write(mosquittoFiles.clients, clientAuthorities);
         // Without the list of an authority what it issued is refused.
         await writeList();
-        log('warn', 'mosquitto must be restarted to trust other client authorities');
+        if (ended) log('warn', 'mosquitto must be restarted to stop trusting a client authority');
       }
       await signal(options.reload).catch(failed);
       await untilServed(devices, leafOf(tls), log);
@@ -253,6 +255,8 @@ function joined(run: () => Promise<void>): () => Promise<void> {
 
 const writerOf = (directory: string) => (name: string, content: string) =>
   writeDurable(join(directory, name), content, 0o640);
+
+const pemsOf = (text: string): readonly string[] => text.match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
 
 const serverFile = ({ key, chain }: ListenerTls): string => `${key.trimEnd()}\n${chain}`;
 

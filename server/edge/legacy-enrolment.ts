@@ -38,12 +38,12 @@ export async function enrolByToken(
     const place = await openPlace(trx, token);
     if (!place.ok) return place;
     const known = place.value.bound_to === key ? await newestChain(trx, deviceId) : null;
-    if (known) return good({ chain: known, group: place.value.group_id });
+    if (known) return good({ chain: known, group: place.value.group_id, ended: 0n });
     const laid = await layIdentity(server, trx, { deviceId, key, issued });
-    return laid.ok ? good({ chain: issued.chainDer, group: place.value.group_id }) : laid;
+    return laid.ok ? good({ chain: issued.chainDer, group: place.value.group_id, ended: laid.value }) : laid;
   });
   if (!kept.ok) return kept;
-  await server.carriers.current?.refresh([{ id: deviceId, group: kept.value.group }]);
+  await placeAnew(server, { id: deviceId, ...kept.value });
   return good(kept.value.chain);
 }
 
@@ -77,34 +77,43 @@ export async function bindByToken(
     const laid = await layIdentity(server, trx, { deviceId, key, issued });
     if (!laid.ok) return laid;
     await noteContact(server, trx, deviceId, fingerprint);
-    return good(place.value.group_id);
+    return good({ group: place.value.group_id, ended: laid.value });
   });
   if (!bound.ok) return bound;
   await rewriteKit(server);
-  await server.carriers.current?.refresh([{ id: deviceId, group: bound.value }]);
+  await placeAnew(server, { id: deviceId, ...bound.value });
   return good(deviceId);
 }
 
-/** The identity of a device that has used none so far; what it never used is revoked. Fault: `mutual-required`. */
+/** What was revoked has the same name, which is all that an outside broker tells devices apart by: so it is out first. */
+async function placeAnew(
+  { carriers: { current } }: Server,
+  { id, group, ended }: { readonly id: string; readonly group: string; readonly ended: bigint },
+): Promise<void> {
+  if (ended > 0n) await current?.refresh([{ id, group: null }]);
+  await current?.refresh([{ id, group }]);
+}
+
+/** The identity of a device that has used none so far; what it never used is revoked: how many. Fault: `mutual-required`. */
 async function layIdentity(
   server: Server,
   trx: Database,
   { deviceId, key, issued }: { readonly deviceId: string; readonly key: string; readonly issued: OwnIdentity },
-): Promise<Result<null>> {
+): Promise<Result<bigint>> {
   if (await hasUsedIdentity(trx, deviceId)) return bad('mutual-required');
-  await trx
+  const { numUpdatedRows: ended } = await trx
     .updateTable('identities')
     .set({ revoked_at: server.clock() })
     .where('device_id', '=', deviceId)
     .where('revoked_at', 'is', null)
-    .execute();
+    .executeTakeFirstOrThrow();
   await keepIdentity(server, trx, { device: deviceId, issued, renews: null });
   // Its slot follows from the identity.
   await signDevice(server, trx, deviceId);
   await trx.updateTable('device_tokens').set({ bound_to: key }).where('device_id', '=', deviceId).execute();
   const facts = { fingerprint: issued.fingerprint };
   await audit(server, trx, { actor: 'server', action: 'enrolled-by-token', subject: deviceId, facts });
-  return good(null);
+  return good(ended);
 }
 
 type Place = Pick<Tables['device_tokens'], 'bound_to'> & Pick<Tables['devices'], 'group_id'>;

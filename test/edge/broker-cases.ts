@@ -137,6 +137,9 @@ export async function join(
 export const joinAs = (setting: Setting, device: TestDevice, options: IClientOptions = {}): Promise<Connected> =>
   join(setting, device, device.id, options);
 
+/** The broker ends it, within half a minute. */
+export const ended = ({ closed }: Connected): Promise<void> => inTime(closed);
+
 export async function leave({ client }: Connected): Promise<void> {
   if (client.connected) await client.endAsync();
   else client.end(true);

@@ -7,6 +7,7 @@ import { confirmBundle, fetchBundle } from '../../agent/edge/registration.ts';
 import { type Certificate, parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
 import { type Authority, issueDevice, makeAuthority } from '../../server/edge/authority.ts';
 import { makeBackup, recoverFromKit, restoreBackup } from '../../server/edge/backup.ts';
+import { embeddedBroker } from '../../server/edge/broker-embedded.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
 import { serveDevices } from '../../server/edge/device-http.ts';
 import {
@@ -25,6 +26,7 @@ import {
   type FleetServer,
   openFleet,
   proofOf,
+  register,
   start,
   temporary,
   value,
@@ -32,7 +34,8 @@ import {
 } from '../fakes/fleet-server.ts';
 import { issue } from '../fakes/issue.ts';
 import { now } from '../fakes/tls-server.ts';
-import { assert, table, test } from '../harness.ts';
+import { assert, rejects, table, test } from '../harness.ts';
+import { ended, join as joinBroker, leave } from './broker-cases.ts';
 
 const admin = 'administrator';
 const foreign = await makeAuthority('Foreign CA', start);
@@ -254,5 +257,42 @@ test('over TLS: let in with the authority alone, bound at the bundle alone, and 
       assert.is(await codeAt(confirmBundle), 'answered', 'from now on it needs no invitation');
     } finally {
       await http.close();
+    }
+  }));
+
+test('over MQTT: bound, it connects; once its authority is removed the connection that stands ends, and there is no other', () =>
+  withFleet(async (world) => {
+    const { fleet, server } = world;
+    world.time.now = now();
+    value(await addForeignAuthority(server, admin, pem(foreign)));
+    const tls = value(await readListenerTls(server));
+    const broker = await embeddedBroker({ fleet, tls, host: '127.0.0.1', port: 0, log: () => {}, clock: now });
+    server.carriers.current = { ...broker, probe: async () => [] };
+    const { serverAuthority, clientAuthority: client } = server.keys;
+    const key = makeKey();
+    const request = { publicKeyDer: spkiOf(readKey(key)), deviceId: 'thin 1', days: 30, now: now() };
+    const { chainDer } = await issueDevice(foreign, request);
+    const identity = { cert: chainDer.map((der) => toPem(der)).join(''), key: toPem(key, 'PRIVATE KEY') };
+    const connect = (id: string) =>
+      joinBroker({ broker, authorities: { server: serverAuthority, client } }, identity, id);
+    try {
+      await rejects(() => connect('thin 1'));
+      const device = value(await fleet.bind(proofOf(chainDer), await invited(world)));
+      await rejects(() => connect('thin 1'));
+      const joined = await connect(device);
+      const own = await register(world, 'own');
+      const other = await joinBroker(
+        { broker, authorities: { server: serverAuthority, client } },
+        { cert: own.chain.map((der) => toPem(der)).join(''), key: toPem(own.key, 'PRIVATE KEY') },
+        own.id,
+      );
+      const [added] = await listForeignAuthorities(server.db);
+      value(await removeForeignAuthority(server, admin, added?.fingerprint ?? ''));
+      await ended(joined);
+      await rejects(() => connect(device));
+      assert.ok(other.client.connected);
+      await leave(other);
+    } finally {
+      await broker.close();
     }
   }));
