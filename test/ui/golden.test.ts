@@ -1,15 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type FaultCode, faultKinds } from '../../protocol/fault.ts';
+import { type FaultCode, fault, faultKinds } from '../../protocol/fault.ts';
+import type { Status } from '../../protocol/local.ts';
 import { contactParts } from '../../ui/body.ts';
 import { cells } from '../../ui/frame.ts';
 import { type Model, topScreen } from '../../ui/model.ts';
 import { view } from '../../ui/view.ts';
-import { type Language, wordsOf } from '../../words/say.ts';
+import { type Language, sayFault, wordsOf } from '../../words/say.ts';
 import { assert, table, test } from '../harness.ts';
 import { pictures } from './pictures.ts';
 import { refusalBy } from './pictures-connecting.ts';
-import { play, press, started, textOfFrame } from './playing.ts';
+import { arrive, play, press, started, textOfFrame } from './playing.ts';
+import { now, registered } from './statuses.ts';
 
 /** `UPDATE_GOLDEN=1` writes the pictures instead of comparing them; look at the difference before it is committed. */
 const updating = process.env['UPDATE_GOLDEN'] === '1';
@@ -125,8 +127,36 @@ table('nothing of ours is shortened, in lists either', rows, ({ model }) => {
   assert.equal(shortened, []);
 });
 
+const packed = (text: string): string => cells(text).replace(/\s/g, '');
+
+table(
+  'the main window says whole what is wrong with the connections, and whom to call',
+  languages.map((name) => ({ name })),
+  ({ name: language }) => {
+    const facts = { owner: 'Example Remote Desktop', address: 'ksc.example.com:9997', host: 'rdp.example.com' };
+    const link = { at: 'waiting', since: now, retryInMs: 47_000 } as const;
+    const session = { number: 1, purpose: 'rdp', server: 'rdp.example.com:3389', since: now } as const;
+    for (const code of Object.keys(faultKinds) as FaultCode[]) {
+      const why = fault(code, facts);
+      const running: Status = { ...registered, session: { ...session, at: 'running', fault: null } };
+      for (const messages of [
+        [arrive({ ...registered, link: { ...link, fault: why } })],
+        [arrive(running), arrive({ ...running, session: { ...session, at: 'ended', fault: why } }), ...press('enter')],
+      ]) {
+        const model = play(started({ width: 80, height: 24 }, language), messages);
+        assert.is(topScreen(model).at, 'main');
+        const shown = packed(textOfFrame(model).join(' '));
+        assert.ok(
+          shown.includes(packed(sayFault(wordsOf[language], why))),
+          `${code}: ${textOfFrame(model).join('\n')}`,
+        );
+        assert.ok(shown.includes(packed(registered.contacts?.phone ?? 'none')), code);
+      }
+    }
+  },
+);
+
 test('a certificate and an event that a list shortens are shown whole one step further', () => {
-  const packed = (text: string): string => cells(text).replace(/\s/g, '');
   for (const name of ['certificates', 'log']) {
     const picture = pictures.find((each) => each.name === name);
     for (const language of languages) {

@@ -4,7 +4,7 @@ import { fill, formatDateTime, formatDuration, sayFault, type Words } from '../.
 import { button, type Fact } from '../body.ts';
 import { become, type Decision, note, pushAsking, refuse, stay } from '../decision.ts';
 import { type Drawn, type Form, fieldRows, formKey, sideStepOf } from '../form.ts';
-import { clip, column, type Line, type Span, span, wrap } from '../frame.ts';
+import { column, type Line, type Span, span, wrap } from '../frame.ts';
 import { emptyInput, type Input, type InputRule, inputOf } from '../input.ts';
 import { agentNow, type Key, type Model, type Size, statusIn } from '../model.ts';
 import type { ConnectField, MainPart, MainScreen, SessionPurpose } from '../screen.ts';
@@ -19,7 +19,6 @@ const rules: Readonly<Record<ConnectField, InputRule>> = {
   password: { take: oneCell, limit: 256 },
 };
 const purposes: readonly SessionPurpose[] = ['rdp', 'broker'];
-const maxFaultLines = 2;
 
 /** Where the focus can stand: not in a server that the policy has locked. */
 export const connectParts = (model: Model, screen: MainScreen): readonly MainPart[] => [
@@ -123,9 +122,7 @@ export function sessionFacts(model: Model, { session }: Status, words: Words): r
 }
 
 export const sessionFaultLines = ({ session }: Status, words: Words, width: number): readonly string[] =>
-  session?.at === 'ended' && session.fault
-    ? clip(wrap(sayFault(words, session.fault), width), maxFaultLines, width)
-    : [];
+  session?.at === 'ended' && session.fault ? wrap(sayFault(words, session.fault), width) : [];
 
 function connect(model: Model, screen: MainScreen): Decision {
   const { purpose } = screen;

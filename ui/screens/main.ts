@@ -73,7 +73,7 @@ function mainBody(model: Model, screen: MainScreen, words: Words, size: Size): B
     size.width,
   );
   const most = size.height - connect.lines.length - buttons.length - 3;
-  const above = status ? statusLines(model, status, words, size).slice(0, most) : [];
+  const above = status ? statusLines(model, status, words, size, most) : [];
   const room = size.height - connect.lines.length - above.length - buttons.length - 3;
   const lines = [blank, ...connect.lines, blank, ...above, blank, ...noticeBlock(model, words, size.width, room)];
   const filler = Math.max(0, size.height - lines.length - buttons.length);

@@ -7,11 +7,17 @@ import { agentNow, type Model, type Size, sinceStatusMs } from '../model.ts';
 import { mainLabelWidth, sessionFacts, sessionFaultLines } from './connect.ts';
 
 const maxContactLines = 2;
-const maxFaultLines = 2;
 /** From this height on there is room for what is only nice to know. */
 const roomyHeight = 28;
 
-export function statusLines(model: Model, status: Status, words: Words, { width, height }: Size): readonly Line[] {
+/** At most `most` lines. What is wrong is said whole, and whom to call: policy and time stand back for it. */
+export function statusLines(
+  model: Model,
+  status: Status,
+  words: Words,
+  { width, height }: Size,
+  most: number,
+): readonly Line[] {
   const { main } = words.screens;
   const session = sessionFacts(model, status, words);
   const rows: Fact[] = [
@@ -30,17 +36,17 @@ export function statusLines(model: Model, status: Status, words: Words, { width,
   const errors = (texts: readonly string[]): readonly Line[] =>
     texts.map((text) => [span(' '.repeat(labelWidth)), span(text, 'error')]);
   const known = wrap(contactParts(status.contacts, words).join(', '), valueWidth);
-  const contacts = status.contacts ? clip(known, maxContactLines, valueWidth) : [];
-  return [
+  const contacts = (status.contacts ? clip(known, maxContactLines, valueWidth) : []).flatMap((value, index) =>
+    facts([{ label: index === 0 ? main.administrator : '', value }], width, labelWidth),
+  );
+  const above = [
     ...facts(session, width, labelWidth),
     ...errors(sessionFaultLines(status, words, valueWidth)),
     ...facts(rows, width, labelWidth),
     ...errors(linkFaultLines(status, words, valueWidth)),
-    ...facts(rest, width, labelWidth),
-    ...contacts.flatMap((value, index) =>
-      facts([{ label: index === 0 ? main.administrator : '', value }], width, labelWidth),
-    ),
   ];
+  const room = Math.max(0, most - above.length - contacts.length);
+  return [...above, ...facts(rest, width, labelWidth).slice(0, room), ...contacts].slice(0, most);
 }
 
 function deviceText({ at, device }: Status, words: Words): string {
@@ -66,7 +72,7 @@ function linkFact(model: Model, { link }: Status, words: Words): Fact {
 }
 
 const linkFaultLines = ({ link }: Status, words: Words, width: number): readonly string[] =>
-  link.fault && link.at !== 'connected' ? clip(wrap(sayFault(words, link.fault), width), maxFaultLines, width) : [];
+  link.fault && link.at !== 'connected' ? wrap(sayFault(words, link.fault), width) : [];
 
 function policyText(model: Model, { policy }: Status, words: Words): string {
   const { main } = words.screens;
