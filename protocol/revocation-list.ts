@@ -27,8 +27,6 @@ export type RevocationList = {
   readonly nextUpdate: Instant;
   /** RFC 5280 §5.2.3. */
   readonly number: bigint | null;
-  /** Serial numbers it lists, the DER content of each as hex. */
-  readonly serials: ReadonlySet<string>;
 };
 
 type Aged = Pick<RevocationList, 'number' | 'thisUpdate'>;
@@ -81,7 +79,6 @@ export function parseRevocationList(der: Uint8Array): Result<RevocationList> {
     thisUpdate,
     nextUpdate,
     number: numberOf(extensions.get(extensionIds.number)),
-    serials: new Set(entriesOf(der).map(({ value }) => toHex(derChildren(value, 1)[0]))),
   });
 }
 
@@ -110,24 +107,40 @@ export const isNewer = (one: Aged, other: Aged): boolean =>
     : one.thisUpdate > other.thisUpdate;
 
 /**
- * Whether a list of the issuer of a certificate has its serial number. Entries of an indirect list (RFC 5280 §5.3.3) that belong to
- * another issuer are not told apart: they too only take trust away.
+ * Those of some certificates whose serial number a list of their issuer has. Entries of an indirect list (RFC 5280 §5.3.3) that belong to
+ * another issuer are not told apart: they too only take trust away. A list is looked through once, and only where it may name one.
  */
-export function isListed(lists: readonly RevocationList[], certificate: Uint8Array): boolean {
+export function listedAmong<Of extends { readonly der: Uint8Array }>(
+  lists: readonly RevocationList[],
+  certificates: readonly Of[],
+): readonly Of[] {
+  const named = certificates.map((certificate) => ({ certificate, ...nameOf(certificate.der) }));
+  const found = lists.flatMap((list) => {
+    const own = named.filter(({ issuer }) => issuer !== null && sameBytes(list.issuer, issuer));
+    if (own.length === 0) return [];
+    const serials = new Set(entriesOf(list.der)?.map((entry) => toHex(derChildren(entry.value, 1)[0])));
+    return own.filter(({ serial }) => serials.has(serial)).map(({ certificate }) => certificate);
+  });
+  return certificates.filter((certificate) => found.includes(certificate));
+}
+
+/** How many certificates a list names; null where what stands there is not DER. */
+export const countOf = ({ der }: RevocationList): number | null => entriesOf(der)?.length ?? null;
+
+function nameOf(certificate: Uint8Array): { readonly issuer: Uint8Array | null; readonly serial: string } {
   const fields = derChildren(bodyOf(certificate), 4);
   const [serial, , issuer] = fields[0]?.tag === derTag.first ? fields.slice(1) : fields;
-  if (!serial || !issuer) return false;
-  const number = toHex(serial);
-  return lists.some((list) => list.serials.has(number) && sameBytes(list.issuer, issuer.whole));
+  return { issuer: serial && issuer ? issuer.whole : null, serial: toHex(serial) };
 }
 
 const toHex = (number: Tlv | undefined): string => Buffer.from(number?.value ?? nothing).toString('hex');
 
-function entriesOf(list: Uint8Array): readonly Tlv[] {
+function entriesOf(list: Uint8Array): readonly Tlv[] | null {
   const fields = derChildren(bodyOf(list));
   // Behind version, signature, issuer and dates, the only sequence there is.
   const revoked = fields.slice(fields[0]?.tag === derTag.integer ? 4 : 3).find(({ tag }) => tag === derTag.sequence);
-  return derChildren(revoked?.value ?? nothing);
+  const entries = derChildren(revoked?.value ?? nothing);
+  return entries.length === 0 && (revoked?.value.length ?? 0) > 0 ? null : entries;
 }
 
 /** What is signed of a certificate or a list. */

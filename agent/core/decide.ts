@@ -10,7 +10,7 @@ import { fingerprintsOf } from '../../protocol/alias.ts';
 import { type Certificate, type Fingerprint, parseCertificate } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import type { PathAnswer, PathQuestion, PolicyInputs, RevocationCheck } from '../../protocol/path.ts';
-import { isListed, parseRevocationList } from '../../protocol/revocation-list.ts';
+import { listedAmong, parseRevocationList } from '../../protocol/revocation-list.ts';
 import type { Target } from '../../protocol/target.ts';
 import { type Instant, toNumericDate } from '../../protocol/time.ts';
 
@@ -94,7 +94,7 @@ function judgePin(request: TrustRequest, pin: TrustEntry): Verdict {
   const dates = judgeDates(pin, request.at);
   if (!dates.trusted || request.revocation === undefined) return dates;
   const lists = request.crls.map(parseRevocationList).flatMap((read) => (read.ok ? [read.value] : []));
-  return isListed(lists, pin.der) ? revoked(request, { depth: 0 }) : dates;
+  return listedAmong(lists, [pin]).length > 0 ? revoked(request, { depth: 0 }) : dates;
 }
 
 /** It may be one of those between that was revoked; only the leaf is known by name. */

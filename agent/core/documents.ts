@@ -8,7 +8,7 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type DocumentType, openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgeEntries, judgeLists, judgePins, judgeSettings } from '../../protocol/policy.ts';
-import { isListed, type RevocationList } from '../../protocol/revocation-list.ts';
+import { listedAmong, type RevocationList } from '../../protocol/revocation-list.ts';
 import type {
   Command,
   DeviceDocument,
@@ -143,7 +143,8 @@ function checkContent(policy: Policy): Result<Pick<OpenPolicy, 'certificates' | 
   const all = [...judgePins(policy.server), ...faults, ...wrongLists, ...judgeSettings(policy.settings)];
   const [first] = all;
   const certificates = entries.map((each) => each.certificate);
-  const named = certificates.filter(({ isCa, der }) => !isCa && isListed(lists, der));
+  const single = certificates.filter(({ isCa }) => !isCa);
+  const named = listedAmong(lists, single);
   return first
     ? bad(first.code, { ...first.facts, faults: all.length })
     : good({ certificates, lists, revoked: new Set(named.map(({ fingerprint }) => fingerprint)) });

@@ -1,6 +1,6 @@
 /** Commands about the policy of a group. */
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
-import { isMadeBy, parseRevocationList } from '../../protocol/revocation-list.ts';
+import { countOf, isMadeBy, parseRevocationList } from '../../protocol/revocation-list.ts';
 import type { ClientPurpose } from '../../protocol/schema.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
@@ -223,10 +223,18 @@ const listsText = (own: Settings, lists: readonly ListEntry[], entries: readonly
       const isOwn = own.revocation.lists.some((each) => each.fingerprint === fingerprint);
       const where = isOwn ? '' : values.inherited;
       if (!read.ok) return [file, '', '', '', '', '', fingerprint, where];
-      const { owner, thisUpdate, nextUpdate, serials } = read.value;
+      const { owner, thisUpdate, nextUpdate } = read.value;
       const verified = entries.some(({ certificate }) => isMadeBy(read.value, fromBase64(certificate)));
       const dates = [date(thisUpdate), date(nextUpdate)];
-      return [file, owner, verified ? values.yes : values.no, ...dates, String(serials.size), fingerprint, where];
+      return [
+        file,
+        owner,
+        verified ? values.yes : values.no,
+        ...dates,
+        String(countOf(read.value) ?? ''),
+        fingerprint,
+        where,
+      ];
     }),
   );
 

@@ -6,7 +6,7 @@ import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { readPem } from '../../protocol/pem.ts';
-import { isMadeBy, parseRevocationList, type RevocationList } from '../../protocol/revocation-list.ts';
+import { countOf, isMadeBy, parseRevocationList, type RevocationList } from '../../protocol/revocation-list.ts';
 import type { ClientPurpose, RevocationMode } from '../../protocol/schema.ts';
 import { flatten, isLater, noRevocation, pathTo, type RevocationModes, type Settings } from '../core/policy.ts';
 import { type Actor, audit, type Server } from './context.ts';
@@ -60,7 +60,7 @@ export const addRevocationLists = (
         .values({ group_id: target.id, ...row, added_at: server.clock() })
         .onConflict((conflict) => conflict.columns(['group_id', 'series']).doUpdateSet(row))
         .execute();
-      const facts = { group: target.name, file: row.file, issuer: list.owner, revoked: list.serials.size };
+      const facts = { group: target.name, file: row.file, issuer: list.owner, revoked: countOf(list) ?? 0 };
       await audit(server, trx, { actor, action: 'revocation-list-added', subject: list.fingerprint, facts });
     }
     return good(read.value.map(({ fingerprint }) => fingerprint));
@@ -108,6 +108,7 @@ function readLists(content: Uint8Array): Result<readonly RevocationList[]> {
   for (const der of blocks.value) {
     const read = parseRevocationList(der);
     if (!read.ok) return read;
+    if (countOf(read.value) === null) return bad('crl-unreadable');
     found.push(read.value);
   }
   return good(found);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { openEngine } from '../../native/engine.ts';
 import type { FaultCode } from '../../protocol/fault.ts';
 import type { PathQuestion } from '../../protocol/path.ts';
+import { generator } from '../fakes/chance.ts';
 import { clientAuth, ecKey, type Issued, issue, issueList, rsaKey, serverAuth } from '../fakes/issue.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -159,6 +160,23 @@ const revocations: readonly {
     hard: 'expired',
   },
 ];
+
+test('a list bent in one to four places says nothing that it did not say', () => {
+  const chance = generator(5280);
+  const below = (limit: number): number => Math.floor(chance() * limit);
+  for (let turn = 0; turn < 800; turn++) {
+    const [list, revocation] = [turn % 4 < 2 ? listed : clean, turn % 2 === 0 ? 'soft' : 'hard'] as const;
+    const bent = Buffer.from(list);
+    for (let times = 1 + below(4); times > 0; times--) {
+      const at = below(bent.length);
+      bent[at] = (bent[at] ?? 0) ^ (1 << below(8));
+    }
+    const answer = engine.verifyPath({ ...base, crls: [bent], revocation });
+    const code = answer.trusted ? null : answer.fault.code;
+    const may = [revocation === 'soft' ? null : 'crl-unavailable', ...(list === listed ? ['revoked'] : [])];
+    assert.ok(may.includes(code), `${revocation}, ${code}: ${bent.toString('hex')}`);
+  }
+});
 
 type Row = { readonly name: string; readonly ask: Partial<PathQuestion>; readonly code: FaultCode | null };
 const pathRows: readonly Row[] = [

@@ -16,6 +16,7 @@ import { rewriteKit } from '../../server/edge/kit.ts';
 import { readListenerTls } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice } from '../../server/edge/places.ts';
 import { addCertificates, setContacts, setLock, setSetting, showPolicy } from '../../server/edge/policies.ts';
+import { addRevocationLists, setRevocation } from '../../server/edge/revocation-lists.ts';
 import { listServerCertificates, scheduleReserve, switchCertificate } from '../../server/edge/rotation.ts';
 import { makeSigningKey, signDocument } from '../../server/edge/sign.ts';
 import { initialise, openState } from '../../server/edge/state.ts';
@@ -36,11 +37,13 @@ import {
   value,
   withFleet,
 } from '../fakes/fleet-server.ts';
+import { issue, issueList } from '../fakes/issue.ts';
 import { assert, table, test } from '../harness.ts';
 
 const admin = 'administrator';
 const passphrase = 'a passphrase of the operator';
 const pem = readFileSync('test/vectors/certificates/authority.pem');
+const revocationList = issueList({ by: issue({ cn: 'Elsewhere', ca: true }), number: 3 });
 const nonce = 'a'.repeat(32);
 
 const latest = ({ published }: FleetServer, topic: string): string =>
@@ -64,6 +67,8 @@ async function managed(
   );
   value(await setSetting(server, admin, 'Office', { name: 'rdp', value: 'farm.example', enforced: true }));
   value(await setLock(server, admin, 'Office', { block: 'reset', enforced: true }));
+  value(await setRevocation(server, admin, 'Office', { purpose: 'rdp', mode: 'hard' }));
+  value(await addRevocationLists(server, admin, 'Office', { file: 'list.crl', content: revocationList }));
   const device = await register(world, 'kiosk', 'Office');
   await world.publish();
   return {
@@ -223,6 +228,8 @@ test('a server rebuilt from the kit alone keeps its devices, their group and the
       };
       assert.equal(certificates, payloadOf(policy)['certificates']);
       assert.equal(payloadOf(again)['settings'], payloadOf(policy)['settings'], 'what was set and locked');
+      assert.equal(payloadOf(again)['revocation'], payloadOf(policy)['revocation']);
+      assert.ok(payloadOf(again)['revocation']);
       assert.is(contacts.value.name, 'Service desk');
       assert.is(fingerprintOf(fromBase64(pins.main)), reserve.fingerprint);
       const document = payloadOf(latest(rebuilt, deviceLeafTopic(device.id, 'device')));
