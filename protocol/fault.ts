@@ -137,6 +137,7 @@ export const faultKinds = {
   'reserve-there': 'rejected',
   'no-reserve': 'rejected',
   'devices-pinned': 'rejected',
+  'front-end-shows': 'rejected',
   // files with a key
   'password-wrong': 'rejected',
   'password-weak': 'rejected',

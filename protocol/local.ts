@@ -4,6 +4,7 @@ import {
   maxBatchLineBytes,
   maxCertificates,
   maxCrls,
+  maxFrontEnds,
   maxImportCharacters,
   maxIntermediates,
   maxMediaFiles,
@@ -93,7 +94,14 @@ export const certificateView = Type.Object(
     /** The one server that an entry accepted on a first connection counts for; null: any of its purpose. */
     server: nullable(text(300)),
     /** Slot, for purpose `ksc` only. */
-    slot: nullable(Type.Union([Type.Literal('current'), Type.Literal('reserve'), Type.Literal('previous')])),
+    slot: nullable(
+      Type.Union([
+        Type.Literal('current'),
+        Type.Literal('reserve'),
+        Type.Literal('previous'),
+        Type.Literal('front-end'),
+      ]),
+    ),
     addedAt: millis,
   },
   closed,
@@ -470,6 +478,7 @@ export const agentState = Type.Object(
           current: Type.Object(pin, closed),
           reserve: nullable(Type.Object({ ...pin, activateAt: millis }, closed)),
           previous: nullable(Type.Object({ ...pin, until: millis }, closed)),
+          frontEnds: Type.Optional(Type.Array(Type.Object(pin, closed), { maxItems: maxFrontEnds })),
         },
         closed,
       ),

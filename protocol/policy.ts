@@ -36,9 +36,9 @@ export function judgeEntries(entries: readonly PolicyEntry[]): Judged {
   return { entries: judged, faults };
 }
 
-/** The certificate of the server and the one that follows it must be end-entity certificates. Faults: as for entries. */
+/** The certificate of the server, the one that follows it and those of front ends must be end-entity certificates. Faults: as for entries. */
 export function judgePins(pins: ServerPins): readonly Fault[] {
-  const served = pins.reserve ? [pins.main, pins.reserve.certificate] : [pins.main];
+  const served = [pins.main, ...(pins.reserve ? [pins.reserve.certificate] : []), ...(pins.frontEnds ?? [])];
   return served.flatMap((der) => {
     const read = judge(der, 'server');
     return read.ok ? [] : [read.fault];

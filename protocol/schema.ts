@@ -7,7 +7,7 @@
  * Signed documents tolerate unknown fields (see `critical`); everything local is closed.
  */
 import { type Static, Type } from '@sinclair/typebox';
-import { maxCertificates, maxKeyStatements, maxRevocationLists, maxRotations } from './limits.ts';
+import { maxCertificates, maxFrontEnds, maxKeyStatements, maxRevocationLists, maxRotations } from './limits.ts';
 import {
   address,
   authorityPlace,
@@ -47,8 +47,18 @@ const signed = {
 };
 const reservePin = Type.Object({ certificate: der, activateAt: millis }, open);
 
-/** What the device holds about the server's own certificate: the main one and the one that comes next. */
-export const serverPins = Type.Object({ main: der, reserve: nullable(reservePin) }, open);
+/**
+ * What the device holds about the server's own certificate: the main one and the one that comes next. `frontEnds`: what
+ * proxies that end TLS before the server show in its place, now or next; left out: there are none.
+ */
+export const serverPins = Type.Object(
+  {
+    main: der,
+    reserve: nullable(reservePin),
+    frontEnds: Type.Optional(Type.Array(der, { maxItems: maxFrontEnds })),
+  },
+  open,
+);
 export const addresses = Type.Object({ https: address, mqtt: address }, open);
 
 /** Effective value: locked policy > local > unlocked policy. */

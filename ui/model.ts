@@ -180,7 +180,7 @@ export const certificateKey = (certificate: CertificateView): string =>
   `${certificate.purpose}/${certificate.slot ?? ''}/${certificate.fingerprint}`;
 
 const purposeOrder = ['ksc', 'rdp', 'broker', 'log'];
-const slotOrder = ['current', 'reserve', 'previous'];
+const slotOrder = ['current', 'reserve', 'previous', 'front-end'];
 
 /** Certificates as listed: by purpose and slot, then owner, then the longest validity first. */
 export const listed = (status: Status | null): readonly CertificateView[] =>

@@ -65,6 +65,9 @@ function certificateNotices(model: Model, status: Status, words: Words): readonl
   const own = words.screens.notices;
   const now = agentNow(model);
   const hasReserve = status.certificates.some(({ slot }) => slot === 'reserve');
+  const lastFrontEnd = Math.max(
+    ...status.certificates.map(({ slot, notAfter }) => (slot === 'front-end' ? notAfter : 0)),
+  );
   return listed(status).flatMap(({ purpose, slot, owner, notAfter, fingerprint }) => {
     const facts = { purpose: slot ? words.slotNames[slot] : words.purposes[purpose], owner };
     if (status.blocked.includes(fingerprint)) return [fill(own.blocked, facts)];
@@ -72,6 +75,7 @@ function certificateNotices(model: Model, status: Status, words: Words): readonl
     if (mode !== 'off' && status.revocation?.revoked.includes(fingerprint)) return [fill(own.revoked, facts)];
     // The server's own certificates follow each other without anybody's help, as long as the next one is there.
     if (status.clock.at === 'unknown' || slot === 'previous' || (slot === 'current' && hasReserve)) return [];
+    if (slot === 'front-end' && notAfter < lastFrontEnd) return [];
     if (notAfter <= now) return [fill(own.expired, facts)];
     if (notAfter - now > expiresSoonMs) return [];
     return [fill(own.expiring, { ...facts, time: formatDuration(words, notAfter - now) })];

@@ -170,6 +170,8 @@ export const en = {
     'reserve-there':
       'There is a reserve certificate already. Switch to it, or take it back first: certificate reset-reserve.',
     'no-reserve': 'There is no reserve certificate. Make one first: certificate schedule.',
+    'front-end-shows':
+      'The front end[ {address}] shows this certificate now. Devices that come through it would be shut out. Change it there first, or use --override.',
     'devices-pinned':
       '{count} devices or open invitations know the certificate in use, and would lose their server. Upload the new one as reserve: devices are told of it first.',
 
@@ -226,11 +228,13 @@ export const en = {
     current: 'Server (current)',
     reserve: 'Server (reserve)',
     previous: 'Server (previous)',
+    'front-end': 'Server (front end)',
   },
   slots: {
     current: 'current',
     reserve: 'reserve (comes next)',
     previous: 'previous',
+    'front-end': 'of a front end',
   },
 
   dates: {

@@ -16,6 +16,8 @@ export type PinSlots = {
   readonly current: Pin;
   readonly reserve: ReservePin | null;
   readonly previous: PreviousPin | null;
+  /** What front ends of the server show instead, beside the slots; left out: there is none. */
+  readonly frontEnds?: readonly Pin[];
 };
 
 export type KeyKind = 'P-256' | 'P-384' | 'RSA-2048' | 'RSA-3072';

@@ -1,7 +1,8 @@
 /**
- * The server's own certificate: three slots of exact certificates. What is proved in a handshake is compared byte for
- * byte; no authority, no name. Slots move only when a handshake with the reserve completes at or after its activation,
- * or after the current one expired.
+ * The server's own certificate: three slots of exact certificates, and beside them those that front ends of the server
+ * show. What is proved in a handshake is compared byte for byte; no authority, no name. Slots move only when a handshake
+ * with the reserve completes at or after its activation, or after the current one expired; or one with a front end, where
+ * the policy says that the reserve is the main one already.
  */
 import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
@@ -10,7 +11,7 @@ import { dayMs, type Instant, instant } from '../../protocol/time.ts';
 import type { ClockView } from './clock.ts';
 import type { Pin, PinSlots } from './durable.ts';
 
-export type Slot = 'current' | 'reserve' | 'previous';
+export type Slot = 'current' | 'reserve' | 'previous' | 'front-end';
 export type HeldPin = { readonly slot: Slot; readonly pin: Pin; readonly certificate: Certificate };
 export type Accepted = { readonly slot: Slot };
 
@@ -23,11 +24,12 @@ const parsedPins = new WeakMap<Pin, Certificate | null>();
  */
 export function heldPins(slots: PinSlots, only: string | null = null): readonly HeldPin[] {
   const found: HeldPin[] = [];
-  for (const slot of ['current', 'reserve', 'previous'] as const) {
-    const pin = slots[slot];
+  const hold = (slot: Slot, pin: Pin | null): void => {
     const certificate = pin && certificateOf(pin);
     if (certificate && (only === null || certificate.fingerprint === only)) found.push({ slot, pin, certificate });
-  }
+  };
+  for (const slot of ['current', 'reserve', 'previous'] as const) hold(slot, slots[slot]);
+  for (const pin of slots.frontEnds ?? []) hold('front-end', pin);
   return found;
 }
 
@@ -63,9 +65,12 @@ export function judgePresented(
   const parsed = parseCertificate(fromBase64(der));
   if (!parsed.ok) return parsed;
   const certificate = parsed.value;
-  const [held] = heldPins(slots, certificate.fingerprint);
-  const refused = held && judgeHeld(slots, held, clock, blocklist);
-  if (held && !refused) return good({ slot: held.slot });
+  const judged = heldPins(slots, certificate.fingerprint).map(
+    (held) => [held.slot, judgeHeld(slots, held, clock, blocklist)] as const,
+  );
+  const accepted = judged.find(([, fault]) => fault === null);
+  if (accepted) return good({ slot: accepted[0] });
+  const refused = judged[0]?.[1];
   // `previous` after its days is in no slot any more.
   if (refused && refused.code !== 'not-pinned') return { ok: false, fault: refused };
   const facts = { fingerprint: certificate.fingerprint };
@@ -92,18 +97,31 @@ export function judgeProved(
   return faults[0] ?? fault(blocklist.includes(fingerprint) ? 'blocklisted' : 'not-pinned', { fingerprint });
 }
 
-/** The slots after a completed handshake; the same object when nothing moves. */
-export function afterHandshake(slots: PinSlots, fingerprint: string, clock: ClockView): PinSlots {
+/**
+ * The slots after a completed handshake; the same object when nothing moves. `main` is what the policy in force names, or
+ * null: who comes through a front end never meets it, and would fall behind one change of it after the other.
+ */
+export function afterHandshake(
+  slots: PinSlots,
+  fingerprint: string,
+  clock: ClockView,
+  main: string | null = null,
+): PinSlots {
   const kept = forgetPrevious(slots, clock);
   const { reserve } = kept;
   if (!reserve) return kept;
   const held = heldPins(kept);
   const proved = held.find((candidate) => candidate.slot === 'reserve');
-  if (proved?.certificate.fingerprint !== fingerprint) return kept;
+  const throughFrontEnd = held.some(
+    (each) => each.slot === 'front-end' && each.certificate.fingerprint === fingerprint,
+  );
+  const isProved = proved?.certificate.fingerprint === fingerprint || (throughFrontEnd && reserve.der === main);
+  if (!isProved) return kept;
   const current = held.find((candidate) => candidate.slot === 'current');
   const currentExpired = clock.at === 'known' && current !== undefined && clock.now > current.certificate.notAfter;
   if (clock.now < reserve.activateAt && !currentExpired) return kept;
   return {
+    ...kept,
     current: { der: reserve.der, source: reserve.source, addedAt: reserve.addedAt },
     reserve: null,
     previous: { ...kept.current, until: instant(clock.now + previousStaysMs) },
@@ -114,7 +132,10 @@ export function afterHandshake(slots: PinSlots, fingerprint: string, clock: Cloc
  * The slots after a signed policy. A main certificate that is not our current one has been activated by the server
  * already, so it takes the reserve slot, active at once, until a handshake proves it. `current` never moves here.
  */
-export function afterPolicy(slots: PinSlots, wanted: ServerPins, signedAt: Instant): PinSlots {
+export const afterPolicy = (slots: PinSlots, wanted: ServerPins, signedAt: Instant): PinSlots =>
+  withFrontEnds(withMain(slots, wanted, signedAt), wanted.frontEnds ?? [], signedAt);
+
+function withMain(slots: PinSlots, wanted: ServerPins, signedAt: Instant): PinSlots {
   if (wanted.main !== slots.current.der) {
     const known = slots.reserve?.der === wanted.main ? slots.reserve : null;
     const addedAt = known?.addedAt ?? signedAt;
@@ -128,6 +149,17 @@ export function afterPolicy(slots: PinSlots, wanted: ServerPins, signedAt: Insta
   const addedAt = slots.reserve?.der === next.certificate ? slots.reserve.addedAt : signedAt;
   const reserve = { der: next.certificate, source: 'policy' as const, addedAt, activateAt: instant(next.activateAt) };
   return { ...slots, reserve };
+}
+
+/** Those that are known already stay as they came. */
+function withFrontEnds(slots: PinSlots, wanted: readonly string[], signedAt: Instant): PinSlots {
+  const { frontEnds: held = [], ...rest } = slots;
+  if (held.length === wanted.length && held.every(({ der }, index) => der === wanted[index])) return slots;
+  if (wanted.length === 0) return rest;
+  const frontEnds = wanted.map(
+    (der) => held.find((pin) => pin.der === der) ?? { der, source: 'policy' as const, addedAt: signedAt },
+  );
+  return { ...rest, frontEnds };
 }
 
 /** The slots after a right replacement code: the answered certificate alone is trusted. */
@@ -151,9 +183,9 @@ export const fromBundle = (pins: ServerPins, at: Instant): PinSlots =>
 /** The slots after a repair file: what it names, and nothing that was before. */
 export const afterRepair = (pins: ServerPins, at: Instant): PinSlots => fromBundle(pins, at);
 
-/** A blocklist that takes the last certificate we could reach the server by; `previous` is no way to stay. */
+/** A blocklist that takes the last certificate we could reach the server by; `previous` and front ends are no way to stay. */
 export function wouldStrand(slots: PinSlots, blocklist: readonly string[], clock: ClockView): boolean {
-  const lasting = heldPins(slots).filter((held) => held.slot !== 'previous');
+  const lasting = heldPins(slots).filter(({ slot }) => slot === 'current' || slot === 'reserve');
   const takes = lasting.some((held) => blocklist.includes(held.certificate.fingerprint));
   return takes && lasting.every((held) => judgeHeld(slots, held, clock, blocklist) !== null);
 }

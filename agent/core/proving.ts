@@ -1,4 +1,5 @@
 /** What a completed handshake with an accepted certificate changes. */
+import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import type { Addresses } from '../../protocol/schema.ts';
 import type { ClockView } from './clock.ts';
 import { type Held, signedAt } from './documents.ts';
@@ -20,7 +21,8 @@ export function proved(
 ): { readonly durable: Durable; readonly audit: readonly AuditDraft[] } {
   const { pins } = durable;
   if (!pins) return { durable, audit: [] };
-  const slots = refill(pins, afterHandshake(pins, fingerprint, clock), held);
+  const main = held.policy?.policy.server.main ?? null;
+  const slots = refill(pins, afterHandshake(pins, fingerprint, clock, main), held);
   const requests = durable.requests.filter((each) => each.action !== 1);
   const addresses = addressesOf(durable, held);
   const former = isNewPlace(at, durable.former, addresses) ? null : durable.former;
@@ -30,7 +32,14 @@ export function proved(
   return {
     durable: { ...durable, pins: slots, requests, former },
     audit: [
-      ...(moved ? [{ event: 'server-certificate-switched', facts: { fingerprint } }] : []),
+      ...(moved
+        ? [
+            {
+              event: 'server-certificate-switched',
+              facts: { fingerprint: fingerprintOf(fromBase64(slots.current.der)) },
+            },
+          ]
+        : []),
       ...(former === durable.former ? [] : [{ event: 'server-address-followed', facts: { ...addresses } }]),
     ],
   };

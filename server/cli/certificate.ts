@@ -1,9 +1,11 @@
 /** Commands about the certificates of the server itself. */
-import { toBase64 } from '../../protocol/certificate.ts';
+import { groupFingerprint, toBase64 } from '../../protocol/certificate.ts';
 import { dayMs } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import { namesOf } from '../core/role.ts';
 import { readBounded } from '../edge/files.ts';
+import type { FrontEndCertificateView } from '../edge/front-end-certificates.ts';
 import type { LinkView } from '../edge/links.ts';
 import type { Gate, ServerCertificateView, Switched } from '../edge/rotation.ts';
 import type { UploadedCertificate } from '../edge/uploading.ts';
@@ -86,7 +88,47 @@ export const certificateCommands: readonly Command[] = [
     },
     run: upload,
   },
+  {
+    name: 'certificate front-ends',
+    positionals: [],
+    options: {},
+    run: ({ state }) => show(call<FrontEndCertificateView[]>(state, 'GET', frontEnds), frontEndsText),
+  },
+  {
+    name: 'certificate add-front-end',
+    positionals: ['FILE'],
+    options: { address: { type: 'string', text: 'front-end-address', required: true } },
+    run: async (given) => {
+      const content = contentOf(given.positionals[0] ?? '');
+      if (content.ok !== true) return content;
+      const body = { address: textOption(given, 'address'), content: content.value };
+      return show(
+        call<{ fingerprint: string }>(given.state, 'POST', frontEnds, body),
+        ({ fingerprint }) => `${fill(values.frontEndAdded, { fingerprint: groupFingerprint(fingerprint) })}\n`,
+      );
+    },
+  },
+  {
+    name: 'certificate remove-front-end',
+    positionals: ['SHA256'],
+    options: { override: { type: 'boolean', text: 'front-end-override' } },
+    run: ({ state, positionals: [typed = ''], options }) => {
+      const path = `${frontEnds}/${segment(typed.replace(/[:\s]/g, '').toLowerCase())}/remove`;
+      return show(call(state, 'POST', path, { override: options['override'] === true }), () => `${values.removed}\n`);
+    },
+  },
 ];
+
+const frontEnds = '/server-certificates/front-ends';
+
+/** In base64. */
+function contentOf(
+  file: string,
+): { readonly ok: true; readonly value: string } | Exclude<Outcome, { readonly ok: true }> {
+  const read = readBounded(file, maxFileBytes);
+  if (read.ok) return { ok: true, value: toBase64(read.value) };
+  return read.fault.code === 'not-found' ? { ...read, text: fill(words.noFile, { file }) } : read;
+}
 
 async function schedule(given: Words): Promise<Outcome> {
   const when = activationOf(given);
@@ -120,9 +162,9 @@ async function upload(given: Words): Promise<Outcome> {
   const files = [given.positionals[0] ?? '', ...[textOption(given, 'key') ?? []].flat()];
   const contents: string[] = [];
   for (const file of files) {
-    const read = readBounded(file, maxFileBytes);
-    if (!read.ok) return read.fault.code === 'not-found' ? { ...read, text: fill(words.noFile, { file }) } : read;
-    contents.push(toBase64(read.value));
+    const content = contentOf(file);
+    if (content.ok !== true) return content;
+    contents.push(content.value);
   }
   const [content, key] = contents;
   const body = {
@@ -172,12 +214,36 @@ const linksText = (rows: readonly LinkView[]): string =>
     ]),
   );
 
-function gateText({ open, notReady }: Gate): string {
+function gateText({ open, notReady, frontEnds: shown }: Gate): string {
+  const others = shown.map(
+    ({ address, fingerprint, known }) =>
+      `${fill(fingerprint === null ? values.frontEndSilent : known ? values.frontEndKnown : values.frontEndUnknown, { address, fingerprint: fingerprint ?? '' })}\n`,
+  );
+  return [openText(open, notReady), ...others].join('');
+}
+
+function openText(open: boolean, notReady: Gate['notReady']): string {
   if (open) return `${values.gateOpen}\n`;
   const rows = notReady.map(({ name, lastSeen, id }) => [name, date(lastSeen), id]);
   const lead = fill(values.gateClosed, { count: notReady.length });
   return `${lead}\n${table([labels.name, labels.lastSeen, labels.id], rows)}`;
 }
+
+const frontEndsText = (rows: readonly FrontEndCertificateView[]): string =>
+  table(
+    [labels.address, labels.shown, labels.to, labels.lacking, labels.owner, labels.fingerprint],
+    rows.map(({ address, shown, notAfter, lacking, owner, fingerprint }) => [
+      address,
+      shown === null ? values.noAnswer : shown ? values.yes : values.no,
+      date(notAfter),
+      lackingText(lacking),
+      owner,
+      fingerprint,
+    ]),
+  );
+
+const lackingText = (lacking: FrontEndCertificateView['lacking']): string =>
+  lacking.length === 0 ? '0' : `${lacking.length}: ${namesOf(lacking.map(({ name }) => name))}`;
 
 function switchedText({ main, listeners }: Switched): string {
   const told = listeners.map(({ listener, right }) =>

@@ -12,7 +12,11 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Role } from './role.ts';
 
 export type CodeDevice = { readonly id: string; readonly name: string; readonly secretGeneration: number };
-export type OfferedCertificate = { readonly fingerprint: string; readonly role: Role; readonly der: Uint8Array };
+export type OfferedCertificate = {
+  readonly fingerprint: string;
+  readonly role: Role | 'front-end';
+  readonly der: Uint8Array;
+};
 export type Candidate = {
   readonly action: Action;
   readonly device: CodeDevice;
@@ -27,7 +31,8 @@ export const actionName = (action: Action): ActionName =>
   (Object.keys(actions) as ActionName[]).find((name) => actions[name] === action) ?? 'replaceCertificate';
 
 /**
- * Every combination the code fits. `certificates` are those the server really has: main, reserve, previous. The generation
+ * Every combination the code fits. `certificates` are those the server really has: main, reserve, previous, and those of
+ * its front ends. The generation
  * before the current one still counts, since a device may not have confirmed the new one.
  */
 export function candidatesFor(

@@ -247,8 +247,12 @@ export const composePolicy = ({
   ...(keys && { keys }),
 });
 
+/** Whoever comes through it would be shut out: it is taken off the front ends first. */
+const blocksFrontEnd = ({ blocklist, server: { frontEnds = [] } }: PolicyBody): boolean =>
+  frontEnds.some((certificate) => blocklist.includes(fingerprintOf(fromBase64(certificate))));
+
 /**
- * What a device would refuse, before it is signed. Faults: those of `judgeEntries` and `judgeLists`, `would-strand`, `too-large`.
+ * What a device would refuse, before it is signed, and what would shut devices out. Faults: those of `judgeEntries` and `judgeLists`, `would-strand`, `too-large`.
  * An empty list means good.
  */
 export function checkPolicy(body: PolicyBody): readonly Fault[] {
@@ -267,6 +271,6 @@ export function checkPolicy(body: PolicyBody): readonly Fault[] {
     ...judgeLists(body.revocation).faults,
     ...judgePins(body.server),
     ...judgeSettings(body.settings),
-    ...(stranded ? [fault('would-strand')] : []),
+    ...(stranded || blocksFrontEnd(body) ? [fault('would-strand')] : []),
   ];
 }

@@ -11,6 +11,7 @@ import { policyRoutes } from './admin-policy-routes.ts';
 import type { AdminRoute } from './admin-route.ts';
 import { adminRoutes } from './admin-routes.ts';
 import type { Server } from './context.ts';
+import { frontEndRoutes } from './front-end-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
 import { recordRefusal } from './refusals.ts';
 import { userRoutes } from './user-routes.ts';
@@ -40,6 +41,7 @@ const statuses: Partial<Record<FaultCode, number>> = {
   'devices-not-ready': 409,
   'reserve-there': 409,
   'devices-pinned': 409,
+  'front-end-shows': 409,
   'no-reserve': 409,
   'stays-on': 409,
   'mutual-needed': 409,
@@ -81,7 +83,7 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
     return deny(reply, found);
   });
   app.setNotFoundHandler((request, reply) => deny(reply, fault('not-found', { what: request.url.slice(0, 120) })));
-  for (const route of [...adminRoutes, ...policyRoutes, ...mutualRoutes, ...userRoutes])
+  for (const route of [...adminRoutes, ...policyRoutes, ...mutualRoutes, ...userRoutes, ...frontEndRoutes])
     addRoute(app, server, publish, route, deny);
   rmSync(path, { force: true });
   const before = process.umask(0o177);

@@ -1,5 +1,5 @@
 /** Answering a person at a device who reads out a confirmation code. */
-import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
+import { fingerprintOf, fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
 import { actions, type Confirmation, deriveSecret, formatCode, parseConfirmation } from '../../protocol/codes.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { CertificateView } from '../../protocol/local.ts';
@@ -12,8 +12,7 @@ import {
   pickCandidate,
   replacementFor,
 } from '../core/answer.ts';
-import type { Role } from '../core/role.ts';
-import { type Actor, audit, type Server } from './context.ts';
+import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { findDevice } from './lookup.ts';
 import { leafOf, readServerCertificates } from './pins.ts';
@@ -23,7 +22,7 @@ import type { Database } from './tables.ts';
 export type CodeAnswer = {
   readonly action: string;
   readonly device: { readonly id: string; readonly name: string };
-  readonly certificate: { readonly role: Role; readonly view: CertificateView } | null;
+  readonly certificate: { readonly role: OfferedCertificate['role']; readonly view: CertificateView } | null;
   /** Twelve digits in groups of four. */
   readonly replacementCode: string;
 };
@@ -93,9 +92,15 @@ async function resolve(trx: Database, { device, certificate }: CodeQuestion): Pr
 /** Certificates a device of ours can have been shown; older ones the server has given up. */
 async function readOffered(trx: Database): Promise<readonly OfferedCertificate[]> {
   const rows = await readServerCertificates(trx);
-  return rows
+  const { frontEnds = [] } = await readIdentity(trx);
+  const own = rows
     .filter(({ role }) => role !== 'retired')
     .map((row) => ({ fingerprint: row.fingerprint, role: row.role, der: fromBase64(leafOf(row)) }));
+  const shown = frontEnds.map(({ certificate }) => {
+    const der = fromBase64(certificate);
+    return { fingerprint: fingerprintOf(der), role: 'front-end' as const, der };
+  });
+  return [...own, ...shown];
 }
 
 function viewOffered({ role, der }: OfferedCertificate): CodeAnswer['certificate'] {

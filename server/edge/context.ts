@@ -58,7 +58,12 @@ export type Identity = {
   readonly legacyPort?: number | null;
   /** Left out by releases that knew none of it. */
   readonly mutual?: Mutual;
+  /** What front ends show to devices; left out: there is none. It lies here since the recovery kit carries it. */
+  readonly frontEnds?: readonly FrontEndCertificate[];
 };
+
+/** Of a proxy that ends TLS before the server; its key is the proxy's. `certificate` is base64 DER. */
+export type FrontEndCertificate = { readonly address: string; readonly certificate: string; readonly addedAt: number };
 
 export type Probe = { readonly listener: string; readonly fingerprint: string | null };
 

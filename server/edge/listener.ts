@@ -3,7 +3,7 @@
  * connection proves its certificate anew), bounds on half-open connections, and reading what the handshake proved.
  */
 import { constants } from 'node:crypto';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import {
   connect,
   type DetailedPeerCertificate,
@@ -163,7 +163,8 @@ export function certificatesIn(pem: string): readonly Uint8Array[] {
 export function servedCertificate({ host, port }: Endpoint): Promise<Uint8Array | null> {
   const at = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return new Promise((resolve) => {
-    const socket = connect({ host: at, port, rejectUnauthorized: false, timeout: probeTimeoutMs });
+    const named = isIP(at) === 0 ? { servername: at } : {};
+    const socket = connect({ host: at, port, ...named, rejectUnauthorized: false, timeout: probeTimeoutMs });
     const end = (certificate: Uint8Array | null) => {
       socket.destroy();
       resolve(certificate);

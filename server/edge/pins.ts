@@ -6,7 +6,7 @@ import { type Instant, instant } from '../../protocol/time.ts';
 import type { ListenerTls } from '../core/ports.ts';
 import type { DeviceView, RoleCertificate } from '../core/role.ts';
 import { trustedAuthorities } from './authorities.ts';
-import type { Server } from './context.ts';
+import { type Identity, readIdentity, type Server } from './context.ts';
 import { isActive } from './lives.ts';
 import { open } from './seal.ts';
 import type { Database, Tables } from './tables.ts';
@@ -38,8 +38,13 @@ export async function readPins(trx: Database): Promise<ServerPins> {
   return {
     main: leafOf(main),
     reserve: reserve ? { certificate: leafOf(reserve), activateAt: reserve.activate_at ?? 0 } : null,
+    ...frontEndPins(await readIdentity(trx)),
   };
 }
+
+/** For devices; nothing where there is no front end. */
+export const frontEndPins = ({ frontEnds = [] }: Identity): Pick<ServerPins, 'frontEnds'> =>
+  frontEnds.length > 0 ? { frontEnds: frontEnds.map(({ certificate }) => certificate) } : {};
 
 /** Key and chain of the main certificate, in PEM. Fault: `master-key-missing`. */
 export async function readListenerTls({ db, keys }: Pick<Server, 'db' | 'keys'>): Promise<Result<ListenerTls>> {

@@ -14,7 +14,7 @@ import { type Actor, addressesOf, audit, type Identity, readIdentity, type Serve
 import { transact } from './database.ts';
 import { keepRevision, lastRevision } from './documents.ts';
 import type { Material } from './material.ts';
-import { readPins } from './pins.ts';
+import { frontEndPins, readPins } from './pins.ts';
 import { type SigningKey, signDocument } from './sign.ts';
 
 export type RepairOrder = {
@@ -55,6 +55,7 @@ export function draftFromKit({ secrets, identity, certificates }: Material, now:
   const pins: ServerPins = {
     main: of('main')?.chain[0] ?? '',
     reserve: reserve ? { certificate: reserve.chain[0] ?? '', activateAt: reserve.activateAt ?? 0 } : null,
+    ...frontEndPins(identity),
   };
   return compose({ identity, pins, policyKey: secrets.policy.publicKey, rev: now, now, order });
 }

@@ -14,6 +14,7 @@ import {
 import { type Actor, audit, type Probe, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies } from './documents.ts';
+import { type FrontEndProbe, probeFrontEnds } from './front-end-certificates.ts';
 import { rewriteKit } from './kit.ts';
 import { addLink } from './links.ts';
 import { certificateRow, makeServerCertificate } from './material.ts';
@@ -30,7 +31,13 @@ export type ServerCertificateView = {
   readonly notAfter: number;
   readonly activateAt: number | null;
 };
-export type Gate = { readonly reserve: string; readonly open: boolean; readonly notReady: readonly DeviceView[] };
+export type Gate = {
+  readonly reserve: string;
+  readonly open: boolean;
+  readonly notReady: readonly DeviceView[];
+  /** Front ends are changed by others: what each shows now. */
+  readonly frontEnds: readonly FrontEndProbe[];
+};
 export type Switched = {
   readonly main: string;
   readonly previous: string | null;
@@ -88,11 +95,13 @@ export async function resetReserve(server: Server, actor: Actor): Promise<Result
 }
 
 /** Fault: `no-reserve`. */
-export async function readGate({ db }: Server): Promise<Result<Gate>> {
+export async function readGate(server: Server): Promise<Result<Gate>> {
+  const { db } = server;
   const reserve = withRole((await readServerCertificates(db)).map(roleCertificate), 'reserve');
   if (!reserve) return bad('no-reserve');
   const notReady = devicesNotReady(await readDeviceViews(db), reserve.fingerprint);
-  return good({ reserve: reserve.fingerprint, open: notReady.length === 0, notReady });
+  const frontEnds = await probeFrontEnds(server);
+  return good({ reserve: reserve.fingerprint, open: notReady.length === 0, notReady, frontEnds });
 }
 
 /**

@@ -414,3 +414,83 @@ test('fromBundle: main is current, and the reserve comes along', () => {
   assert.is(names(fromBundle(wanted, day('2026-07-01'))), 'current=a reserve=b previous=-');
   assert.is(names(fromBundle({ main: der('a'), reserve: null }, day('2026-07-01'))), 'current=a reserve=- previous=-');
 });
+
+const fronts = (held: PinSlots): string =>
+  (held.frontEnds ?? [])
+    .map((pin) => (Object.keys(certificates) as Name[]).find((name) => der(name) === pin.der))
+    .join(' ');
+const withFronts = (held: Held, ...shown: readonly Name[]): PinSlots => ({
+  ...slots(held),
+  frontEnds: shown.map((name) => ({ der: der(name), ...told })),
+});
+
+table(
+  'what front ends show is accepted beside the slots, and nothing else for it',
+  [
+    { name: 'in date', shows: 'c', clock: known('2026-06-15'), expected: 'front-end' },
+    { name: 'expired', shows: 'b', clock: known('2028-01-02'), expected: 'pin-expired' },
+    { name: 'blocked', shows: 'c', clock: known('2026-06-15'), blocklist: ['c'], expected: 'blocklisted' },
+    { name: 'by an unknown clock', shows: 'c', clock: unknown('2026-06-15'), expected: 'front-end' },
+    { name: 'a stranger', shows: 'twin', clock: known('2026-06-15'), expected: 'not-pinned' },
+    { name: 'the current one', shows: 'a', clock: known('2026-06-15'), expected: 'current' },
+    {
+      name: 'previous no more, and of a front end',
+      previous: ['c', '2026-06-01'],
+      shows: 'c',
+      clock: known('2026-06-15'),
+      expected: 'front-end',
+    },
+  ] as const,
+  (row) => {
+    const held: Held = 'previous' in row ? { current: 'a', previous: row.previous } : { current: 'a' };
+    const blocklist = 'blocklist' in row ? row.blocklist.map(print) : [];
+    const pins = withFronts(held, 'c', 'b');
+    const judged = judgePresented(pins, der(row.shows), row.clock, blocklist);
+    assert.is(judged.ok ? judged.value.slot : judged.fault.code, row.expected);
+    assert.is(acceptedPins(pins, row.clock, blocklist).includes(print(row.shows)), judged.ok);
+  },
+);
+
+table(
+  'a policy tells what front ends show',
+  [
+    { name: 'none', wanted: undefined, got: '' },
+    { name: 'another one', wanted: ['b', 'c'], got: 'b c' },
+    { name: 'one less', wanted: ['b'], got: 'b' },
+    { name: 'the same', wanted: ['c'], got: 'c', same: true },
+  ] as const,
+  (row) => {
+    const before = withFronts({ current: 'a' }, 'c');
+    const server = { main: der('a'), reserve: null, ...(row.wanted && { frontEnds: row.wanted.map(der) }) };
+    const after = afterPolicy(before, server, day('2026-06-15'));
+    assert.is(fronts(after), row.got);
+    assert.is(after === before, 'same' in row);
+    assert.is('frontEnds' in after, row.wanted !== undefined);
+    assert.is(fronts(fromBundle(server, day('2026-06-15'))), row.got);
+  },
+);
+
+const due: Held = { current: 'a', reserve: ['b', '2026-06-01'] };
+table(
+  'a contact through a front end moves the slots to what the policy calls main, and to nothing else',
+  [
+    { name: 'the policy says so', shows: 'c', main: 'b', moves: true },
+    { name: 'the reserve is due, and not main yet', shows: 'c', main: 'a', moves: false },
+    { name: 'no policy', shows: 'c', main: null, moves: false },
+    { name: 'by the current one', shows: 'a', main: 'b', moves: false },
+    { name: 'by a stranger', shows: 'twin', main: 'b', moves: false },
+  ] as const,
+  ({ shows, main, moves }) => {
+    const before = withFronts(due, 'c');
+    const after = afterHandshake(before, print(shows), known('2026-06-15'), main && der(main));
+    assert.is(names(after), moves ? 'current=b reserve=- previous=a' : names(before));
+    assert.is(fronts(after), 'c');
+  },
+);
+
+test('a front end is no way to stay, and none of it is left after a code', () => {
+  const pins = withFronts({ current: 'a' }, 'c');
+  assert.ok(wouldStrand(pins, [print('a')], known('2026-06-15')));
+  assert.not.ok(wouldStrand(pins, [print('c')], known('2026-06-15')));
+  assert.is(fronts(afterCode(der('c'), day('2026-06-15'))), '');
+});

@@ -12,12 +12,20 @@ export type Nginx = { readonly port: number; readonly close: () => Promise<void>
 const page = 'docs/mutual-authentication.md';
 
 /** `own` serves devices and is what the server knows the front end by. */
-export async function startNginx(own: Identity, server: { readonly port: number }): Promise<Nginx> {
+export async function startNginx(
+  own: Identity,
+  server: { readonly port: number; readonly host?: string },
+  /** Left out: a free one. */
+  at?: number,
+): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'thintrust-nginx-'));
-  const port = await freePort('127.0.0.1', 0);
+  const port = at ?? (await freePort('127.0.0.1', 0));
   writeFileSync(join(folder, 'own.pem'), own.cert);
   writeFileSync(join(folder, 'own.key'), own.key);
-  writeFileSync(join(folder, 'nginx.conf'), configuration(folder, port, server.port));
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    configuration(folder, port, `${server.host ?? '127.0.0.1'}:${server.port}`),
+  );
   const child = spawn('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr])
@@ -44,13 +52,13 @@ export async function startNginx(own: Identity, server: { readonly port: number 
 }
 
 /** The two blocks of the page, with the addresses of this test in place of its example. */
-function configuration(folder: string, port: number, serverPort: number): string {
+function configuration(folder: string, port: number, server: string): string {
   const blocks = [...readFileSync(page, 'utf8').matchAll(/```nginx\n([\s\S]*?)```/g)].map(([, block]) => block);
   const site = blocks
     .join('\n')
     .replaceAll('/etc/nginx/front-end', join(folder, 'own'))
     .replace('listen 443 ssl', `listen 127.0.0.1:${port} ssl`)
-    .replace('https://server.example:443', `https://127.0.0.1:${serverPort}`)
+    .replace('https://server.example:443', `https://${server}`)
     // The certificate of the test server is made on the clock of the tests.
     .replace('proxy_ssl_verify on', 'proxy_ssl_verify off')
     .replace(/^\s*proxy_ssl_trusted_certificate .*$/m, '');
