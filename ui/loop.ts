@@ -11,13 +11,14 @@ export type Order = {
   readonly socketPath: string;
   readonly language: Language;
   readonly allowExit: boolean;
+  readonly layoutKey: string | null;
   readonly onExit: () => void;
 };
 
 const tickMs = 1000;
 
 /** Runs until the person leaves (where that is allowed) or the process ends. */
-export async function runConsole({ socketPath, language, allowExit, onExit }: Order): Promise<void> {
+export async function runConsole({ socketPath, language, allowExit, layoutKey, onExit }: Order): Promise<void> {
   // blessed reads this when it is loaded: UTF-8 lines and blocks instead of a terminal's own character set.
   process.env['NCURSES_NO_UTF8_ACS'] = '1';
   const { default: Screen } = await import('blessed/lib/widgets/screen.js');
@@ -26,7 +27,14 @@ export async function runConsole({ socketPath, language, allowExit, onExit }: Or
     onKey: (key) => send({ type: 'key', key }),
     onResize: (size) => send({ type: 'resized', size }),
   });
-  let model: Model = start({ size: terminal.size(), language, allowExit, offsetMinutes: offset(), upMs: up() });
+  let model: Model = start({
+    size: terminal.size(),
+    language,
+    allowExit,
+    layoutKey,
+    offsetMinutes: offset(),
+    upMs: up(),
+  });
   const ticking = setInterval(() => send({ type: 'ticked', upMs: up(), offsetMinutes: offset() }), tickMs);
 
   const send = (message: Message): void => {

@@ -1,6 +1,7 @@
 /**
  * `thintrust-ui [--runtime DIR] [--allow-exit]`: the console screens. Environment: `THINTRUST_RUNTIME`,
- * `THINTRUST_LANG=en|ru` (else the locale decides). Exit: 0 left by the person, 2 wrong command line or no terminal.
+ * `THINTRUST_LANG=en|ru` (else the locale decides), `THINTRUST_KEYMAP_SWITCH` (what changes the layout of the keyboard, as
+ * people call it). Exit: 0 left by the person, 2 wrong command line or no terminal.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -43,5 +44,6 @@ void runConsole({
   socketPath: join(runtime, 'console.sock'),
   language: languageOf(THINTRUST_LANG || LC_ALL || LC_MESSAGES || LANG),
   allowExit,
+  layoutKey: process.env['THINTRUST_KEYMAP_SWITCH'] || null,
   onExit: () => process.exit(0),
 });

@@ -40,6 +40,8 @@ export type Model = {
   readonly language: Language;
   /** Ctrl-C and Ctrl-Q leave the program: for demonstrations, never on a device's own console. */
   readonly allowExit: boolean;
+  /** What changes between the letters of two languages on this keyboard, as people call it; null where it has one. */
+  readonly layoutKey: string | null;
   readonly offsetMinutes: number;
   /** Milliseconds of a clock that never jumps. */
   readonly upMs: number;
@@ -124,7 +126,7 @@ export type Message =
 
 export type Command = { readonly do: 'ask'; readonly ticket: number; readonly ask: Ask } | { readonly do: 'exit' };
 
-export type Start = Pick<Model, 'size' | 'language' | 'allowExit' | 'offsetMinutes' | 'upMs'>;
+export type Start = Pick<Model, 'size' | 'language' | 'allowExit' | 'layoutKey' | 'offsetMinutes' | 'upMs'>;
 
 const untouched: ConnectFields = { server: null, user: emptyInput, password: emptyInput };
 export const mainScreen: MainScreen = {

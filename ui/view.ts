@@ -47,7 +47,7 @@ export function view(model: Model): Frame {
     titleBar(body.title, model.status?.value.device?.name ?? '', width),
     ...fitBlock(body.lines, size.width, size.height).map((row) => inMargins(row, width)),
     ...noteLines(model).map((text) => inMargins(line(text, noteStyle(model)), width)),
-    helpLine([...body.keys, ...commonKeys(model, words)], width),
+    helpLine([...body.keys, ...commonKeys(model, words)], layoutKey(model, body, words), width),
   ];
   const cursor = body.cursor ? { x: body.cursor.x + margin, y: body.cursor.y + 1 } : null;
   return { width, height, lines, cursor };
@@ -61,17 +61,27 @@ const commonKeys = (model: Model, words: Words): readonly KeyHelp[] => [
   ...(model.allowExit ? [{ key: 'Ctrl-Q', label: words.screens.keys.exit }] : []),
 ];
 
+/** Where something is typed. */
+const layoutKey = ({ layoutKey: key }: Model, { cursor }: Body, words: Words): readonly KeyHelp[] =>
+  key !== null && cursor ? [{ key, label: words.screens.keys.layout }] : [];
+
 function titleBar(title: string, device: string, width: number): Line {
   const left = ` ${title} `;
   const right = shorten(device, width - left.length - 2);
   return [span(left + `${right} `.padStart(width - left.length), 'title')];
 }
 
-/** Where many keys do something, they move together. */
-function helpLine(keys: readonly KeyHelp[], width: number): Line {
-  const wide: Span[] = keys.flatMap(({ key, label }) => [span(` ${key} `, 'key'), span(` ${label} `)]);
-  const narrow: Span[] = keys.flatMap(({ key, label }) => [span(key, 'key'), span(` ${label} `)]);
-  return fit(textOf(wide).length <= width ? wide : [span(' '), ...narrow], width);
+/** Where many keys do something, they move together; what may be left out is, where even that is too long. */
+function helpLine(keys: readonly KeyHelp[], more: readonly KeyHelp[], width: number): Line {
+  const wide = (shown: readonly KeyHelp[]): Span[] =>
+    shown.flatMap(({ key, label }) => [span(` ${key} `, 'key'), span(` ${label} `)]);
+  const narrow = (shown: readonly KeyHelp[]): Span[] => [
+    span(' '),
+    ...shown.flatMap(({ key, label }) => [span(key, 'key'), span(` ${label} `)]),
+  ];
+  const all = [...keys, ...more];
+  const fitting = [wide(all), narrow(all), wide(keys)].find((spans) => textOf(spans).length <= width);
+  return fit(fitting ?? narrow(keys), width);
 }
 
 const inMargins = (row: Line, width: number): Line => fit([span(' '.repeat(margin)), ...row], width);

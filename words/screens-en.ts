@@ -40,6 +40,7 @@ export const screens = {
     back: 'Back',
     scroll: 'Scroll',
     language: 'Русский',
+    layout: 'Keyboard',
     exit: 'Exit',
     send: 'Send',
     show: 'Show',

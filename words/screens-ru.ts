@@ -42,6 +42,7 @@ export const screens: Words['screens'] = {
     back: 'Назад',
     scroll: 'Прокрутка',
     language: 'English',
+    layout: 'Раскладка',
     exit: 'Выход',
     send: 'Ввод',
     show: 'Показать',

@@ -6,6 +6,7 @@
  *     generations/<number>.json  manifest: names objects and keys, see `manifest.ts`
  *     current                    symbolic link to the manifest in force
  *     counters.json              counters, replaced as a whole
+ *     counters.newer.json        those of a newer format, put aside before we replace them
  *
  * `current` is a link, not a file: its content is made and moved by the same atomic rename, with nothing to sync before.
  * It names number 0 before there is a first generation, so that one which was cut short is told from a lost link.
@@ -26,6 +27,7 @@ import { dirname, join } from 'node:path';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { Counters, KeyRef } from '../core/durable.ts';
 import type { DiskRead, GenerationRead, NamedObject } from '../core/shape.ts';
+import { keepNewerCounters, readCounters, replaceCounters } from './counters-file.ts';
 import { diskFault, errnoOf, type FileFacts, type Files } from './files.ts';
 import { forgetOthers, goOnForgetting } from './forgetting.ts';
 import {
@@ -40,7 +42,7 @@ import {
   readSound,
   type Sound,
 } from './generations.ts';
-import { digestOf, type Manifest, manifestFormat, seal, unseal } from './manifest.ts';
+import { digestOf, type Manifest, manifestFormat, seal } from './manifest.ts';
 import { makeTurns } from './turns.ts';
 import { fileMode, quietly, type Written, writeAnew, writeImmutable } from './whole-file.ts';
 
@@ -78,6 +80,8 @@ type Known = {
   /** Generations persisted since start. */
   flips: number;
   readonly objects: Map<string, FileFacts>;
+  /** The counters on disk are ours to replace. */
+  counted: boolean;
   /** Keys on disk, and `flips` when they were written. */
   readonly keys: Map<string, number>;
 };
@@ -90,7 +94,6 @@ type Next = {
 };
 
 const maxKeyBytes = 64 * 1024;
-const maxCountersBytes = 1024 * 1024;
 const temporary = '.new';
 
 /**
@@ -101,7 +104,7 @@ export async function openDisk(directory: string, files: Files): Promise<Disk> {
   const store: Store = {
     at: placeOf(directory),
     files,
-    known: { current: null, named: false, oldest: 0, flips: 0, objects: new Map(), keys: new Map() },
+    known: { current: null, named: false, oldest: 0, flips: 0, counted: false, objects: new Map(), keys: new Map() },
   };
   const inTurn = makeTurns();
   /** Nothing is written over a state that cannot be read. */
@@ -124,7 +127,7 @@ export async function openDisk(directory: string, files: Files): Promise<Disk> {
       inTurn(() => quietly(() => sweep(store)));
       return done;
     },
-    count: (counters) => writing('counters', () => replaceCounters(store, counters)),
+    count: (counters) => writing('counters', () => count(store, counters)),
     writeKey: (pkcs8) => writing('key', () => writeKey(store, pkcs8)),
     readKey: (ref) => inTurn(() => readKey(store, ref)),
   };
@@ -141,7 +144,7 @@ async function settle({ at, files }: Store): Promise<void> {
 }
 
 async function readAll(store: Store): Promise<DiskRead> {
-  const counters = await readCounters(store);
+  const counters = await readCounters(store.at, store.files);
   try {
     return { generations: await look(store), counters };
   } catch (error) {
@@ -272,23 +275,10 @@ async function sweep({ at, files, known }: Store): Promise<void> {
   }
 }
 
-async function replaceCounters({ at, files }: Store, counters: Counters): Promise<Result<null>> {
-  const next = `${at.counters}${temporary}`;
-  await (await writeAnew(files, next, seal(JSON.stringify(counters)))).finish();
-  await files.rename(next, at.counters);
-  await files.syncDirectory(at.root);
-  return good(null);
-}
-
-async function readCounters({ at, files }: Store): Promise<DiskRead['counters']> {
-  try {
-    const found = await readSound(files, at.counters, maxCountersBytes);
-    if ('wrong' in found) return found.wrong === 'ENOENT' ? null : bad('counters-damaged', { wrong: found.wrong });
-    const body = unseal(found.bytes);
-    return body === null ? bad('counters-damaged', { wrong: 'digest' }) : good(Buffer.from(body, 'utf8'));
-  } catch (error) {
-    return { ok: false, fault: diskFault(error, 'counters') };
-  }
+async function count({ at, files, known }: Store, counters: Counters): Promise<Result<null>> {
+  if (!known.counted) await keepNewerCounters(at, files);
+  known.counted = true;
+  return replaceCounters(at, files, counters);
 }
 
 async function writeKey({ at, files, known }: Store, pkcs8: Uint8Array): Promise<Result<KeyRef>> {

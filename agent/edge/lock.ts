@@ -17,14 +17,19 @@ export async function lockDirectory(directory: string): Promise<Result<Lock>> {
   // The way over the descriptor stays short: a socket address has 107 bytes.
   const below = (name: string): string => `/proc/self/fd/${folder.fd}/${name}`;
   const path = below('lock.sock');
-  for (let attempt = 0; attempt < attempts; attempt++) {
-    const server = createServer((client) => client.destroy());
-    if (await tryListen(server, path)) {
-      server.unref();
-      // Node removes the file by the same way, so the descriptor stays open as long.
-      return good({ release: () => server.close(() => void folder.close()) });
+  try {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const server = createServer((client) => client.destroy());
+      if (await tryListen(server, path)) {
+        server.unref();
+        // Node removes the file by the same way, so the descriptor stays open as long.
+        return good({ release: () => server.close(() => void folder.close()) });
+      }
+      if ((await answers(path)) || !(await moveAway(path, below(`lock.${process.pid}.tmp`)))) break;
     }
-    if ((await answers(path)) || !(await moveAway(path, below(`lock.${process.pid}.tmp`)))) break;
+  } catch (error) {
+    await folder.close();
+    throw error;
   }
   await folder.close();
   return bad('busy', { what: directory });

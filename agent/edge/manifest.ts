@@ -63,7 +63,8 @@ export const digestsIn = (bytes: Uint8Array): readonly string[] =>
     .toString('latin1')
     .match(/[0-9a-f]{64}/g) ?? [];
 
-function formatOf(text: string): number {
+/** 0 where it says none. */
+export function formatOf(text: string): number {
   const value = parse(text);
   return value !== null && typeof value === 'object' && 'format' in value && typeof value.format === 'number'
     ? value.format

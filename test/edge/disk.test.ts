@@ -266,6 +266,20 @@ table('counters', countersDamages, async ({ harm, expect }) => {
   });
 });
 
+test('counters of a newer format are put aside before an older agent counts, and stay there', async () => {
+  await inDirectory(async (at) => {
+    const path = join(at, 'counters.json');
+    const newer = seal(JSON.stringify({ ...counters(7), format: 2, more: 'of it' }));
+    writeFileSync(path, newer);
+    const disk = await openDisk(at, realFiles);
+    await disk.count(counters(1));
+    await (await openDisk(at, realFiles)).count(counters(2));
+    assert.ok(readFileSync(join(at, 'counters.newer.json')).equals(newer));
+    const { counters: read } = await disk.read();
+    assert.equal(read?.ok && JSON.parse(Buffer.from(read.value).toString()), counters(2));
+  });
+});
+
 test('half-made files of a cut are gone after opening', async () => {
   await inDirectory(async (at) => {
     await threeGenerations(at);

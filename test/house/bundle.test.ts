@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { bundleProgram, copyCompanions, type Program } from '../../scripts/bundler.ts';
+import { join, resolve } from 'node:path';
+import { bundleProgram, copyCompanions, type Program, programs } from '../../scripts/bundler.ts';
 import { assert, rejects, table, test } from '../harness.ts';
 import { findProgram } from '../programs.ts';
 
@@ -109,6 +109,38 @@ test('what esbuild warns of stops the build', () =>
       () => bundle(folder, `const a = JSON.parse('1'); console.log(typeof a === 'nmber');`, 'node20'),
       /nmber/,
     );
+  }));
+
+/** A clone that lies elsewhere: what goes into the bundles, and what makes them. */
+function cloneOf(files: readonly string[], clone: string): void {
+  const packages = new Set(files.flatMap((file) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []));
+  const manifests = [...packages, 'node_modules/blessed'].map((name) => `${name}/package.json`);
+  const makers = ['scripts/bundler.ts', 'package.json', 'tsconfig.json'];
+  for (const file of new Set([...files.filter(existsSync), ...manifests, ...makers])) cpSync(file, join(clone, file));
+  for (const name of ['esbuild', '@esbuild'])
+    symlinkSync(resolve('node_modules', name), join(clone, 'node_modules', name));
+}
+
+const makeAll = `import { bundleProgram, programs } from './scripts/bundler.ts';
+for (const program of programs) if (program.target === 'node20') await bundleProgram(program, 'dist');`;
+
+test('the same source gives the same bytes: again, and in another directory', () =>
+  inFolder(async (folder) => {
+    const device = programs.filter(({ target }) => target === 'node20');
+    const files = new Set<string>();
+    for (const program of device)
+      for (const file of await bundleProgram(program, join(folder, 'here'))) files.add(file);
+    const clones = [join(folder, 'one'), join(folder, 'another', 'place')] as const;
+    for (const cwd of clones) {
+      cloneOf([...files], cwd);
+      const env = { ...process.env, SOURCE_DATE_EPOCH: '1780000000' };
+      execFileSync(process.execPath, ['--input-type=module', '-e', makeAll], { cwd, env, stdio: 'pipe' });
+    }
+    for (const { out } of device)
+      for (const name of [`${out}.cjs`, `${out}.cjs.map`]) {
+        const [one, another] = clones.map((clone) => readFileSync(join(clone, 'dist', name)));
+        assert.ok(another && one?.equals(another), name);
+      }
   }));
 
 async function bundle(folder: string, source: string, target: Program['target']): Promise<string> {

@@ -79,6 +79,12 @@ table('the help line names every key, none cut off', rows, ({ model, name }) => 
   }
 });
 
+table('the key that changes the keyboard is named where something is typed, and nowhere else', rows, ({ model }) => {
+  const lines = textOfFrame({ ...model, layoutKey: 'Alt+Shift' });
+  const typed = view(model).cursor !== null;
+  assert.is(/Alt\+Shift {1,2}(Keyboard|Раскладка)/.test(lines.at(-1) ?? ''), typed, lines.at(-1));
+});
+
 /** Sentences that have an ellipsis of their own, whatever is named in them: `Connecting to {server}…`. */
 const ownEllipses = [wordsOf.en, wordsOf.ru].flatMap(({ screens }) =>
   (JSON.stringify(screens).match(/[^".…]*…/g) ?? []).map(

@@ -43,7 +43,7 @@ export const settings = (entry: number): readonly Message[] => [
 ];
 
 export const started = (size: Size, language: Language): Model =>
-  start({ size, language, allowExit: false, offsetMinutes: 180, upMs: 0 });
+  start({ size, language, allowExit: false, layoutKey: null, offsetMinutes: 180, upMs: 0 });
 
 export const play = (model: Model, messages: readonly Message[]): Model =>
   messages.reduce((before, message) => update(before, message).model, model);
