@@ -4,7 +4,7 @@ import { type FaultCode, fault, faultKinds } from '../../protocol/fault.ts';
 import type { Status } from '../../protocol/local.ts';
 import { contactParts } from '../../ui/body.ts';
 import { cells } from '../../ui/frame.ts';
-import { type Model, topScreen } from '../../ui/model.ts';
+import { type Message, type Model, topScreen } from '../../ui/model.ts';
 import { view } from '../../ui/view.ts';
 import { type Language, sayFault, wordsOf } from '../../words/say.ts';
 import { assert, table, test } from '../harness.ts';
@@ -144,10 +144,15 @@ table(
     const session = { number: 1, purpose: 'rdp', server: 'rdp.example.com:3389', since: now } as const;
     for (const code of Object.keys(faultKinds) as FaultCode[]) {
       const why = fault(code, facts);
-      const running: Status = { ...registered, session: { ...session, at: 'running', fault: null } };
+      const ended = (before: Status): readonly Message[] => [
+        arrive({ ...before, session: { ...session, at: 'running', fault: null } }),
+        arrive({ ...before, session: { ...session, at: 'ended', fault: why } }),
+        ...press('enter'),
+      ];
       for (const messages of [
         [arrive({ ...registered, link: { ...link, fault: why } })],
-        [arrive(running), arrive({ ...running, session: { ...session, at: 'ended', fault: why } }), ...press('enter')],
+        ended(registered),
+        ended({ ...registered, link: { ...link, fault: fault('cloned') } }),
       ]) {
         const model = play(started({ width: 80, height: 24 }, language), messages);
         assert.is(topScreen(model).at, 'main');
