@@ -101,6 +101,21 @@ const tears: readonly { name: string; harm: (path: string) => void; left: readon
     left: [1, 2],
     lost: 1,
   },
+  {
+    name: 'a line stands there twice',
+    harm: (path) => appendFileSync(path, `${readFileSync(path, 'utf8').split('\n')[1]}\n`),
+    left: [1, 2, 3],
+    lost: 1,
+  },
+  {
+    name: 'two lines have changed places',
+    harm: (path) => {
+      const [one, two, three] = readFileSync(path, 'utf8').split('\n');
+      writeFileSync(path, `${one}\n${three}\n${two}\n`);
+    },
+    left: [1, 3],
+    lost: 1,
+  },
   { name: 'everything is gone', harm: (path) => writeFileSync(path, ''), left: [], lost: 0 },
   { name: 'rubbish', harm: (path) => writeFileSync(path, 'a\nb\nc\n'), left: [], lost: 3 },
 ];
