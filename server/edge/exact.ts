@@ -26,10 +26,9 @@ export async function readExact({ db, keys }: Pick<Server, 'db' | 'keys'>): Prom
           selectFrom('identities as later')
             .select('later.serial')
             .whereRef('later.device_id', '=', 'own.device_id')
+            .whereRef('later.issued_at', '>', 'own.issued_at')
             .where('later.first_contact_at', 'is not', null)
-            .where('later.revoked_at', 'is', null)
-            .where('later.authority', 'is not', null)
-            .where('later.authority', 'not in', retired),
+            .where('later.revoked_at', 'is', null),
         ),
       ),
     )

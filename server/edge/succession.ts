@@ -142,7 +142,8 @@ export async function renewAhead(server: Server): Promise<void> {
     const due = await findDue(trx, { issuing, others, from, before, since: spread.since });
     for (const device of due) {
       const current = currentOf(await readLives(trx, device));
-      if (current) await askToRenew(server, trx, device, current.fingerprint);
+      if (current !== null && others.includes(current.authority ?? ''))
+        await askToRenew(server, trx, device, current.fingerprint);
     }
     if (due.length < turnsAtOnce)
       await keepSpread(trx, { ...spread, done: before, sweptAt: sweeps ? now : spread.sweptAt });
@@ -220,7 +221,7 @@ async function readBehind({ keys }: Pick<Server, 'keys'>, trx: Database): Promis
   return devicesBehind([...devices.values()], issuing).map(({ name }) => name);
 }
 
-/** Identities of other authorities of ours, of devices that can connect and have used none of the issuing one. */
+/** Identities of other authorities of ours, of devices that can connect and have used none of the issuing one, and no later one. */
 const holders = (trx: Database, issuing: string, others: readonly string[]) =>
   trx
     .selectFrom('identities as own')
@@ -236,9 +237,11 @@ const holders = (trx: Database, issuing: string, others: readonly string[]) =>
           selectFrom('identities as later')
             .select('later.serial')
             .whereRef('later.device_id', '=', 'own.device_id')
-            .where('later.authority', '=', issuing)
             .where('later.first_contact_at', 'is not', null)
-            .where('later.revoked_at', 'is', null),
+            .where('later.revoked_at', 'is', null)
+            .where(({ or, eb, ref }) =>
+              or([eb('later.authority', '=', issuing), eb('later.issued_at', '>', ref('own.issued_at'))]),
+            ),
         ),
       ),
     );

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { makeKey, readKey, spkiOf } from '../../agent/edge/csr.ts';
 import { confirmBundle, fetchBundle } from '../../agent/edge/registration.ts';
 import { type Certificate, parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
+import { dayMs, instant } from '../../protocol/time.ts';
 import { type Authority, issueDevice, makeAuthority } from '../../server/edge/authority.ts';
 import { makeBackup, recoverFromKit, restoreBackup } from '../../server/edge/backup.ts';
 import { embeddedBroker } from '../../server/edge/broker-embedded.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
 import { serveDevices } from '../../server/edge/device-http.ts';
+import { readExact } from '../../server/edge/exact.ts';
 import {
   addForeignAuthority,
   bindForeign,
@@ -19,7 +21,9 @@ import {
 import { invite } from '../../server/edge/invitations.ts';
 import { readListenerTls, readPins } from '../../server/edge/pins.ts';
 import { removeDevice } from '../../server/edge/places.ts';
+import { keepIdentity, noteContact } from '../../server/edge/renewal.ts';
 import type { Surroundings } from '../../server/edge/state.ts';
+import { moveSuccession, renewAhead, showSuccession } from '../../server/edge/succession.ts';
 import {
   auditOf,
   codeOf,
@@ -295,4 +299,33 @@ test('over MQTT: bound, it connects; once its authority is removed the connectio
     } finally {
       await broker.close();
     }
+  }));
+
+test('a device of ours that has moved to another authority: the kit holds its newest identity there, and a rollover of ours asks it nothing', () =>
+  withFleet(async (world) => {
+    const { server } = world;
+    const one = await register(world, 'one');
+    const moveOn = async (renews: string) => {
+      world.time.now = instant(world.time.now + dayMs);
+      const proof = await identityOf(foreign);
+      const issued = { ...proof, chainDer: [proof.der], notAfter: instant(start + 30 * dayMs), authority: null };
+      await keepIdentity(server, server.db, { device: one.id, issued, renews });
+      const offered = (await readExact(server)).map(({ fingerprint }) => fingerprint);
+      await noteContact(server, server.db, one.id, proof.fingerprint);
+      return { offered, fingerprint: proof.fingerprint };
+    };
+    const first = await moveOn(one.proof.fingerprint);
+    const second = await moveOn(first.fingerprint);
+    assert.equal(second.offered.sort(), [first.fingerprint, second.fingerprint].sort(), 'until the second was used');
+    assert.equal(
+      (await readExact(server)).map(({ fingerprint }) => fingerprint),
+      [second.fingerprint],
+    );
+    for (const step of ['prepare', 'activate'] as const) value(await moveSuccession(server, admin, { step }));
+    assert.equal((await showSuccession(server)).behind, []);
+    world.time.now = instant(world.time.now + 8 * dayMs);
+    await renewAhead(server);
+    assert.equal(await server.db.selectFrom('commands').select('device_id').execute(), []);
+    value(await moveSuccession(server, admin, { step: 'retire' }));
+    assert.equal((await readExact(server)).length, 1);
   }));

@@ -341,7 +341,6 @@ test('distrusted at once: another issues, the devices on record come by HTTPS an
     time.now = instant(time.now - dayMs);
     const now = await renewed(running, one);
     assert.is(await overMqtt(running, now), 'let in');
-    await rebuiltFor(world, [now]);
     assert.not.match(
       value(await readListenerTls(server)).clientAuthorities,
       new RegExp(toPem(leaked.certificateDer).split('\n')[1] ?? ''),
