@@ -57,7 +57,7 @@ deps: $(node20) ## programs the tests need: Debian packages (as root), and Node 
 	@scripts/deps.sh
 
 .PHONY: deps-freerdp3
-deps-freerdp3: ## FreeRDP 3 for the tests, in a root of Debian 13 (as root; minutes, 700 MB)
+deps-freerdp3: ## FreeRDP 3 and systemd for the tests, in a root of Debian 13 (as root; minutes, 700 MB)
 	@scripts/freerdp3.sh
 
 .PHONY: deps-enrolment

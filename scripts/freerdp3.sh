@@ -1,6 +1,6 @@
 #!/bin/sh
-# FreeRDP 3 for the tests, in a small root of Debian 13 beside this machine's own system. As root; minutes and 700 MB. Quiet
-# where it is there.
+# FreeRDP 3 and a systemd for the tests, in a small root of Debian 13 beside this machine's own system. As root; minutes and
+# 700 MB. Quiet where it is there.
 set -eu
 
 root=/var/cache/thintrust-test/trixie
@@ -18,7 +18,8 @@ rm -rf "$root" "$root.new"
 mkdir -p "$(dirname "$root")"
 make_root() {
   rm -rf "$root.new"
-  debootstrap --variant=minbase --include=freerdp3-x11 trixie "$root.new" http://deb.debian.org/debian >"$root.log" 2>&1
+  debootstrap --variant=minbase --include=freerdp3-x11,systemd \
+    trixie "$root.new" http://deb.debian.org/debian >"$root.log" 2>&1
 }
 # A mirror may stumble once.
 make_root || make_root || {
