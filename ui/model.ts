@@ -139,6 +139,7 @@ export const registrationScreen: RegistrationScreen = {
   at: 'registration',
   focus: 'address',
   fields: { address: emptyInput, fingerprint: emptyInput, invitation: emptyInput, password: emptyInput },
+  issuer: 'server',
   reveal: false,
   pending: null,
 };

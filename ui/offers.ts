@@ -30,7 +30,11 @@ function offerRegistration(model: Model, before: Status | null): Model {
   if (!value) return model;
   const open = model.stack.some(({ at }) => at === 'registration');
   if (value.at === 'registered' && (open || (before && before.at !== 'registered'))) {
-    const closed = { ...model, stack: without(model.stack, ['registration']), typed: registrationScreen.fields };
+    const closed = {
+      ...model,
+      stack: without(model.stack, ['registration', 'authority']),
+      typed: registrationScreen.fields,
+    };
     return before && before.at !== 'registered' ? note(closed, 'registered') : closed;
   }
   if (value.at === 'unregistered' && before?.at === 'registering' && open) {

@@ -9,6 +9,7 @@ import type {
   MediaList,
   Preflight,
   PresentedView,
+  RegisterRequest,
   RepairView,
   Severity,
 } from '../protocol/local.ts';
@@ -115,8 +116,21 @@ export type RepairQuestionScreen = {
 export type RegistrationField = 'address' | 'fingerprint' | 'invitation' | 'password';
 export type RegistrationScreen = {
   readonly at: 'registration';
-  readonly focus: RegistrationField | 'register';
+  readonly focus: RegistrationField | 'issuer' | 'register';
   readonly fields: Fields<RegistrationField>;
+  readonly issuer: Issuer;
+  readonly reveal: boolean;
+} & Pending;
+/** Who issues the identity: the server's own authority, or another one by one of two protocols. */
+export type Issuer = 'server' | 'est' | 'scep';
+export type AuthorityField = 'address' | 'fingerprint' | 'user' | 'secret' | 'subject';
+export type AuthorityScreen = {
+  readonly at: 'authority';
+  readonly issuer: Exclude<Issuer, 'server'>;
+  /** What the page before was told. */
+  readonly order: Omit<RegisterRequest, 'enrolment'>;
+  readonly focus: AuthorityField | 'register';
+  readonly fields: Fields<AuthorityField>;
   readonly reveal: boolean;
 } & Pending;
 export type CodeScreen = {
@@ -174,6 +188,7 @@ export type Screen =
   | RepairScreen
   | RepairQuestionScreen
   | RegistrationScreen
+  | AuthorityScreen
   | { readonly at: 'replacement' }
   | CodeScreen
   | AddressScreen

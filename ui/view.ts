@@ -110,6 +110,8 @@ const toneOf: Readonly<Record<NoteName, Style>> = {
   badFingerprint: 'error',
   badInvitation: 'error',
   badPassword: 'error',
+  badCaAddress: 'error',
+  badSubject: 'error',
   shortCode: 'error',
   badTime: 'error',
   noFiles: 'error',

@@ -2,6 +2,7 @@
 import type { Model } from './model.ts';
 import type { Screen } from './screen.ts';
 import { addressWindow } from './screens/address.ts';
+import { authorityWindow } from './screens/authority.ts';
 import { certificatesWindow } from './screens/certificates.ts';
 import { codeWindow } from './screens/code.ts';
 import { connectionWindow } from './screens/connection.ts';
@@ -64,6 +65,8 @@ export function windowOf(model: Model, screen: Screen): Window {
       return repairQuestionWindow(model, screen);
     case 'registration':
       return registrationWindow(model, screen);
+    case 'authority':
+      return authorityWindow(model, screen);
     case 'replacement':
       return replacementWindow(model);
     case 'code':

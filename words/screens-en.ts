@@ -1,6 +1,7 @@
 /** What the console screens say, in English: by window. The same marks as in `en.ts`. */
 export const screens = {
   titles: {
+    authority: 'Certificate authority',
     main: 'Thin client',
     tools: 'Tools',
     settings: 'Settings',
@@ -387,7 +388,20 @@ export const screens = {
     fingerprintHint: 'SHA-256, {count} of 64 digits',
     invitation: 'Invitation',
     password: 'One-time password',
+    issuer: 'Certificate from',
+    issuers: { server: 'this server', est: 'another authority, by EST', scep: 'another authority, by SCEP' },
     registering: 'Registering…',
+  },
+  authority: {
+    lead: {
+      est: 'The certificate of this device comes from another authority, by EST. Type what its administrator gave you.',
+      scep: 'The certificate of this device comes from another authority, by SCEP. Type what its administrator gave you.',
+    },
+    address: 'Authority address',
+    fingerprint: 'Authority fingerprint',
+    user: 'User',
+    secret: { est: 'Password', scep: 'Challenge' },
+    subject: 'Subject',
   },
   replacement: {
     lead: 'The Administration Server showed a new certificate. To accept it, tell the administrator this confirmation code:',
@@ -436,6 +450,9 @@ export const screens = {
     badAddress: 'Type the server address as name:port, for example server.example.com:9997.',
     badFingerprint: 'The fingerprint has 64 digits (0–9, A–F); there are {count}.',
     badInvitation: 'Type the invitation or your user name.',
+    badCaAddress:
+      'Type the address of the authority as name:port, where needed with a path behind it, for example ca.example.com:80/scep.',
+    badSubject: 'Type the name that the certificate is asked for, for example $RANDOM_32$.',
     badPassword: 'Type the password.',
     shortCode: 'The code has 12 digits; there are {count}.',
     badTime: 'There is no such date and time.',

@@ -29,6 +29,19 @@ const filled: readonly Message[] = [
   ...press('tab'),
   ...type('7HQ2-MM4P-TZ'),
 ];
+/** The second page: another authority, by EST or SCEP. */
+const toIssuer: readonly Message[] = [...filled, ...press('tab')];
+const est: readonly Message[] = [...toIssuer, ...press('right', 'tab', 'enter')];
+const scep: readonly Message[] = [...toIssuer, ...press('left', 'enter', 'enter')];
+const scepFilled: readonly Message[] = [
+  ...scep,
+  ...type('ca.example.com:80/certsrv/mscep'),
+  ...press('enter'),
+  ...type('3fa9c1d208b7e6545a90ff1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a'),
+  ...press('enter'),
+  ...type('challenge word'),
+  ...press('enter'),
+];
 const atCode: readonly Message[] = [arrive(replacing), ...press('enter')];
 const sent: readonly Message[] = [...atCode, ...type('104273510029'), ...press('enter')];
 const readmitted: readonly Message[] = [
@@ -95,6 +108,20 @@ export const pictures: readonly Picture[] = [
     messages: [...filled, ...press('enter'), answer(1, refused(fault('fingerprint-mismatch')))],
   },
   { name: 'registration-done', messages: [...filled, ...press('enter'), arrive(registered)] },
+  { name: 'registration-issuer', messages: [...toIssuer, ...press('left')] },
+  { name: 'authority-est', messages: [...est, ...press('down', 'down')] },
+  { name: 'authority-scep', messages: scepFilled },
+  { name: 'authority-scep-shown', messages: [...scepFilled, ...press('f3')] },
+  { name: 'authority-bad-address', messages: [...scep, ...type('ca.example.com'), ...press('up', 'enter')] },
+  {
+    name: 'authority-no-subject',
+    messages: [...scepFilled, ...Array(12).fill(press('backspace')).flat(), ...press('enter')],
+  },
+  {
+    name: 'authority-refused',
+    messages: [...scepFilled, ...press('enter'), answer(1, refused(fault('challenge-refused')))],
+  },
+  { name: 'authority-registering', messages: [...scepFilled, ...press('enter'), arrive(registering)] },
   { name: 'replacement', messages: [arrive(replacing)] },
   { name: 'replacement-no-contacts', messages: [arrive({ ...replacing, contacts: null })] },
   { name: 'replacement-long-names', messages: [arrive(longNames)] },
