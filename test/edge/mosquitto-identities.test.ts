@@ -5,13 +5,15 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join as at } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
+import { makeKey, makeRequest, readKey, spkiOf } from '../../agent/edge/csr.ts';
 import { toPem } from '../../protocol/certificate.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
 import type { Broker } from '../../server/core/ports.ts';
+import { issueDevice, makeAuthority } from '../../server/edge/authority.ts';
 import { writeMosquittoFiles } from '../../server/edge/broker-mosquitto.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
+import { addForeignAuthority } from '../../server/edge/foreign.ts';
 import { deleteIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { enrolByToken } from '../../server/edge/legacy-enrolment.ts';
@@ -157,6 +159,25 @@ test('the next authority is let in without a restart, its list counts, and the r
     await rejects(() => connect(stand, before));
     await leave(await connect(stand, after));
     await leave(await connect(stand, await register(stand.world, 'later')));
+    await leave(standing);
+  }));
+
+test('a certificate of a foreign authority is refused, also where it has the name of a device of ours', () =>
+  withStand(async (stand) => {
+    const { server, fleet } = stand.world;
+    const foreign = await makeAuthority('Foreign CA', now());
+    value(await addForeignAuthority(server, admin, Buffer.from(toPem(foreign.certificateDer))));
+    const own = await register(stand.world, 'own');
+    const standing = await connect(stand, own);
+    for (const name of [own.id, 'thin 1']) {
+      const key = makeKey();
+      const request = { publicKeyDer: spkiOf(readKey(key)), deviceId: name, days: 30, now: now() };
+      const { chainDer: chain } = await issueDevice(foreign, request);
+      const { invitation, password } = value(await invite(server, admin, {}));
+      const device = value(await fleet.bind(proofOf(chain), { invitation, password }));
+      for (const id of [device, own.id, name]) await rejects(() => connect(stand, { id, chain, key }));
+    }
+    assert.ok(standing.client.connected);
     await leave(standing);
   }));
 
