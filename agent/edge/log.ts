@@ -45,8 +45,8 @@ export type PageWish = { readonly severity: Severity; readonly before: number | 
 
 export type LogWriter = {
   /**
-   * Written when it answers, and durable where the log syncs each or the severity is `warn` or above; the rest is durable
-   * a second later. After a fault of the disk it is counted as given way, and the log tries again later.
+   * Written when it answers, and durable where the log syncs each, the severity is `warn` or above, or others gave way to it;
+   * the rest is durable a second later. After a fault of the disk it is counted as given way, and the log tries again later.
    */
   readonly append: (draft: LogDraft) => Promise<Result<null>>;
 };
@@ -104,6 +104,8 @@ type State = {
   file: OpenFile | null;
   /** Gave way, and the log does not say so yet. */
   lost: Lost | null;
+  /** The log says so, and that is not durable yet. */
+  told: boolean;
   dropped: number;
   quiet: { readonly untilMs: number; readonly why: Failure } | null;
 };
@@ -125,6 +127,7 @@ export async function openLog(order: LogOrder): Promise<Log> {
     sent: order.sent,
     file: null,
     lost: null,
+    told: false,
     dropped: 0,
     quiet: null,
   };
@@ -152,7 +155,7 @@ export async function openLog(order: LogOrder): Promise<Log> {
       const done = await inTurn(() => append(state, draft));
       if (!done.ok) heard();
       if (!done.ok) return done;
-      if (order.syncEach || severities.indexOf(draft.severity) >= urgent) return syncSoon();
+      if (order.syncEach || state.told || severities.indexOf(draft.severity) >= urgent) return syncSoon();
       timer ??= setTimeout(() => void syncSoon(), groupMs).unref();
       return done;
     },
@@ -228,6 +231,7 @@ async function write(state: State, draft: LogDraft): Promise<void> {
     const times = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
     await put(state, ownRecord(state, unsent > 0 ? 'warn' : 'info', 'records gave way', { count, unsent, ...times }));
     state.lost = null;
+    state.told = true;
   }
   await put(state, draft);
 }
@@ -273,6 +277,7 @@ async function sync(state: State): Promise<Result<null>> {
   try {
     await state.file.sync();
     segment.durable = segment.size;
+    state.told = false;
     return good(null);
   } catch (error) {
     await leave(state);

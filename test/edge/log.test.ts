@@ -175,6 +175,23 @@ test('what gave way is told exactly: how many, how many unsent, from when to whe
   assert.ok(told > 8, `${told} times`);
 });
 
+test('that records gave way is durable with the record they gave way to', async () => {
+  const disk = await emptyDisk();
+  const log = await openLog(orderOf(disk.files));
+  let told = 0;
+  for (let index = 1; index <= 150; index++) {
+    await log.append(draft(index));
+    const page = await log.page({ severity: 'trace', before: null, limit: 3 });
+    if (!page.records.some(({ text }) => text.startsWith('records gave way'))) continue;
+    told += 1;
+    for (const seed of [index, index + 1000]) {
+      const after = await openLog(orderOf(disk.crash(seed).files));
+      assert.ok([...(await held(after)).values()].slice(-3).some(({ text }) => text === 'records gave way'));
+    }
+  }
+  assert.ok(told > 2, `${told} times`);
+});
+
 test('a page is the newest first, of a severity and above, and goes on below a number', async () => {
   const { files } = await emptyDisk();
   const log = await openLog(orderOf(files));
