@@ -8,6 +8,7 @@ import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
 import { readCertsOnly } from '../../agent/edge/enrol.ts';
 import { toBase64, toPem } from '../../protocol/certificate.ts';
 import type { CheckinAnswer } from '../../protocol/schema.ts';
+import { authorityCommands } from '../../server/cli/authorities.ts';
 import { parse } from '../../server/cli/command.ts';
 import { identityCommands } from '../../server/cli/identity.ts';
 import { policyCommands } from '../../server/cli/policy.ts';
@@ -23,7 +24,7 @@ const state = join(root, 'state');
 /** The commands in this process; that the program runs them is asked once. */
 async function ask(...words: string[]): Promise<Omit<Ran, 'code'> & { readonly code: number }> {
   const parsed = parse(
-    [...fleetCommands, ...identityCommands, ...policyCommands, ...userCommands],
+    [...fleetCommands, ...authorityCommands, ...identityCommands, ...policyCommands, ...userCommands],
     [...words, '--state', state],
     {},
   );
@@ -154,6 +155,29 @@ test('a user, a device registered by it, a password for an installation, and the
   for (const { id } of [device, second]) assert.is((await ask('device', 'remove', id)).code, 0);
 });
 
+test('our authority of identities gives way to a next one', async () => {
+  await server();
+  const before = await registered('before');
+  assert.match((await ask('authority', 'show')).out, /^Role +Key .+\nissues +EC P-256 .+\n\nNot renewed yet +none$/m);
+  const made = await ask('authority', 'rollover', '--key', 'rsa-3072');
+  assert.match(made.out, /^next +RSA 3072 /m);
+  assert.match(made.out, /Copy the recovery kit away again/);
+  assert.is((await ask('authority', 'rollover')).err, 'already-exists');
+  const rolled = (await ask('authority', 'rollover', '--activate', '--days', '3')).out;
+  assert.match(rolled, /^former +EC P-256 .+\n\nNot renewed yet +1: before\nRenewed by +\S+Z$/m);
+  assert.is((await ask('authority', 'rollover', '--retire')).err, 'devices-not-ready');
+  assert.is((await ask('identity', 'renew', 'before')).code, 0);
+  const after = await identity('simplereenroll', before.id, before);
+  assert.is(typeof (await checkIn(after)), 'object');
+  assert.match(
+    (await ask('authority', 'rollover', '--retire')).out,
+    /^retired +EC P-256 .+\n\nNot renewed yet +none$/m,
+  );
+  assert.match((await ask('authority', 'rollover', '--now')).out, /Not renewed yet +1: before$/m);
+  assert.is(typeof (await checkIn(after)), 'object', 'on record');
+  assert.is((await ask('device', 'remove', 'before')).code, 0);
+});
+
 test('the program knows the commands', async () => {
   await server();
   assert.is((await administer(['users', 'list'], { state })).out, 'None.\n');
@@ -195,6 +219,14 @@ table(
     { name: 'a validity of 398 days', words: ['identity', 'rules', '--validity', '398'], code: 2, says: /1 to 397/ },
     { name: 'seven letters', words: ['identity', 'rules', '--password-length', '7'], code: 2, says: /8 to 16/ },
     { name: 'half automatic', words: ['identity', 'rules', '--automatic', 'half'], code: 2, says: /on, off/ },
+    { name: 'two steps', words: ['authority', 'rollover', '--now', '--retire'], code: 2, says: /One step at a time/ },
+    { name: 'a key there is not', words: ['authority', 'rollover', '--key', 'dsa'], code: 2, says: /ec-p256/ },
+    {
+      name: '91 days ahead',
+      words: ['authority', 'rollover', '--activate', '--days', '91'],
+      code: 2,
+      says: /1 to 90/,
+    },
     { name: 'no device', words: ['identity', 'renew', 'nobody'], code: 1, says: /not-found/ },
     { name: 'nothing to delete', words: ['identity', 'delete', 'nobody'], code: 1, says: /not-found/ },
   ],
