@@ -54,7 +54,8 @@ async function runAll(files: readonly string[], limitMs: number | null): Promise
       say(describe(outcome));
     }
   };
-  // Flow stories mostly wait, and for real time: one after the other, beside the rest.
+  // Flow stories mostly wait, and for real time: one after the other, beside the rest. So do those of a booted machine, of
+  // which there is never more than one.
   await Promise.all([work(flows, flowLimitMs), ...Array.from({ length: workers }, () => work(queue, everydayLimitMs))]);
   return summarize(outcomes);
 }
@@ -71,7 +72,7 @@ function findTests(places: readonly string[], long: boolean): readonly string[] 
   return [...new Set(found.map((path) => resolve(path)))].sort();
 }
 
-const isFlow = (file: string): boolean => file.includes('/test/flow/');
+const isFlow = (file: string): boolean => file.includes('/test/flow/') || file.includes('/test/hil/');
 
 async function runFile(file: string, limitMs: number): Promise<Outcome> {
   const started = performance.now();

@@ -59,6 +59,7 @@ export async function serveTls(
   options: TlsOptions,
   onConnection: (socket: TLSSocket) => void = () => {},
   host = '127.0.0.1',
+  port = 0,
 ): Promise<Served> {
   let received = 0;
   let connections = 0;
@@ -71,7 +72,7 @@ export async function serveTls(
     onConnection(socket);
   });
   server.on('tlsClientError', () => {});
-  return { ...(await listening(server, host)), received: () => received, connections: () => connections };
+  return { ...(await listening(server, host, port)), received: () => received, connections: () => connections };
 }
 
 export async function serveTcp(onConnection: (socket: Socket) => void): Promise<Served> {
@@ -85,13 +86,13 @@ export async function serveTcp(onConnection: (socket: Socket) => void): Promise<
   return { ...(await listening(server, '127.0.0.1')), received: () => received, connections: () => connections };
 }
 
-async function listening(server: Server, host: string): Promise<Pick<Served, 'port' | 'close'>> {
+async function listening(server: Server, host: string, wanted = 0): Promise<Pick<Served, 'port' | 'close'>> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
   });
-  server.listen(0, host);
+  server.listen(wanted, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {

@@ -121,7 +121,7 @@ export const slot = (status: Status, name: 'current' | 'reserve'): string | null
 export const held = (status: Status): string[] =>
   status.certificates.map((each) => `${each.purpose} ${each.source} ${each.fingerprint}`).sort();
 
-export async function reported(system: System, device: Device): Promise<number> {
+export async function reported(system: System, device: Pick<Device, 'name'>): Promise<number> {
   const { report } = await ask<{ report: Report | null }>(system, `/devices/${device.name}`);
   return report?.applied.policy ?? 0;
 }
