@@ -6,6 +6,7 @@ import { benchDecide } from './decide.ts';
 import { benchExport } from './exports.ts';
 import { benchLog } from './log.ts';
 import type { Row } from './row.ts';
+import { benchSizes } from './sizes.ts';
 import { benchSlots } from './slots.ts';
 import { benchUi } from './ui.ts';
 
@@ -17,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   export: benchExport,
   connect: benchConnect,
   log: benchLog,
+  sizes: benchSizes,
   slots: benchSlots,
   console: benchUi,
 };

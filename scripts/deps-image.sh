@@ -4,7 +4,7 @@ set -eu
 
 packages='mmdebstrap e2fsprogs fdisk kmod cpio zstd uidmap binutils binutils-x86-64-linux-gnu systemd qemu-system-x86 qemu-utils
  seabios ovmf'
-[ "${1:-x64}" = x64 ] || packages="$packages qemu-system-arm qemu-user-static binfmt-support g++-aarch64-linux-gnu"
+[ "${1:-x64}" = x64 ] || packages="$packages arch-test qemu-system-arm qemu-user-static binfmt-support g++-aarch64-linux-gnu"
 missing=
 for package in $packages; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok' || missing="$missing $package"

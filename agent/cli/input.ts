@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { ReadStream } from 'node:tty';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { maxImportCharacters } from '../../protocol/limits.ts';
+import { guardPasswords } from '../edge/memory.ts';
 import { type Given, textOf } from './command.ts';
 
 const maxPasswordBytes = 1024;
@@ -21,12 +22,14 @@ const interruptedExit = 130;
 export async function readPassword(given: Given): Promise<Result<string>> {
   const file = textOf(given, 'password-file');
   if (file !== null) return readPasswordFile(file);
+  guardPasswords();
   const { stdin } = process;
   return good(firstLine(stdin.isTTY ? await readHidden(stdin, given.words.cli.askPassword) : await readLine(stdin)));
 }
 
 /** Its first line. Fault: `not-found`. */
 export function readPasswordFile(file: string): Result<string> {
+  guardPasswords();
   const start = readStart(file, maxPasswordBytes + 1);
   return start === null ? bad('not-found', { what: file }) : good(firstLine(start.toString('utf8')));
 }

@@ -1,6 +1,7 @@
 /** Memory that V8 keeps although nothing needs it any more: it collects when memory grows, and an idle daemon never grows. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { guardMemory } from '../../native/engine.ts';
 
 /** On Node 20 a collection gives nothing back, and the context for it costs 0.6 MB. */
 const oldestNode = 22;
@@ -17,4 +18,9 @@ export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const gc: unknown = runInNewContext('globalThis.gc');
   if (typeof gc === 'function') gc({ type: 'major', flavor: 'last-resort', execution: 'sync' });
+}
+
+/** Before a password is read: no core of this process, and nobody but root looks into it. Where that fails it is read all the same. */
+export function guardPasswords(): void {
+  guardMemory();
 }

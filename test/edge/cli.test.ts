@@ -202,7 +202,7 @@ const rows: Row[] = [
     name: 'a password file without end',
     args: [...registerArgs, '--password-file', '/dev/zero'],
     code: 1,
-    err: /one-time password/,
+    err: /Type the password/,
   },
   {
     name: 'another authority without its address',

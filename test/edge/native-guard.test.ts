@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { call } from '../../agent/cli/client.ts';
 import type { MediaList } from '../../protocol/local.ts';
@@ -131,5 +132,18 @@ test('what is not guarded belongs to its user', () =>
     await once(child.stdout, 'data');
     assert.is(ownerOf(child.pid), own);
     child.kill('SIGKILL');
+    await ended;
+  }));
+
+test('the command that asks for a password writes no core from then on', () =>
+  inFolder(async (folder) => {
+    const program = join(root, 'agent/cli/main.ts');
+    const args = ['connect', 'rdp', 'server.example', '--user', 'a', '--runtime', folder];
+    const child = spawn(process.execPath, [program, ...args], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const ended = once(child, 'exit');
+    const cores = (): string =>
+      readFileSync(`/proc/${child.pid}/limits`, 'latin1').match(/^Max core file size +(\w+) +(\w+)/m)?.[0] ?? '';
+    while (!/ 0 +0$/.test(cores())) await delay(20);
+    child.stdin.end('secret\n');
     await ended;
   }));
