@@ -201,6 +201,7 @@ test('rules are set for the whole server, within their bounds, and one keeps the
       renewBeforeDays: 7,
       automaticRenewal: true,
       passwordLength: 16,
+      promptPassword: false,
     });
     const { group } = documentOf(world, device.id);
     await tick(world.server);
