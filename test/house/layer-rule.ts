@@ -258,7 +258,7 @@ function readUseradd(text: string): User {
 function checkImage(files: Files): readonly string[] {
   const folder = `${layer}recipes-thintrust/images/`;
   const image = files.get(`${folder}thintrust-image.bb`) ?? '';
-  const partitions = /^WKS_FILE \?= "(.*)"$/m.exec(image)?.[1] ?? '';
+  const partitions = /^WKS_FILE = "(.*)"$/m.exec(image)?.[1] ?? '';
   const table = files.get(folder + partitions);
   if (table === undefined) return [`thintrust-image.bb: there is no ${partitions || 'WKS_FILE'}`];
   const labels = [...table.matchAll(/--label (\S+)/g)].map((match) => match[1] ?? '');

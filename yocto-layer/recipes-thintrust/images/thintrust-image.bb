@@ -9,8 +9,9 @@ IMAGE_FEATURES += "read-only-rootfs"
 IMAGE_INSTALL = "packagegroup-core-boot thintrust thintrust-console"
 IMAGE_LINGUAS = ""
 
-IMAGE_FSTYPES ?= "wic"
-WKS_FILE ?= "thintrust-ab.wks.in"
+# Whatever the machine would rather have.
+IMAGE_FSTYPES = "wic"
+WKS_FILE = "thintrust-ab.wks.in"
 # The plugin's name changed between the branches.
 THINTRUST_WIC_EFI = "${@'bootimg-efi' if 'scarthgap' in (d.getVar('LAYERSERIES_CORENAMES') or '').split() else 'bootimg_efi'}"
 WICVARS:append = " THINTRUST_WIC_EFI"
