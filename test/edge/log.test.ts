@@ -175,6 +175,17 @@ test('what gave way is told exactly: how many, how many unsent, from when to whe
   assert.ok(told > 8, `${told} times`);
 });
 
+test('what stands before a durable record is durable, in the segment before too', async () => {
+  const disk = await emptyDisk();
+  const log = await openLog(orderOf(disk.files));
+  let index = 0;
+  while ((await disk.files.list('/logs')).length < 2) await log.append(draft(++index));
+  await log.append(draft(++index, 'warn'));
+  const wanted = Array.from({ length: index }, (_, at) => `line ${at + 1}`);
+  for (let seed = 1; seed <= 20; seed++)
+    assert.equal(linesIn(await all(await openLog(orderOf(disk.crash(seed).files)))), wanted, `seed ${seed}`);
+});
+
 test('that records gave way is durable with the record they gave way to', async () => {
   const disk = await emptyDisk();
   const log = await openLog(orderOf(disk.files));
