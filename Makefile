@@ -132,7 +132,7 @@ layer-check: build ## the Yocto layer, as far as it can be checked without bitba
 	@node test/run.ts test/house/layer.test.ts
 
 .PHONY: hil
-hil: image ## the stories on a booted image, x86-64, in QEMU (docs/hil.md); within half an hour
+hil: image ## the stories on a booted image, x86-64, in QEMU (docs/hil.md); one machine at a time
 	@node test/run.ts --limit-ms 1200000 test/hil
 
 .PHONY: hil-arm64
