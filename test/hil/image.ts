@@ -146,10 +146,6 @@ export const logged =
   (log: string): DataDrive =>
   (overlay) =>
     `driver=blklogwrites,file.driver=qcow2,file.file.driver=file,file.file.filename=${overlay},log.driver=file,log.filename=${log},log-super-update-interval=1`;
-/** Reads work, writes do not. */
-export const failing: DataDrive = (overlay) =>
-  `driver=qcow2,file.driver=blkdebug,file.inject-error.0.event=none,file.inject-error.0.iotype=write,file.inject-error.0.errno=5,file.image.driver=file,file.image.filename=${overlay},werror=report,rerror=report`;
-
 /** Power on. The data disk is the one in the folder; a new one where there is none. */
 export async function boot(image: Image, folder: string, order: Boot = {}): Promise<Machine> {
   mkdirSync(folder, { recursive: true });
