@@ -3,6 +3,7 @@
  * certificate in use, and the certs-only answer (RFC 5652, RFC 7030 §4.2.3), proven against the key before anyone uses it.
  */
 import { X509Certificate } from 'node:crypto';
+import { toDer } from '../../protocol/ber.ts';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
@@ -21,7 +22,8 @@ const callTimeoutMs = 30_000;
  * Faults: `server-answer`, `certificate-too-large`, `certificate-unreadable`. Never throws.
  */
 export function readCertsOnly(body: Uint8Array): Result<readonly Uint8Array[]> {
-  const found = servedCertificates(body) ?? servedCertificates(unwrap(body));
+  const message = toDer(body) ?? toDer(unwrap(body));
+  const found = message && servedCertificates(message);
   if (!found || found.length === 0) return bad('server-answer', { status: 'pkcs7' });
   for (const certificate of found) {
     const parsed = parseCertificate(certificate);
