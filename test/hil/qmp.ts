@@ -15,7 +15,10 @@ type Waiting = { readonly done: (value: unknown) => void; readonly failed: (erro
 export async function openQmp(path: string, alive: () => boolean): Promise<Qmp> {
   const socket = await connected(path, alive);
   const waiting: Waiting[] = [];
-  createInterface({ input: socket }).on('line', (text) => {
+  const lines = createInterface({ input: socket });
+  // It tells errors of the socket once more, and one that nobody hears ends the process.
+  lines.on('error', () => {});
+  lines.on('line', (text) => {
     const line = JSON.parse(text) as Line;
     if ('QMP' in line || line.event !== undefined) return;
     const next = waiting.shift();
