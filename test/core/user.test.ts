@@ -93,6 +93,7 @@ function wrong(known: Known, times: number): { readonly known: Known; readonly t
   let [last, at] = [known, now];
   for (let each = 0; each < times; each++) {
     at = instant(Math.max(at, last.pair.until));
+    if (last.pair.until > 0) assert.not.ok(mayTry(last, instant(last.pair.until - 1)));
     assert.ok(mayTry(last, at));
     last = afterTry(last, at);
   }
