@@ -9,44 +9,25 @@ import { toPem } from '../../protocol/certificate.ts';
 import { clients, type Desk, type Served, withDesk } from '../fakes/remote-desktop.ts';
 import { authorityOf, authorityPem, type ServerMaterial, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, needs, test } from '../harness.ts';
-import { choosePurpose, connect, good, register } from './acts.ts';
-import { type Device, openSystem, type Screen, type System, statusOf, whenStatus } from './system.ts';
+import { choosePurpose, connect, good } from './acts.ts';
+import { onStage, type Stage } from './stage.ts';
+import { type Screen, statusOf, whenStatus } from './system.ts';
 
 needs(['tmux', 'xrdp', 'xfreerdp', 'Xvfb', 'nginx', 'curl']);
 
-type Stage = {
-  readonly desk: Desk;
-  readonly system: System;
-  readonly device: Device;
-  readonly screen: Screen;
-};
+type Desktop = Stage & { readonly desk: Desk };
 
 const names = ['localhost', '127.0.0.1'];
 
-/** A registered device in no group, its console in a terminal, and a screen for its clients. */
-const onStage = (play: (stage: Stage) => Promise<void>): Promise<void> =>
-  withDesk(async (desk) => {
-    const system = openSystem(process.execPath, {
+/** With a screen for the device's clients. */
+const atDesk = (play: (stage: Desktop) => Promise<void>): Promise<void> =>
+  withDesk((desk) =>
+    onStage((stage) => play({ desk, ...stage }), {
       DISPLAY: desk.display,
       THINTRUST_CLIENTS: `${clients}:${join(desk.folder, 'clients')}`,
       THINTRUST_SESSION: join(desk.folder, 'no-session.json'),
-    });
-    const device = system.device('first');
-    let screen: Screen | null = null;
-    try {
-      await system.startServer();
-      await system.powerOn(device);
-      await register(system, device);
-      screen = system.openConsole(device);
-      await screen.see(/in no group/);
-      await play({ desk, system, device, screen });
-    } catch (error) {
-      throw new Error(`${error}\n--- screen\n${await screen?.read()}\n--- agent\n${system.log('thintrustd')}`);
-    } finally {
-      await screen?.close();
-      await system.close();
-    }
-  });
+    }),
+  );
 
 /** The first desktop looked at is accepted by hand. */
 async function accept(screen: Screen, server: string): Promise<void> {
@@ -69,7 +50,7 @@ async function hangUp({ device, screen }: Stage, desktop: Served): Promise<void>
 }
 
 /** The client of a broker: curl. It ends by itself, having noted what it was given to trust, and what it was given to read. */
-function describeBroker({ desk }: Stage): void {
+function describeBroker({ desk }: Desktop): void {
   const at = (name: string): string => join(desk.folder, name);
   const program = at('broker-client');
   const script = `read -r secret
@@ -88,7 +69,7 @@ cat "$3" >'${at('trusted.pem')}'
 }
 
 /** The client has come and gone: it trusted this certificate and no other, and was given the page with the name signed in. */
-async function fetched({ desk, device }: Stage, number: number, { leaf }: ServerMaterial): Promise<void> {
+async function fetched({ desk, device }: Desktop, number: number, { leaf }: ServerMaterial): Promise<void> {
   const { session } = await whenStatus(
     device,
     `session ${number} has ended`,
@@ -111,7 +92,7 @@ const pair = async (): Promise<readonly [ServerMaterial, ServerMaterial]> => {
 };
 
 test('an unmanaged device: asked once, not again, and told when the certificate has changed', () =>
-  onStage(async (stage) => {
+  atDesk(async (stage) => {
     const { desk, device, screen } = stage;
     const [before, after] = await pair();
     const first = await desk.xrdp(before);
@@ -148,7 +129,7 @@ test('an unmanaged device: asked once, not again, and told when the certificate 
   }));
 
 test('a managed device: what was accepted is gone, the policy’s root counts by name, and nothing else does', () =>
-  onStage(async (stage) => {
+  atDesk(async (stage) => {
     const { desk, system, device, screen } = stage;
     const authority = await authorityOf('Company');
     const [stranger] = await pair();
@@ -188,7 +169,7 @@ test('a managed device: what was accepted is gone, the policy’s root counts by
   }));
 
 test('the connection broker: asked once, trusted for nothing but itself, and by the policy’s very certificate', () =>
-  onStage(async (stage) => {
+  atDesk(async (stage) => {
     const { desk, system, device, screen } = stage;
     const [before, after] = await pair();
     const [desktop] = await pair();

@@ -11,17 +11,9 @@ import { freePort } from '../fakes/mosquitto.ts';
 import type { Peer } from '../fakes/processes.ts';
 import { startNginx, startXrdp } from '../fakes/remote-desktop.ts';
 import { assert, needs, test } from '../harness.ts';
-import { choosePurpose, connect, good, json, register } from './acts.ts';
-import {
-  type Device,
-  openSystem,
-  type Running,
-  type Screen,
-  type System,
-  statusOf,
-  until,
-  whenStatus,
-} from './system.ts';
+import { choosePurpose, connect, good, json } from './acts.ts';
+import { onStage, type Stage } from './stage.ts';
+import { statusOf, until, whenStatus } from './system.ts';
 
 needs(['faketime', 'tmux', 'nginx', 'xrdp']);
 
@@ -70,48 +62,34 @@ const pem = (folder: string, name: string, issued: Pick<Issued, 'der'>, label?: 
   return path;
 };
 
-type Stage = {
-  readonly system: System;
-  readonly device: Device;
-  readonly server: Running;
-  readonly screen: Screen;
-  readonly at: Readonly<Record<Name, string>>;
-};
+type Scene = Stage & { readonly at: Readonly<Record<Name, string>> };
 
-/** A registered device in no group, its console in a terminal, and the servers. */
-async function onStage(play: (stage: Stage) => Promise<void>): Promise<void> {
-  const system = openSystem();
-  const { folder } = system;
-  const device = system.device('reasons');
-  const peers: Peer[] = [];
-  let screen: Screen | null = null;
-  try {
-    const at = {} as Record<Name, string>;
-    const ports = {} as Record<Name, number>;
-    for (const name of Object.keys(servers) as Name[]) {
-      ports[name] = await freePort();
-      at[name] = `localhost:${ports[name]}`;
+/** With the servers it is to look at. */
+const amongServers = (play: (scene: Scene) => Promise<void>): Promise<void> =>
+  onStage(async (stage) => {
+    const { folder } = stage.system;
+    const peers: Peer[] = [];
+    try {
+      const at = {} as Record<Name, string>;
+      const ports = {} as Record<Name, number>;
+      for (const name of Object.keys(servers) as Name[]) {
+        ports[name] = await freePort();
+        at[name] = `localhost:${ports[name]}`;
+      }
+      const { revoked, ...brokers } = servers;
+      const sites = Object.entries(brokers).map(([name, issued]) => ({
+        port: ports[name as Name],
+        ...material(issued),
+      }));
+      peers.push(await startNginx(folder, sites), await startXrdp(folder, material(revoked), 'tls', ports.revoked));
+      await play({ ...stage, at });
+    } finally {
+      for (const peer of peers) await peer.stop();
     }
-    const { revoked, ...brokers } = servers;
-    const sites = Object.entries(brokers).map(([name, issued]) => ({ port: ports[name as Name], ...material(issued) }));
-    peers.push(await startNginx(folder, sites), await startXrdp(folder, material(revoked), 'tls', ports.revoked));
-    const server = await system.startServer();
-    await system.powerOn(device);
-    await register(system, device);
-    screen = system.openConsole(device);
-    await screen.see(/in no group/);
-    await play({ system, device, server, screen, at });
-  } catch (error) {
-    throw new Error(`${error}\n--- screen\n${await screen?.read()}\n--- agent\n${system.log('thintrustd')}`);
-  } finally {
-    await screen?.close();
-    for (const peer of peers) await peer.stop();
-    await system.close();
-  }
-}
+  });
 
 /** The window says it in both languages, offers nothing but to close it, and nothing has begun or been added. */
-async function refused({ device, screen, at }: Stage, name: Name, reason: keyof typeof reasons): Promise<void> {
+async function refused({ device, screen, at }: Scene, name: Name, reason: keyof typeof reasons): Promise<void> {
   const before = await statusOf(device);
   await connect(screen, at[name]);
   const [english, russian] = reasons[reason];
@@ -139,13 +117,13 @@ function keep(reason: string, ...screens: readonly string[]): void {
   if (file) writeFileSync(file, `--- ${reason}\n${screens.join('\n--- \n')}\n`, { flag: 'a' });
 }
 
-const byFile = ({ system, device, at }: Stage, name: Name, issued: Issued): Promise<string> => {
+const byFile = ({ system, device, at }: Scene, name: Name, issued: Issued): Promise<string> => {
   const file = pem(system.folder, `${fingerprintOf(issued.der).slice(0, 8)}.pem`, issued);
   return good(system.thintrust(device, ['certificates', 'add', file, '--purpose', 'broker', '--server', at[name]]));
 };
 
 /** What was saved for a server no longer fits what it shows. */
-async function inNoGroup(stage: Stage): Promise<void> {
+async function inNoGroup(stage: Scene): Promise<void> {
   await choosePurpose(stage.screen, 'broker');
   const ends = Date.now() + 20_000;
   const short = { dns: ['localhost'], from: now.from, to: new Date(ends).toISOString() };
@@ -162,7 +140,7 @@ async function inNoGroup(stage: Stage): Promise<void> {
 }
 
 /** Under a root: what the administrator and the authority say of a server. */
-async function managed(stage: Stage): Promise<void> {
+async function managed(stage: Scene): Promise<void> {
   const { screen, system, device, at } = stage;
   const policy = (...words: readonly string[]): Promise<string> => good(system.admin(['policy', ...words]));
   const file = pem(system.folder, 'company.pem', root);
@@ -195,7 +173,7 @@ async function managed(stage: Stage): Promise<void> {
 }
 
 /** The battery of the clock is dead, and no server tells the time. */
-async function withoutClock(stage: Stage): Promise<void> {
+async function withoutClock(stage: Scene): Promise<void> {
   const { screen, server, system, device } = stage;
   await server.kill('SIGTERM');
   await system.powerOff(device, 'SIGTERM');
@@ -207,7 +185,7 @@ async function withoutClock(stage: Stage): Promise<void> {
 }
 
 test('every reason not to connect is told in both languages, and has no way past it', () =>
-  onStage(async (stage) => {
+  amongServers(async (stage) => {
     await inNoGroup(stage);
     await managed(stage);
     await withoutClock(stage);

@@ -6,12 +6,11 @@
 import { readFileSync } from 'node:fs';
 import { authorityOf, now, type ServerMaterial, serverMaterial, serveTls } from '../fakes/tls-server.ts';
 import { assert, needs, test } from '../harness.ts';
-import { back, good, held, open, register } from './acts.ts';
-import { type Device, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
+import { back, good, held, open } from './acts.ts';
+import { onStage, type Stage } from './stage.ts';
+import { type Screen, statusOf, until, whenStatus } from './system.ts';
 
 needs(['tmux']);
-
-type Stage = { readonly system: System; readonly device: Device; readonly screen: Screen };
 
 const minuteMs = 60_000;
 
@@ -177,35 +176,26 @@ async function russian(screen: Screen): Promise<void> {
   await screen.see(/^ Thin client [\s\S]*Connect to/m);
 }
 
-test('a tour of the windows: look at servers, read what the device is, set its address, clock and language', async () => {
-  const system = openSystem(process.execPath, { THINTRUST_SET_CLOCK: '' });
-  const device = system.device('desk');
-  let screen: Screen | null = null;
-  try {
-    await system.startServer();
-    await system.powerOn(device);
-    await register(system, device);
-    screen = system.openConsole(device);
-    await screen.see(/in no group/);
-    const stage: Stage = { system, device, screen };
-    const material = await serverMaterial(await authorityOf('Brokers'), ['localhost'], now(), 5);
-    await open(screen, 'Tools', 'Notifications');
-    await screen.see(/Nothing needs attention\./);
-    await back(screen);
-    await preflight(stage, material);
-    await notifications(stage);
-    await product(stage);
-    await connection(stage);
-    await time(stage);
-    await language(stage);
-    await screen.close();
-    // A console started anew, with English as its environment.
-    screen = system.openConsole({ ...device, name: 'anew' });
-    await russian(screen);
-  } catch (error) {
-    throw new Error(`${error}\n--- screen\n${await screen?.read()}\n--- agent\n${system.log('thintrustd')}`);
-  } finally {
-    await screen?.close();
-    await system.close();
-  }
-});
+test('a tour of the windows: look at servers, read what the device is, set its address, clock and language', () =>
+  onStage(
+    async (stage) => {
+      const { system, device, screen } = stage;
+      const material = await serverMaterial(await authorityOf('Brokers'), ['localhost'], now(), 5);
+      await open(screen, 'Tools', 'Notifications');
+      await screen.see(/Nothing needs attention\./);
+      await back(screen);
+      await preflight(stage, material);
+      await notifications(stage);
+      await product(stage);
+      await connection(stage);
+      await time(stage);
+      await language(stage);
+      const anew = system.openConsole({ ...device, name: 'anew' });
+      try {
+        await russian(anew);
+      } finally {
+        await anew.close();
+      }
+    },
+    { THINTRUST_SET_CLOCK: '' },
+  ));

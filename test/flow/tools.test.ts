@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { toPem } from '../../protocol/certificate.ts';
 import { issue } from '../fakes/issue.ts';
 import { assert, needs, test } from '../harness.ts';
-import { back, good, open, register, serveLog } from './acts.ts';
-import { type Device, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
+import { back, good, open, serveLog } from './acts.ts';
+import { onStage } from './stage.ts';
+import { type Device, statusOf, until, whenStatus } from './system.ts';
 
 needs(['tmux', 'rsyslogd']);
 
@@ -18,27 +19,6 @@ const byHand = async (device: Device): Promise<string[]> =>
     .filter(({ source }) => source === 'manual')
     .map(({ purpose, owner }) => `${purpose} ${owner}`)
     .sort();
-
-async function onStage(
-  play: (stage: { system: System; device: Device; screen: Screen }) => Promise<void>,
-): Promise<void> {
-  const system = openSystem();
-  const device = system.device('desk');
-  let screen: Screen | null = null;
-  try {
-    await system.startServer();
-    await system.powerOn(device);
-    await register(system, device);
-    screen = system.openConsole(device);
-    await screen.see(/in no group/);
-    await play({ system, device, screen });
-  } catch (error) {
-    throw new Error(`${error}\n--- screen\n${await screen?.read()}\n--- agent\n${system.log('thintrustd')}`);
-  } finally {
-    await screen?.close();
-    await system.close();
-  }
-}
 
 test('the log server: named, looked at, accepted; its events read and filtered; then locked by the group', () =>
   onStage(async ({ system, device, screen }) => {
