@@ -5,6 +5,7 @@ declare const brand: unique symbol;
 export type Instant = number & { readonly [brand]: 'Instant' };
 
 export const instant = (unixMs: number): Instant => unixMs as Instant;
+export const instantOrNull = (unixMs: number | null): Instant | null => unixMs as Instant | null;
 /** RFC 7519 NumericDate is in whole seconds. */
 export const fromNumericDate = (seconds: number): Instant => (seconds * 1000) as Instant;
 export const toNumericDate = (at: Instant): number => Math.floor(at / 1000);

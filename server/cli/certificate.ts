@@ -3,7 +3,9 @@ import { groupFingerprint, toBase64 } from '../../protocol/certificate.ts';
 import { dayMs } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import { verdicts } from '../core/absence.ts';
 import { namesOf } from '../core/role.ts';
+import type { OfflineRisk } from '../edge/absences.ts';
 import { readBounded } from '../edge/files.ts';
 import type { FrontEndCertificateView } from '../edge/front-end-certificates.ts';
 import type { LinkView } from '../edge/links.ts';
@@ -12,7 +14,7 @@ import type { UploadedCertificate } from '../edge/uploading.ts';
 import { call, segment } from './client.ts';
 import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { readPasswordLine } from './input.ts';
-import { date, table } from './print.ts';
+import { date, lines, table } from './print.ts';
 import { doneText, show } from './remote.ts';
 
 const { labels, values } = words;
@@ -40,6 +42,17 @@ export const certificateCommands: readonly Command[] = [
     positionals: [],
     options: {},
     run: ({ state }) => show(call<Gate>(state, 'GET', '/server-certificates/gate'), gateText),
+  },
+  {
+    name: 'certificate risk',
+    positionals: [],
+    options: { at: { type: 'string', text: 'risk-at' }, 'after-days': { type: 'string', text: 'risk-after-days' } },
+    run: async (given) => {
+      const when = activationOf(given);
+      if (when.ok !== true) return when;
+      const query = when.value === undefined ? '' : `?at=${when.value}`;
+      return show(call<OfflineRisk>(given.state, 'GET', `/server-certificates/offline-risk${query}`), riskText);
+    },
   },
   {
     name: 'certificate switch',
@@ -220,6 +233,21 @@ function gateText({ open, notReady, frontEnds: shown }: Gate): string {
       `${fill(fingerprint === null ? values.frontEndSilent : known ? values.frontEndKnown : values.frontEndUnknown, { address, fingerprint: fingerprint ?? '' })}\n`,
   );
   return [openText(open, notReady), ...others].join('');
+}
+
+function riskText({ switchAt, counts, atRisk }: OfflineRisk): string {
+  const lead = fill(values.riskLead, { at: date(switchAt), count: atRisk.length });
+  const counted = lines(verdicts.map((verdict) => [values.risk[verdict], String(counts[verdict])]));
+  const rows = atRisk.map(({ name, group, lastSeen, longestMs, backBy, verdict }) => [
+    name,
+    group,
+    date(lastSeen),
+    longestMs === null ? values.never : fill(values.days, { days: (longestMs / dayMs).toFixed(1) }),
+    date(backBy),
+    values.risk[verdict],
+  ]);
+  const heads = [labels.name, labels.group, labels.lastSeen, labels.longestAway, labels.backBy, labels.status];
+  return `${lead}\n${counted}${atRisk.length === 0 ? '' : `\n${table(heads, rows)}`}`;
 }
 
 function openText(open: boolean, notReady: Gate['notReady']): string {

@@ -13,6 +13,7 @@ import { adminRoutes } from './admin-routes.ts';
 import type { Server } from './context.ts';
 import { frontEndRoutes } from './front-end-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
+import { overviewRoutes } from './overview-routes.ts';
 import { recordRefusal } from './refusals.ts';
 import { userRoutes } from './user-routes.ts';
 
@@ -83,7 +84,14 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
     return deny(reply, found);
   });
   app.setNotFoundHandler((request, reply) => deny(reply, fault('not-found', { what: request.url.slice(0, 120) })));
-  for (const route of [...adminRoutes, ...policyRoutes, ...mutualRoutes, ...userRoutes, ...frontEndRoutes])
+  for (const route of [
+    ...adminRoutes,
+    ...policyRoutes,
+    ...mutualRoutes,
+    ...userRoutes,
+    ...frontEndRoutes,
+    ...overviewRoutes,
+  ])
     addRoute(app, server, publish, route, deny);
   rmSync(path, { force: true });
   const before = process.umask(0o177);

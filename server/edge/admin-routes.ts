@@ -11,7 +11,7 @@ import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
 import { setRules } from './issuance.ts';
 import { allStatements, listLinks, removeLink } from './links.ts';
-import { listAudit, showStatus } from './overview.ts';
+import { listAudit } from './overview.ts';
 import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
 import { activateKey, announceKey, revokeKey, showPolicyKeys } from './policy-keys.ts';
 import { draftRepair } from './repair.ts';
@@ -27,7 +27,6 @@ const defaultAuditRows = 50;
 const maxAuditRows = 1000;
 
 export const adminRoutes: readonly AdminRoute[] = [
-  reading('/status', async (server) => good(await showStatus(server))),
   withBody(
     { method: 'POST', url: '/invitations', action: 'invite' },
     Type.Object({ name: Type.Optional(name), group: Type.Optional(name), user: Type.Optional(name) }, closed),

@@ -179,6 +179,7 @@ export async function layDevice(
       locator: locatorOf(deviceId),
       presence: 'offline',
       last_seen: null,
+      absent_since: server.clock(),
       confirmed_at: null,
       adopted_at: null,
       agent,

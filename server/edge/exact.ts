@@ -84,6 +84,7 @@ export async function addWaiting(
       locator: locatorOf(device),
       presence: 'offline',
       last_seen: lastSeen,
+      absent_since: lastSeen ?? now,
       confirmed_at: now,
       adopted_at: now,
       created_at: now,

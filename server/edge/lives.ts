@@ -1,7 +1,7 @@
 /** Identities as they lie in the database. */
 import { type SqlBool, sql } from 'kysely';
 import { fromBase64 } from '../../protocol/certificate.ts';
-import { instant } from '../../protocol/time.ts';
+import { instant, instantOrNull } from '../../protocol/time.ts';
 import type { Life, Span, Standing } from '../core/identity.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -92,5 +92,3 @@ export async function newestChain(trx: Database, device: string | null): Promise
     .executeTakeFirst();
   return row ? (JSON.parse(row.chain) as string[]).map(fromBase64) : null;
 }
-
-const instantOrNull = (value: number | null) => (value === null ? null : instant(value));

@@ -148,6 +148,13 @@ const authorities: readonly string[] = [
   'create index identities_by_authority on identities (authority, device_id)',
 ];
 
+/** How long devices are away, from now on. */
+const absences: readonly string[] = [
+  'alter table devices add column absent_since bigint',
+  'alter table devices add column absences text',
+  "update devices set absent_since = coalesce(last_seen, created_at) where presence = 'offline'",
+];
+
 async function authorityOfBefore(db: Untyped): Promise<void> {
   const { rows } = await sql<{ public: string }>`select public from keys where name = 'client-authority'`.execute(db);
   const own = rows[0] ? parseCertificate(fromBase64(rows[0].public)) : null;
@@ -218,6 +225,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
     up: async (db: Untyped) => {
       for (const statement of authorities) await run(db, statement);
       await authorityOfBefore(db);
+    },
+  },
+  '0011-absences': {
+    up: async (db: Untyped) => {
+      for (const statement of absences) await run(db, statement);
     },
   },
 };

@@ -2,7 +2,7 @@
 import { toPem } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { ServerPins } from '../../protocol/schema.ts';
-import { type Instant, instant } from '../../protocol/time.ts';
+import { instant, instantOrNull } from '../../protocol/time.ts';
 import type { ListenerTls } from '../core/ports.ts';
 import type { DeviceView, RoleCertificate } from '../core/role.ts';
 import { trustedAuthorities } from './authorities.ts';
@@ -14,8 +14,6 @@ import type { Database, Tables } from './tables.ts';
 type Row = Tables['server_certificates'];
 
 export const leafOf = ({ chain }: Pick<Row, 'chain'>): string => (JSON.parse(chain) as string[])[0] ?? '';
-
-const instantOrNull = (value: number | null): Instant | null => (value === null ? null : instant(value));
 
 export const roleCertificate = (row: Row): RoleCertificate => ({
   fingerprint: row.fingerprint,

@@ -7,6 +7,7 @@ import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { read } from '../../protocol/validate.ts';
 import type { Upward } from '../core/access.ts';
 import { datesAt, nextRevision } from '../core/revision.ts';
+import { noteHeard } from './absences.ts';
 import { questionsFor, takeNewer } from './adoption.ts';
 import { commandsFor, settleCommands } from './commands.ts';
 import { readIdentity, type Server } from './context.ts';
@@ -72,12 +73,10 @@ async function take(server: Server, device: string, leaf: Upward, payload: Uint8
   if (payload.length === 0) return good(null);
   const presence = read('presence', payload, maxPresenceBytes);
   if (!presence.ok) return presence;
-  await server.db
-    .updateTable('devices')
-    .set({ presence: presence.value.at, last_seen: server.clock() })
-    .where('id', '=', device)
-    .execute();
-  return good(null);
+  return transact(server.db, async (trx) => {
+    await noteHeard(trx, device, server.clock(), presence.value.at);
+    return good(null);
+  });
 }
 
 async function keepReport(server: Server, trx: Database, device: string, report: Report): Promise<Result<null>> {
@@ -91,22 +90,27 @@ async function keepReport(server: Server, trx: Database, device: string, report:
   if (!row) return bad('identity-refused');
   const now = server.clock();
   const { newer, ...body } = report;
+  const spelled = JSON.stringify(body);
+  const before = await trx.selectFrom('reports').select('body').where('device_id', '=', device).executeTakeFirst();
   const kept = {
     device_id: device,
     received_at: now,
-    body: JSON.stringify(body),
+    body: spelled,
     applied_group: report.applied.group,
     applied_policy: report.applied.policy,
     applied_device: report.applied.device,
     pin_current: report.pins?.current ?? null,
     pin_reserve: report.pins?.reserve ?? null,
   };
-  await trx
-    .insertInto('reports')
-    .values(kept)
-    .onConflict((conflict) => conflict.column('device_id').doUpdateSet(kept))
-    .execute();
-  await trx.updateTable('devices').set({ last_seen: now }).where('id', '=', device).execute();
+  // A broker says the retained report again at every start; the device may be gone for long.
+  if (before?.body !== spelled) {
+    await trx
+      .insertInto('reports')
+      .values(kept)
+      .onConflict((conflict) => conflict.column('device_id').doUpdateSet(kept))
+      .execute();
+    await noteHeard(trx, device, now, null);
+  }
   // Behind an outside broker nobody but the device says with which identity it came.
   if (report.identity) await noteContact(server, trx, device, report.identity.fingerprint);
   await takeNewer(server, trx, device, newer);

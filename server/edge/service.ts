@@ -5,6 +5,7 @@ import { fingerprintOf } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { minuteMs, secondMs } from '../../protocol/time.ts';
 import type { Broker, Fleet, ListenerTls } from '../core/ports.ts';
+import { forgetPresence } from './absences.ts';
 import { serveAdmin } from './admin-http.ts';
 import { addressesOf, type Identity, type Probe, readIdentity, type Server } from './context.ts';
 import { serveDevices } from './device-http.ts';
@@ -77,8 +78,7 @@ export async function startService(server: Server, startBroker: StartBroker): Pr
         await probe(`mqtt ${broker.port}`, host, broker.port),
       ],
     };
-    // Nobody is connected yet; who is says so.
-    await db.updateTable('devices').set({ presence: 'offline' }).execute();
+    await forgetPresence(db, server.clock());
     await queueEverything(server, db);
     await publish();
     await rewriteKit(server);

@@ -78,6 +78,10 @@ export type Tables = {
     locator: string;
     presence: 'online' | 'offline';
     last_seen: number | null;
+    /** Since when it is away; null while it is connected. */
+    absent_since: number | null;
+    /** Lengths of its earlier absences in ms, oldest first: JSON array, or null for none. */
+    absences: string | null;
     confirmed_at: number | null;
     /** Set while a device of a rebuilt server waits for an administrator: nothing that moves it is published. */
     adopted_at: number | null;
