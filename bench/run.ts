@@ -1,6 +1,7 @@
 /** `make bench`: every figure beside its floor, measured in this one run. Names of benches as arguments choose among them. */
 import { benchMemory, benchStart } from './agent.ts';
 import { benchApply } from './apply.ts';
+import { benchCertificates } from './certificates.ts';
 import { benchConnect } from './connect.ts';
 import { benchDecide } from './decide.ts';
 import { benchExport } from './exports.ts';
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   log: benchLog,
   sizes: benchSizes,
   slots: benchSlots,
+  certificates: benchCertificates,
   console: benchUi,
 };
 

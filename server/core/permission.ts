@@ -4,6 +4,7 @@ export type Action =
   | 'read'
   | 'invite'
   | 'edit-devices'
+  | 'edit-certificates'
   | 'edit-users'
   | 'edit-groups'
   | 'edit-policies'
@@ -17,6 +18,7 @@ const rights: Readonly<Record<Role, ReadonlySet<Action>>> = {
     'read',
     'invite',
     'edit-devices',
+    'edit-certificates',
     'edit-users',
     'edit-groups',
     'edit-policies',

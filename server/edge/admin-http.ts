@@ -10,6 +10,7 @@ import { mayDo, type Role } from '../core/permission.ts';
 import { policyRoutes } from './admin-policy-routes.ts';
 import type { AdminRoute } from './admin-route.ts';
 import { adminRoutes } from './admin-routes.ts';
+import { certificateRoutes } from './certificate-routes.ts';
 import type { Server } from './context.ts';
 import { frontEndRoutes } from './front-end-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
@@ -86,6 +87,7 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
   app.setNotFoundHandler((request, reply) => deny(reply, fault('not-found', { what: request.url.slice(0, 120) })));
   for (const route of [
     ...adminRoutes,
+    ...certificateRoutes,
     ...policyRoutes,
     ...mutualRoutes,
     ...userRoutes,

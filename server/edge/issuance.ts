@@ -31,6 +31,12 @@ export const setRules = (
     const { automaticRenewal, promptPassword } = after;
     const facts = { ...after, automaticRenewal: onOff(automaticRenewal), promptPassword: onOff(promptPassword) };
     await audit(server, trx, { actor, action: 'identity-rules-set', subject: 'identities', facts });
+    if (before.automaticRenewal !== automaticRenewal)
+      await trx
+        .updateTable('certificates')
+        .set({ renewal_disabled: automaticRenewal ? 0 : 1 })
+        .where('type', '=', 'mobile')
+        .execute();
     const told = (rules: IssuanceRules) => `${rules.renewBeforeDays} ${rules.automaticRenewal}`;
     if (told(before) === told(after)) return good(after);
     const signed = await signAllPolicies(server, trx);

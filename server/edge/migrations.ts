@@ -163,6 +163,45 @@ async function authorityOfBefore(db: Untyped): Promise<void> {
   await sql`update identities set authority = ${fingerprint} where issuer = ${subject}`.execute(db);
 }
 
+/** Changed identities, or devices whose name or standing shows in the list, are listed anew: see `certificate-mirror.ts`. */
+const due = (table: string, event: string, device: string): string =>
+  `create trigger certificates_due_${table}_${event.split(' ')[0]} after ${event} on ${table} begin
+    insert into certificates_due (device_id) values (new.${device}) on conflict (device_id) do nothing; end`;
+
+/**
+ * One list of certificates of devices. `certificates` is what is shown, sorted and searched; what only mail and VPN certificates
+ * have, chain and sealed key, lies beside it, so that a row of the list stays short.
+ */
+const certificates: readonly string[] = [
+  `create table certificates (
+    id text primary key, type text not null, kind text not null, device_id text references devices (id),
+    device_name text not null, user_id text, user_name text not null, alias text not null, status text not null,
+    status_at bigint not null, protocol text not null, source text not null, issued_at bigint, not_after bigint,
+    thumbprint text, renewal_disabled integer not null, search text not null)`,
+  'create index certificates_by_type on certificates (type, status, id)',
+  ...[
+    'kind',
+    'device_name',
+    'user_name',
+    'alias',
+    'status',
+    'status_at',
+    'protocol',
+    'source',
+    'issued_at',
+    'not_after',
+    'thumbprint',
+    'renewal_disabled',
+  ].map((column) => `create index certificates_by_${column} on certificates (${column}, id)`),
+  'create index certificates_by_device on certificates (device_id)',
+  'create index certificates_by_search on certificates (search, id)',
+  'create table certificates_due (device_id text primary key)',
+  due('identities', 'insert', 'device_id'),
+  due('identities', 'update', 'device_id'),
+  due('devices', 'update of name, retired_at, removed_at, deactivated_at, registered_by, agent', 'id'),
+  'insert into certificates_due (device_id) select distinct device_id from identities',
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -230,6 +269,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0011-absences': {
     up: async (db: Untyped) => {
       for (const statement of absences) await run(db, statement);
+    },
+  },
+  '0012-certificates': {
+    up: async (db: Untyped) => {
+      for (const statement of certificates) await run(db, statement);
     },
   },
 };

@@ -2,6 +2,13 @@
 import type { Generated, Kysely } from 'kysely';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { ClientPurpose } from '../../protocol/schema.ts';
+import type {
+  CertificateProtocol,
+  CertificateSource,
+  CertificateStatus,
+  CertificateType,
+  DeviceKind,
+} from '../core/certificates.ts';
 import type { AgentKind, Migration } from '../core/mutual.ts';
 import type { Role, Source } from '../core/role.ts';
 
@@ -117,6 +124,30 @@ export type Tables = {
     /** Fingerprint of the authority of ours that issued it; null for a foreign one. */
     authority: string | null;
   };
+  /** The list of certificates: identities (`id` is the thumbprint; rows follow `identities`) and mail and VPN certificates (a UUID). */
+  certificates: {
+    id: string;
+    type: CertificateType;
+    kind: DeviceKind;
+    device_id: string | null;
+    device_name: string;
+    user_id: string | null;
+    user_name: string;
+    alias: string;
+    status: CertificateStatus;
+    status_at: number;
+    protocol: CertificateProtocol;
+    source: CertificateSource;
+    /** Null until there is a certificate. */
+    issued_at: number | null;
+    not_after: number | null;
+    thumbprint: string | null;
+    renewal_disabled: number;
+    /** Of `searchText`. */
+    search: string;
+  };
+  /** Devices whose identities have to be listed anew; filled by triggers. */
+  certificates_due: { device_id: string };
   /** Of devices that registered without an identity: hash of the secret, and what it is for until it ends. */
   device_tokens: {
     device_id: string;

@@ -4,6 +4,7 @@ import { dayMs, type Instant, instant } from '../../protocol/time.ts';
 import { checkPorts, webPort } from '../core/listeners.ts';
 import { isResignDue } from '../core/revision.ts';
 import { dueAt, type RoleCertificate, withRole } from '../core/role.ts';
+import { expireCertificates, mirrorIdentities } from './certificate-mirror.ts';
 import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies, signDevice } from './documents.ts';
@@ -31,6 +32,8 @@ export async function tick(server: Server): Promise<void> {
   if (due.do === 'warn') await warnOnceADay(server, due.notReady);
   await resignLinks(server);
   await renewAhead(server);
+  await expireCertificates(server);
+  await mirrorIdentities(server);
 }
 
 /** New names or ports for devices: all policies say so. Faults: `ports-collide`, what `checkPolicy` says. */
