@@ -16,7 +16,8 @@ packages := node_modules/.package-lock.json
 validators := build/validators.js
 addon := build/native/thintrust.node
 node20 := test/node20/node_modules/.package-lock.json
-sources := $(shell find agent protocol ui server native words -name '*.ts' 2>/dev/null)
+sources := $(shell find agent protocol ui server native words -name '*.ts' -o -name '*.tsx' 2>/dev/null)
+web := $(shell find server/web -type f 2>/dev/null)
 checked := $(sources) $(shell find scripts test bench types -name '*.ts' -not -path '*/node_modules/*' 2>/dev/null)
 version := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
 # Seconds: what is made of one commit is the same whenever and wherever it is made.
@@ -88,7 +89,7 @@ bench: build ## measurements, each beside its floor
 	@node bench/run.ts
 
 .PHONY: bundle
-bundle: dist/.built ## the five programs as single files in dist/
+bundle: dist/.built ## the five programs as single files in dist/, and the Web Console
 
 ARCH ?= $(arch)
 
@@ -109,7 +110,7 @@ fresh-bundles: # they know the time of the commit they were made of
 yocto-source: fresh-bundles ## the source archive of the Yocto layer, the same bytes every time
 	@mkdir -p $(dir $(layer_source))
 	@tar -c --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$(epoch) --format=ustar \
-		--transform 's,^,thintrust-$(version)/,' --exclude=README.md LICENSE dist/*.cjs dist/usr dist/THIRD-PARTY.txt \
+		--transform 's,^,thintrust-$(version)/,' --exclude=README.md LICENSE dist/*.cjs dist/usr dist/web dist/THIRD-PARTY.txt \
 		native/Makefile native/*.cc native/*.h packaging/install.sh packaging/server-overlay rootfs-overlay \
 		| gzip -9n > $(layer_source).tmp
 	@mv $(layer_source).tmp $(layer_source)
@@ -162,13 +163,14 @@ $(addon): $(wildcard native/*.cc native/*.h) native/Makefile $(packages)
 	@$(MAKE) -s -C native
 	@touch $@
 
-build/.types: $(validators) $(checked) tsconfig.json $(packages)
+build/.types: $(validators) $(checked) tsconfig.json server/web/tsconfig.json $(packages)
 	@echo 'types …'
 	@tsc -p .
+	@tsc -p server/web
 	@touch $@
 
 # npx finds the programs of this clone, and the Node they need, by the links. npm 9 makes none for an optional package.
-dist/.built: $(validators) $(sources) scripts/bundle.ts scripts/bundler.ts scripts/licences.ts $(addon) $(packages)
+dist/.built: $(validators) $(sources) $(web) scripts/bundle.ts scripts/bundler.ts scripts/web-bundler.ts scripts/licences.ts $(addon) $(packages)
 	@echo 'bundles …'
 	@node scripts/bundle.ts
 	@ln -sf ../node-linux-$(arch)/bin/node node_modules/.bin/node

@@ -50,6 +50,7 @@ case $part in
   server)
     folder=/usr/lib/thintrust-server
     program thintrust-server "$folder"
+    (cd "$here/dist" && find web -type f) | while read -r path; do install -D -m 0644 "$here/dist/$path" "$root$folder/$path"; done
     tree "$here/packaging/server-overlay"
     ;;
   *)

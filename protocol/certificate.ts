@@ -5,6 +5,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { derChildren, derTag, oidOf, readDer, type Tlv } from './der.ts';
 import { bad, good, type Result } from './fault.ts';
+import { inFours } from './fours.ts';
 import { maxCertificateBytes } from './limits.ts';
 import type { CertificateView, PresentedView } from './local.ts';
 import { type Instant, instant } from './time.ts';
@@ -53,7 +54,7 @@ export const fromBase64 = (text: string): Uint8Array => Buffer.from(text, 'base6
 export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
 /** Groups of four hex digits, as screens show a fingerprint. */
-export const groupFingerprint = (fingerprint: string): string => fingerprint.replace(/(....)(?=.)/g, '$1 ');
+export const groupFingerprint = inFours;
 
 /**
  * Reads exactly one DER certificate: nothing before it, nothing behind it, at most `maxCertificateBytes`.

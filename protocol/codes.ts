@@ -6,6 +6,7 @@
  */
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { bad, good, type Result } from './fault.ts';
+import { inFours } from './fours.ts';
 import { maxCertificateBytes } from './limits.ts';
 import { checkDigitsHold, withCheckDigits } from './mod97.ts';
 import { type OcraSuite, ocra, parseOcraSuite } from './ocra.ts';
@@ -120,7 +121,7 @@ export const replacementMatches = (code: string, request: ReplacementRequest): b
   sameDigits(code, makeReplacement(request));
 
 /** Groups of four, as screens show and people say it. */
-export const formatCode = (digits: string): string => digits.replace(/(....)(?=.)/g, '$1 ');
+export const formatCode = inFours;
 
 /**
  * Both codes from plain inputs `{secretHex, deviceId, offeredCertificateDerHex, action, counter}`, so that anyone can check the

@@ -28,6 +28,7 @@ freerdp-shadow-cli freerdp2-shadow-x11
 Xvfb xvfb
 nginx nginx-light
 curl curl
+chromium chromium
 END
 ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1 || missing="$missing rsyslog-gnutls"
 ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 || missing="$missing rsyslog-openssl"

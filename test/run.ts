@@ -27,7 +27,7 @@ type Outcome = {
   readonly timings: readonly Timing[];
 };
 
-const defaultPlaces = ['test/core', 'test/edge', 'test/ui', 'test/house', 'test/flow'];
+const defaultPlaces = ['test/core', 'test/edge', 'test/ui', 'test/house', 'test/web', 'test/flow'];
 const everydayLimitMs = 120_000;
 const flowLimitMs = 300_000;
 /** How long a file may live on after its results, and its children after it. */

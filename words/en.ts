@@ -6,7 +6,8 @@ import type { FaultCode } from '../protocol/fault.ts';
 import { cliEn } from './cli.ts';
 import { screens } from './screens-en.ts';
 
-export const en = {
+/** What every program may have to say; the Web Console loads this and its own part, not the screens and commands. */
+export const commonEn = {
   faults: {
     'too-large': 'The data is too large[: {bytes} bytes][, at most {limit} bytes are accepted].',
     'not-json': 'The data cannot be read[ ({what})]: it is not valid JSON.',
@@ -246,11 +247,10 @@ export const en = {
     hours: '{count} h',
     days: '{count} d',
   },
-
-  screens,
-
-  cli: cliEn,
 };
+
+export const en = { ...commonEn, screens, cli: cliEn };
 
 /** The shape every language has. */
 export type Words = typeof en;
+export type CommonWords = typeof commonEn;

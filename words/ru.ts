@@ -1,10 +1,10 @@
 /** Sentences for people, in Russian; the same shape and the same marks as in `en.ts`. */
 
 import { cliRu } from './cli.ts';
-import type { Words } from './en.ts';
+import type { CommonWords, Words } from './en.ts';
 import { screens } from './screens-ru.ts';
 
-export const ru: Words = {
+export const commonRu: CommonWords = {
   faults: {
     'too-large': 'Слишком большой объём данных[: {bytes} байт][, принимается не больше {limit} байт].',
     'not-json': 'Данные[ ({what})] не удалось прочитать: это не JSON.',
@@ -248,8 +248,6 @@ export const ru: Words = {
     hours: '{count} ч',
     days: '{count} дн.',
   },
-
-  screens,
-
-  cli: cliRu,
 };
+
+export const ru: Words = { ...commonRu, screens, cli: cliRu };

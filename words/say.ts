@@ -1,10 +1,11 @@
 /** Puts facts into the sentences of `en.ts` and `ru.ts`. Pure. */
 import type { Fault } from '../protocol/fault.ts';
-import { en, type Words } from './en.ts';
+import { type CommonWords, en, type Words } from './en.ts';
 import { ru } from './ru.ts';
 
 export type { Words } from './en.ts';
 export type Language = 'en' | 'ru';
+type Dates = Pick<CommonWords, 'dates'>;
 export type SentenceFacts = { readonly [name: string]: string | number };
 
 export const wordsOf: Readonly<Record<Language, Words>> = { en, ru };
@@ -28,7 +29,10 @@ export function fill(sentence: string, facts: SentenceFacts = {}): string {
 }
 
 /** The sentence of a fault; a code this version has no sentence for (a newer peer) is shown as the code itself. */
-export function sayFault(words: Words, fault: Pick<Fault, 'facts'> & { readonly code: string }): string {
+export function sayFault(
+  words: Pick<CommonWords, 'faults'>,
+  fault: Pick<Fault, 'facts'> & { readonly code: string },
+): string {
   const faults: Readonly<Record<string, string>> = words.faults;
   const sentence = Object.hasOwn(faults, fault.code) ? faults[fault.code] : undefined;
   return sentence === undefined ? plainText(fault.code) : fill(sentence, fault.facts);
@@ -46,15 +50,15 @@ export function formatZone(offsetMinutes: number): string {
 }
 
 /** Date and time of an instant (Unix ms) at an offset from UTC, without the zone: for a column whose heading names it. */
-export const formatDateTime = (words: Words, at: number, offsetMinutes: number): string =>
+export const formatDateTime = (words: Dates, at: number, offsetMinutes: number): string =>
   fill(words.dates.dateTime, dateFacts(words, at, offsetMinutes));
 
 /** Date, time and zone of an instant. */
-export const formatInstant = (words: Words, at: number, offsetMinutes = 0): string =>
+export const formatInstant = (words: Dates, at: number, offsetMinutes = 0): string =>
   `${formatDateTime(words, at, offsetMinutes)} ${formatZone(offsetMinutes)}`;
 
 /** A length of time in its one or two largest units, rounded down: `2 h 5 min`. */
-export function formatDuration(words: Words, ms: number): string {
+export function formatDuration(words: Dates, ms: number): string {
   const { days, hours, minutes, seconds } = words.dates;
   const total = Math.max(0, Math.floor(ms / 1000));
   const part = (sentence: string, count: number): string => fill(sentence, { count });
@@ -68,7 +72,7 @@ export function formatDuration(words: Words, ms: number): string {
 
 const two = (value: number): string => String(value).padStart(2, '0');
 
-function dateFacts(words: Words, at: number, offsetMinutes: number): SentenceFacts {
+function dateFacts(words: Dates, at: number, offsetMinutes: number): SentenceFacts {
   const moment = new Date(at + offsetMinutes * 60_000);
   if (Number.isNaN(moment.getTime())) return {};
   return {

@@ -32,7 +32,7 @@ const zones: Readonly<Record<string, readonly string[] | typeof anywhere>> = {
 };
 const schemas = ['protocol/schema.ts', 'protocol/local.ts', 'protocol/session.ts', 'protocol/shapes.ts'];
 /** TypeBox and the ajv compiler stay off the device. */
-const schemaLoaders = ['server/', 'scripts/', 'test/', 'bench/'];
+const schemaLoaders = ['server/core/', 'server/edge/', 'server/api/', 'server/cli/', 'scripts/', 'test/', 'bench/'];
 const compilers = /^(@sinclair\/typebox|ajv)(\/|$)/;
 
 /** One line for each import that breaks the rule. */
@@ -52,6 +52,8 @@ export function checkImports({ path, text }: Source): readonly string[] {
       return [`${path} imports ${target}: go through protocol/validate.ts`];
     const to = zoneOf(target);
     if (zone === null) return [`${path} lies in no zone`];
+    if (zone === 'server/web/' && to === 'server/api/' && !typeOnly)
+      return [`${path} loads ${target}: import its types only`];
     if (to === zone || to === 'words/' || allowed === anywhere) return [];
     return to !== null && allowed.includes(to) ? [] : [`${path} imports ${target}`];
   });

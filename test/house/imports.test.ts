@@ -33,6 +33,9 @@ const badRows = [
     path: 'agent/core/a.ts',
     text: `import { validators } from '../../build/validators.js';`,
   },
+  { name: 'schema values in the browser', path: 'server/web/a.tsx', text: `import { b } from '../api/b.ts';` },
+  { name: 'TypeBox in the browser', path: 'server/web/a.ts', text: `import { Type } from '@sinclair/typebox';` },
+  { name: 'the Web Console to the edge', path: 'server/web/a.ts', text: `import type { B } from '../edge/b.ts';` },
   { name: 'a folder nobody planned', path: 'common/a.ts', text: `import { b } from './b.ts';` },
 ];
 
@@ -57,6 +60,11 @@ const goodRows = [
     name: 'the validators, from their one door',
     path: 'protocol/validate.ts',
     text: `import { validators } from '../build/validators.js';`,
+  },
+  {
+    name: 'the Web Console to types of the API',
+    path: 'server/web/a.tsx',
+    text: `import type { B } from '../api/b.ts';`,
   },
   { name: 'a test', path: 'test/flow/a.test.ts', text: `import { b } from '../../server/edge/b.ts';` },
   { name: 'a path in a comment', path: 'ui/a.ts', text: `/** See '../server/b.ts'. */` },

@@ -17,7 +17,9 @@ const folders = 'protocol agent ui server native words scripts test bench'.split
 /** Paths are relative to the repository, with `/`. */
 export const readSources = (): readonly Source[] =>
   folders
-    .flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: root, exclude: (path) => path.endsWith('node_modules') }))
+    .flatMap((folder) =>
+      globSync(`${folder}/**/*.{ts,tsx}`, { cwd: root, exclude: (path) => path.endsWith('node_modules') }),
+    )
     .sort()
     .map((path) => ({ path, text: readFileSync(`${root}/${path}`, 'utf8') }));
 

@@ -1,6 +1,7 @@
 import { faultKinds } from '../../protocol/fault.ts';
 import { en } from '../../words/en.ts';
 import { ru } from '../../words/ru.ts';
+import { webEn, webRu } from '../../words/web.ts';
 import { assert, table, test } from '../harness.ts';
 
 type Leaves = ReadonlyMap<string, string>;
@@ -15,6 +16,7 @@ test('every fault has its sentence in English and Russian', () => {
 test('English and Russian say the same things with the same facts', () => {
   assert.ok(leavesOf(en).size > codes.length);
   assert.equal(compare(leavesOf(en), leavesOf(ru)), []);
+  assert.equal(compare(leavesOf(webEn), leavesOf(webRu)), []);
 });
 
 test('Russian sentences are Russian', () => {

@@ -1,0 +1,135 @@
+/** The Web Console: who is signed in, where they are, and in which language. */
+import { render } from 'preact';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { type Language, languageOf } from '../../words/say.ts';
+import { createApi } from './api.ts';
+import { type App, AppContext, type Session, wordsOf } from './app.ts';
+import { UnreachablePage } from './pages/notices.tsx';
+import { SetupPage } from './pages/setup.tsx';
+import { SignInPage, type SignInReason } from './pages/sign-in.tsx';
+import { firstPage } from './pages.ts';
+import { usePlace } from './place.ts';
+import { Shell } from './shell.tsx';
+import './style/base.css';
+import './style/shell.css';
+import './style/form.css';
+import './style/table.css';
+import './style/pages.css';
+
+type Stage =
+  | { readonly at: 'starting' }
+  | { readonly at: 'unreachable' }
+  | { readonly at: 'outside'; readonly reason: SignInReason }
+  | { readonly at: 'inside'; readonly session: Session };
+
+const nobody: Session = {
+  account: { name: '', fullName: '', roles: [], language: 'en', secondFactor: false },
+  rights: [],
+  csrf: '',
+};
+const languageKey = 'thintrust-language';
+const noticeMs = 6000;
+const retryMs = 5000;
+
+function Console() {
+  const [stage, setStage] = useState<Stage>({ at: 'starting' });
+  const [language, setLanguage] = useLanguage();
+  const [place, navigate] = usePlace();
+  const [reached, setReached] = useState(true);
+  const [notice, say] = useNotice();
+  const csrf = useRef<string | null>(null);
+  const api = useMemo(
+    () =>
+      createApi({
+        csrf: () => csrf.current,
+        sessionLost: () => setStage((now) => ({ at: 'outside', reason: now.at === 'inside' ? 'ended' : null })),
+        reached: setReached,
+      }),
+    [],
+  );
+  const setSession = useCallback((session: Session) => {
+    csrf.current = session.csrf;
+    setStage({ at: 'inside', session });
+  }, []);
+  const start = useCallback(async () => {
+    const answer = await api.get<Session>('/session');
+    if (answer.ok) {
+      setLanguage(answer.value.account.language);
+      setSession(answer.value);
+    } else if (answer.fault.code !== 'session-needed')
+      setStage((now) => (now.at === 'inside' ? now : { at: 'unreachable' }));
+  }, [api, setLanguage, setSession]);
+  useEffect(() => {
+    start();
+  }, [start]);
+  useRetry(reached, start);
+
+  const session = stage.at === 'inside' ? stage.session : nobody;
+  const app: App = {
+    language,
+    words: wordsOf[language],
+    setLanguage,
+    api,
+    account: session.account,
+    rights: session.rights,
+    setSession,
+    place,
+    navigate,
+    say,
+  };
+  const entry = stage.at === 'inside' && ['/', '/signin', '/setup'].includes(place.path);
+  useEffect(() => {
+    if (entry) navigate(firstPage(session.rights), 'replace');
+  }, [entry, navigate, session]);
+  const signOut = async () => {
+    await api.send('DELETE', '/session');
+    csrf.current = null;
+    setStage({ at: 'outside', reason: 'signed-out' });
+    navigate('/signin');
+  };
+  return (
+    <AppContext.Provider value={app}>
+      {stage.at === 'unreachable' && <UnreachablePage again={start} />}
+      {stage.at === 'outside' && (place.path === '/setup' ? <SetupPage /> : <SignInPage reason={stage.reason} />)}
+      {stage.at === 'inside' && !entry && <Shell onSignOut={signOut} reached={reached} />}
+      <div class={notice ? 'notice notice-shown' : 'notice'} role="status">
+        {notice}
+      </div>
+    </AppContext.Provider>
+  );
+}
+
+/** What somebody chose here before, else what the browser asks for. */
+function useLanguage(): readonly [Language, (language: Language) => void] {
+  const [language, set] = useState<Language>(() => languageOf(localStorage.getItem(languageKey) ?? navigator.language));
+  useEffect(() => {
+    document.documentElement.lang = language;
+  }, [language]);
+  const choose = useCallback((chosen: Language) => {
+    localStorage.setItem(languageKey, chosen);
+    set(chosen);
+  }, []);
+  return [language, choose];
+}
+
+function useNotice(): readonly [string, (text: string) => void] {
+  const [notice, setNotice] = useState('');
+  useEffect(() => {
+    if (!notice) return;
+    const timer = setTimeout(() => setNotice(''), noticeMs);
+    return () => clearTimeout(timer);
+  }, [notice]);
+  return [notice, setNotice];
+}
+
+/** As long as the server does not answer it is asked again. */
+function useRetry(reached: boolean, ask: () => void): void {
+  useEffect(() => {
+    if (reached) return;
+    const timer = setInterval(ask, retryMs);
+    return () => clearInterval(timer);
+  }, [reached, ask]);
+}
+
+const root = document.getElementById('app');
+if (root) render(<Console />, root);

@@ -1,0 +1,65 @@
+/** Which page is at which path, whether it stands in the navigation, and the right it needs. */
+import type { ComponentType } from 'preact';
+import type { Words } from './app.ts';
+import { match, type Params } from './match.ts';
+import { AccountPage } from './pages/account.tsx';
+import { AuditPage } from './pages/audit.tsx';
+import { CodesPage } from './pages/codes.tsx';
+import { DevicePage } from './pages/device.tsx';
+import { DevicesPage } from './pages/devices.tsx';
+import type { IconName } from './parts/icon.tsx';
+
+export type PageProps = { readonly params: Params };
+export type Entry = {
+  readonly section: keyof Words['web']['shell']['sections'];
+  readonly icon: IconName;
+  readonly title: (words: Words) => string;
+};
+export type PageRoute = {
+  readonly path: string;
+  readonly page: ComponentType<PageProps>;
+  /** An action of the server; null for whoever is signed in. */
+  readonly needs: string | null;
+  readonly entry?: Entry;
+};
+
+/** In the order of the navigation. */
+export const pages: readonly PageRoute[] = [
+  {
+    path: '/devices',
+    page: DevicesPage,
+    needs: 'read',
+    entry: { section: 'fleet', icon: 'device', title: ({ web }) => web.devices.title },
+  },
+  { path: '/devices/:id', page: DevicePage, needs: 'read' },
+  {
+    path: '/codes',
+    page: CodesPage,
+    needs: 'answer-codes',
+    entry: { section: 'work', icon: 'key', title: ({ web }) => web.codes.title },
+  },
+  {
+    path: '/audit',
+    page: AuditPage,
+    needs: 'read-audit',
+    entry: { section: 'server', icon: 'log', title: ({ web }) => web.audit.title },
+  },
+  { path: '/account', page: AccountPage, needs: null },
+];
+
+export type FoundPage = { readonly route: PageRoute; readonly params: Params };
+
+export function findPage(path: string): FoundPage | null {
+  for (const route of pages) {
+    const params = match(route.path, path);
+    if (params) return { route, params };
+  }
+  return null;
+}
+
+/** Where somebody with these rights begins. */
+export const firstPage = (rights: readonly string[]): string =>
+  pages.find((route) => route.entry && isOpenTo(route, rights))?.path ?? '/account';
+
+export const isOpenTo = ({ needs }: PageRoute, rights: readonly string[]): boolean =>
+  needs === null || rights.includes(needs);

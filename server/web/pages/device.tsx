@@ -1,0 +1,171 @@
+import type { Purpose, Source } from '../../../protocol/shapes.ts';
+import { fill, formatDuration, sayFault } from '../../../words/say.ts';
+import { useApp, useLoad } from '../app.ts';
+import type { PageProps } from '../pages.ts';
+import { type FactRow, Facts, FaultNote, Fingerprint, Loading, Page, Section, Status } from '../parts/show.tsx';
+import { Time, TimeOr } from '../parts/time.tsx';
+import { type DeviceRow, Presence, Standing } from './devices.tsx';
+
+type Report = {
+  readonly applied: { readonly policy: number; readonly device: number; readonly command: number };
+  readonly certificates: readonly {
+    readonly fingerprint: string;
+    readonly purpose: Purpose;
+    readonly source: Source;
+  }[];
+  readonly pins: { readonly current: string; readonly reserve: string | null; readonly previous: string | null } | null;
+  readonly clock: { readonly at: 'known' | 'unknown'; readonly floor: number };
+  readonly codes: { readonly tries: number; readonly lockedForMs: number };
+  readonly faults: readonly { readonly code: string; readonly facts: Readonly<Record<string, string | number>> }[];
+  readonly versions: { readonly agent: string; readonly runtime: string };
+};
+export type DeviceDetails = DeviceRow & {
+  readonly hardwareId: string;
+  readonly identities: readonly { readonly serial: string; readonly fingerprint: string; readonly notAfter: number }[];
+  readonly report: Report | null;
+  readonly reportedAt: number | null;
+};
+
+export function DevicePage({ params }: PageProps) {
+  const { words } = useApp();
+  const { devices } = words.web;
+  const { value, fault, again } = useLoad<DeviceDetails>(`/devices/${encodeURIComponent(params['id'] ?? '')}`);
+  return (
+    <Page title={value?.name ?? devices.device} up={{ href: '/devices', title: devices.title }}>
+      <FaultNote fault={fault} again={again} />
+      {value ? <Details device={value} /> : fault ? null : <Loading />}
+    </Page>
+  );
+}
+
+function Details({ device }: { readonly device: DeviceDetails }) {
+  const { words } = useApp();
+  const { devices, shell } = words.web;
+  const about: readonly FactRow[] = [
+    [devices.group, device.group],
+    [devices.presence, <Presence key="p" presence={device.presence} />],
+    [devices.standing, <Standing key="s" row={device} />],
+    [devices.lastSeen, <TimeOr key="l" at={device.lastSeen} none={devices.never} />],
+    [devices.id, <code key="i">{device.id}</code>],
+    [devices.hardwareId, <code key="h">{device.hardwareId || shell.unknown}</code>],
+    ...(device.agent ? [[devices.agent, devices.agents[device.agent]] as const] : []),
+    ...(device.migration ? [[devices.migration, devices.migrations[device.migration]] as const] : []),
+  ];
+  return (
+    <>
+      <Section title={devices.about}>
+        <Facts rows={about} />
+      </Section>
+      <Section title={devices.identity} lead={devices.identityLead}>
+        {device.identities.length === 0 && <p>{devices.identityNone}</p>}
+        {device.identities.map(({ serial, fingerprint, notAfter }) => (
+          <Facts
+            key={serial}
+            rows={[
+              [devices.validTo, <Time key="v" at={notAfter} />],
+              [devices.serial, <code key="s">{serial}</code>],
+              [devices.fingerprint, <Fingerprint key="f" value={fingerprint} />],
+            ]}
+          />
+        ))}
+      </Section>
+      {device.report ? (
+        <Reported report={device.report} at={device.reportedAt} />
+      ) : (
+        <Section title={devices.report}>
+          <p>{devices.reportNone}</p>
+        </Section>
+      )}
+    </>
+  );
+}
+
+function Reported({ report, at }: { readonly report: Report; readonly at: number | null }) {
+  const { words } = useApp();
+  const { devices, shell } = words.web;
+  const { applied, clock, codes, pins, versions } = report;
+  const locked = codes.lockedForMs > 0;
+  return (
+    <>
+      <Section title={devices.faults}>
+        {report.faults.length === 0 && <Status tone="good" text={devices.faultsNone} />}
+        <ul class="plain">
+          {report.faults.map((each, index) => (
+            <li key={`${index}-${each.code}`}>
+              <Status tone="bad" text={sayFault(words, each)} />
+            </li>
+          ))}
+        </ul>
+      </Section>
+      <Section title={devices.report}>
+        <Facts
+          rows={[
+            [devices.reportedAt, <TimeOr key="a" at={at} none={shell.unknown} />],
+            [devices.policyRevision, <code key="p">{applied.policy}</code>],
+            [devices.deviceRevision, <code key="d">{applied.device}</code>],
+            [devices.commandRevision, <code key="c">{applied.command}</code>],
+            [
+              devices.clock,
+              <Status key="k" tone={clock.at === 'known' ? 'good' : 'bad'} text={devices.clocks[clock.at]} />,
+            ],
+            [
+              devices.codes,
+              <Status
+                key="t"
+                tone={locked ? 'bad' : 'quiet'}
+                text={
+                  locked
+                    ? fill(devices.codesLocked, { time: formatDuration(words, codes.lockedForMs) })
+                    : fill(devices.codesOpen, { tries: codes.tries })
+                }
+              />,
+            ],
+            [devices.versions, `${versions.agent}, ${versions.runtime}`],
+          ]}
+        />
+      </Section>
+      <Section title={devices.pins}>
+        <Facts
+          rows={(['current', 'reserve', 'previous'] as const).map((slot) => {
+            const pin = pins?.[slot];
+            return [devices.slots[slot], pin ? <Fingerprint value={pin} /> : <span class="quiet">{shell.none}</span>];
+          })}
+        />
+      </Section>
+      <Section title={devices.installed}>
+        {report.certificates.length === 0 ? <p>{devices.installedNone}</p> : <Held report={report} />}
+      </Section>
+    </>
+  );
+}
+
+function Held({ report }: { readonly report: Report }) {
+  const { words } = useApp();
+  const { devices } = words.web;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
+    <section class="table-scroll" aria-label={devices.installed} tabIndex={0}>
+      <table class="table">
+        <caption class="unseen">{devices.installed}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{devices.purpose}</th>
+            <th scope="col">{devices.source}</th>
+            <th scope="col">{devices.fingerprint}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {report.certificates.map(({ fingerprint, purpose, source }) => (
+            <tr key={`${purpose}-${fingerprint}-${source}`}>
+              <td>{words.purposes[purpose]}</td>
+              <td>{words.sources[source]}</td>
+              <td>
+                <Fingerprint value={fingerprint} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,96 @@
+import { useApp } from '../app.ts';
+import { Page, Status, type Tone } from '../parts/show.tsx';
+import { type Column, Table } from '../parts/table.tsx';
+import { TimeOr } from '../parts/time.tsx';
+
+export type DeviceRow = {
+  readonly id: string;
+  readonly name: string;
+  readonly group: string;
+  readonly groupId: string;
+  readonly presence: 'online' | 'offline';
+  readonly lastSeen: number | null;
+  readonly confirmed: boolean;
+  readonly waiting: boolean;
+  readonly standing: 'active' | 'retired' | 'inactive' | 'removed';
+  readonly agent: 'thin-client' | 'no-migration' | 'always-mutual' | null;
+  readonly migration: 'pending' | 'success' | null;
+};
+
+export function DevicesPage() {
+  const { words } = useApp();
+  const { devices } = words.web;
+  const columns: readonly Column<DeviceRow>[] = [
+    {
+      id: 'name',
+      title: devices.name,
+      sortable: true,
+      kind: 'main',
+      cell: ({ id, name }) => <a href={`/devices/${id}`}>{name}</a>,
+    },
+    { id: 'group', title: devices.group, sortable: true, cell: ({ group }) => group },
+    { id: 'presence', title: devices.presence, sortable: true, cell: (row) => <Presence presence={row.presence} /> },
+    { id: 'standing', title: devices.standing, sortable: true, cell: (row) => <Standing row={row} /> },
+    {
+      id: 'lastSeen',
+      title: devices.lastSeen,
+      sortable: true,
+      cell: ({ lastSeen }) => <TimeOr at={lastSeen} none={devices.never} />,
+    },
+    {
+      id: 'migration',
+      title: devices.migration,
+      sortable: true,
+      minor: true,
+      cell: ({ migration }) => devices.migrations[migration ?? 'none'],
+    },
+  ];
+  return (
+    <Page title={devices.title} lead={devices.lead} wide>
+      <Table
+        path="/devices"
+        caption={devices.table}
+        columns={columns}
+        filters={[
+          { id: 'presence', title: devices.presence, choices: Object.entries(devices.presences) },
+          {
+            id: 'standing',
+            title: devices.standing,
+            choices: (['active', 'retired', 'inactive'] as const).map((each) => [each, devices.standings[each]]),
+          },
+          { id: 'migration', title: devices.migration, choices: Object.entries(devices.migrationFilter) },
+        ]}
+        start={{ sort: 'name', order: 'asc' }}
+        keyOf={({ id }) => id}
+        empty={devices.empty}
+      />
+    </Page>
+  );
+}
+
+export function Presence({ presence }: Pick<DeviceRow, 'presence'>) {
+  const { words } = useApp();
+  const online = presence === 'online';
+  return (
+    <Status
+      tone={online ? 'good' : 'quiet'}
+      icon={online ? 'check' : 'off'}
+      text={words.web.devices.presences[presence]}
+    />
+  );
+}
+
+const tones: Readonly<Record<DeviceRow['standing'] | 'waiting' | 'unconfirmed', Tone>> = {
+  active: 'good',
+  waiting: 'warn',
+  unconfirmed: 'warn',
+  retired: 'bad',
+  inactive: 'bad',
+  removed: 'quiet',
+};
+
+export function Standing({ row }: { readonly row: DeviceRow }) {
+  const { words } = useApp();
+  const state = row.waiting ? 'waiting' : row.standing === 'active' && !row.confirmed ? 'unconfirmed' : row.standing;
+  return <Status tone={tones[state]} text={words.web.devices.standings[state]} />;
+}

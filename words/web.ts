@@ -1,0 +1,27 @@
+/** What the Web Console says, one part for each page; marks as in `en.ts`. */
+import { accountEn, accountRu } from './web/account.ts';
+import { auditEn, auditRu } from './web/audit.ts';
+import { codesEn, codesRu } from './web/codes.ts';
+import { devicesEn, devicesRu } from './web/devices.ts';
+import { partsEn, partsRu } from './web/parts.ts';
+import { shellEn, shellRu } from './web/shell.ts';
+
+export const webEn = {
+  shell: shellEn,
+  parts: partsEn,
+  account: accountEn,
+  audit: auditEn,
+  codes: codesEn,
+  devices: devicesEn,
+};
+
+export type WebWords = typeof webEn;
+
+export const webRu: WebWords = {
+  shell: shellRu,
+  parts: partsRu,
+  account: accountRu,
+  audit: auditRu,
+  codes: codesRu,
+  devices: devicesRu,
+};

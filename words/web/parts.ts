@@ -1,0 +1,48 @@
+/** Tables, dialogs and forms of the Web Console. */
+export const partsEn = {
+  table: {
+    search: 'Search',
+    total: 'Rows: {total}',
+    found: 'Found: {total}',
+    range: '{from}–{to} of {total}',
+    pages: 'Pages of {table}',
+    previous: 'Previous page',
+    next: 'Next page',
+    size: 'Rows per page',
+    csv: 'Export CSV',
+    reload: 'Reload',
+    all: 'all',
+    empty: 'Nothing is here yet.',
+    nothingFound: 'Nothing fits.',
+    clear: 'Clear the filters',
+    select: 'Select {name}',
+    selectPage: 'Select all rows of this page',
+    selected: 'Selected: {count}',
+    unselect: 'Clear the selection',
+  },
+  form: { show: 'Show the password', hide: 'Hide the password', required: 'Please fill this in.' },
+};
+
+export const partsRu: typeof partsEn = {
+  table: {
+    search: 'Поиск',
+    total: 'Строк: {total}',
+    found: 'Найдено: {total}',
+    range: '{from}–{to} из {total}',
+    pages: 'Страницы: {table}',
+    previous: 'Предыдущая страница',
+    next: 'Следующая страница',
+    size: 'Строк на странице',
+    csv: 'Экспорт в CSV',
+    reload: 'Обновить',
+    all: 'все',
+    empty: 'Здесь пока пусто.',
+    nothingFound: 'Ничего не подходит.',
+    clear: 'Сбросить отбор',
+    select: 'Выбрать: {name}',
+    selectPage: 'Выбрать все строки этой страницы',
+    selected: 'Выбрано: {count}',
+    unselect: 'Снять выбор',
+  },
+  form: { show: 'Показать пароль', hide: 'Скрыть пароль', required: 'Заполните это поле.' },
+};
