@@ -153,6 +153,15 @@ export const faultKinds = {
   'chain-incomplete': 'rejected',
   'chain-foreign': 'rejected',
   'import-stopped': 'rejected',
+  // e-mail
+  'mail-off': 'rejected',
+  'mail-no-address': 'rejected',
+  'mail-unreachable': 'unavailable',
+  'mail-insecure': 'unavailable',
+  'mail-sign-in': 'unavailable',
+  'mail-refused': 'rejected',
+  'placeholder-unknown': 'rejected',
+  'placeholder-missing': 'rejected',
   // storage
   'disk-full': 'unavailable',
   'disk-failed': 'broken',

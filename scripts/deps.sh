@@ -35,6 +35,7 @@ ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 || missing="$missing rsyslog
 
 here=$(dirname "$0")
 [ "$(id -u)" != 0 ] || "$here/syslog-ng.sh" || echo 'syslog-ng could not be fetched' >&2
+[ "$(id -u)" != 0 ] || "$here/exim.sh" || echo 'exim could not be fetched' >&2
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   echo "missing Debian packages:$missing (as root: make deps)" >&2

@@ -59,6 +59,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { repairCommands } = await import('./cli/repair.ts');
   const { mutualCommands } = await import('./cli/mutual.ts');
   const { userCommands } = await import('./cli/users.ts');
+  const { mailCommands } = await import('./cli/mail.ts');
   const { keyCommands } = await import('./cli/keys.ts');
   return [
     ...localCommands,
@@ -71,6 +72,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...authorityCommands,
     ...mutualCommands,
     ...userCommands,
+    ...mailCommands,
     ...keyCommands,
   ];
 }

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 const node20 = fileURLToPath(new URL(`node20/node_modules/node-linux-${process.arch}/bin/node`, import.meta.url));
 /** Unpacked by `make deps`, since its package would put rsyslog out. */
 const syslogNg = fileURLToPath(new URL('../build/syslog-ng/usr/sbin/syslog-ng', import.meta.url));
+/** Unpacked by `make deps` in the same way. */
+const exim = fileURLToPath(new URL('../build/exim/usr/sbin/exim4', import.meta.url));
 /** Brought by `make deps-freerdp3` and `make deps-enrolment`; its programs run by chroot(8) into it, its systemd in a container. */
 export const trixie = '/var/cache/thintrust-test/trixie';
 const init = join(trixie, 'usr/lib/systemd/systemd');
@@ -23,6 +25,7 @@ export function findProgram(name: string): string | null {
   if (name === 'node20') return isExecutable(node20) ? node20 : null;
   if (name === 'systemd') return isExecutable(init) ? init : null;
   if (name === 'syslog-ng' && isExecutable(syslogNg)) return syslogNg;
+  if (name === 'exim4') return isExecutable(exim) ? exim : null;
   if (ofTrixie.has(name) && isExecutable(join(trixie, 'usr/bin', name))) return join(trixie, 'usr/bin', name);
   return folders.map((folder) => join(folder, name)).find(isExecutable) ?? null;
 }

@@ -196,6 +196,15 @@ export const commonEn = {
     'chain-foreign': 'The certificate “{owner}” is no part of the chain. Leave it out.',
     'import-stopped': 'Reading the file took too much time or memory[ ({reason})]. It was given up.',
 
+    'mail-off': 'No mail server is set. Set one: thintrust-server mail set',
+    'mail-no-address': 'There is no e-mail address to send this to[ ({what})].',
+    'mail-unreachable': 'The mail server[ {address}] cannot be reached[: {reason}].',
+    'mail-insecure': 'The connection to the mail server[ {address}] is not secure, so nothing was sent[: {reason}].',
+    'mail-sign-in': 'The mail server[ {address}] does not take the user name and password[: {reason}].',
+    'mail-refused': 'The mail server[ {address}] refused the mail[: {reason}].',
+    'placeholder-unknown': 'There is no placeholder of this name[: {what}][. There are: {known}].',
+    'placeholder-missing': 'The text lacks a placeholder that it cannot do without[: {what}].',
+
     'disk-full': 'The storage of the device is full. The last good state stays in use.',
     'disk-failed': 'The storage of the device failed[ ({what})]. The service will start again.',
     'storage-missing':

@@ -39,12 +39,18 @@ export const fleetCommands: readonly Command[] = [
       name: { type: 'string', text: 'name' },
       group: { type: 'string', text: 'group' },
       user: { type: 'string', text: 'user' },
+      mail: { type: 'boolean', text: 'mail' },
+      copy: { type: 'string', text: 'copy' },
+      show: { type: 'boolean', text: 'show-password' },
     },
     run: (given) => {
+      const copy = textOption(given, 'copy');
+      const mail = given.options['mail'] === true || copy !== undefined;
       const body = {
         name: textOption(given, 'name'),
         group: textOption(given, 'group'),
         user: textOption(given, 'user'),
+        ...(mail ? { mail: { copy, show: given.options['show'] === true } } : {}),
       };
       return show(call<Invited>(given.state, 'POST', '/invitations', body), invitationText);
     },
@@ -157,6 +163,12 @@ function statusText(status: StatusView): string {
 }
 
 function invitationText(made: Invited): string {
+  const mailed = fill(words.mailed, { addresses: made.mailedTo.join(', '), expires: date(made.expiresAt) });
+  if (made.password === '') return `${mailed}\n`;
+  return made.mailedTo.length > 0 ? `${mailed}\n\n${detailsText(made)}` : detailsText(made);
+}
+
+function detailsText(made: Invited): string {
   const rows = lines([
     [words.invitation.address, made.address],
     [words.invitation.fingerprint, groupFingerprint(made.fingerprint)],

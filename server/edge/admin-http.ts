@@ -13,6 +13,7 @@ import { adminRoutes } from './admin-routes.ts';
 import { certificateRoutes } from './certificate-routes.ts';
 import type { Server } from './context.ts';
 import { frontEndRoutes } from './front-end-routes.ts';
+import { mailRoutes } from './mail-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
 import { overviewRoutes } from './overview-routes.ts';
 import { recordRefusal } from './refusals.ts';
@@ -51,6 +52,8 @@ const statuses: Partial<Record<FaultCode, number>> = {
   'clients-not-migrated': 409,
   'confirm-twice': 409,
   'devices-cut-off': 409,
+  'mail-off': 409,
+  'mail-no-address': 409,
   'too-large': 413,
   internal: 500,
 };
@@ -93,6 +96,7 @@ export async function serveAdmin(server: Server, publish: () => Promise<void>, p
     ...userRoutes,
     ...frontEndRoutes,
     ...overviewRoutes,
+    ...mailRoutes,
   ])
     addRoute(app, server, publish, route, deny);
   rmSync(path, { force: true });

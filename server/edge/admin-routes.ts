@@ -29,7 +29,17 @@ const maxAuditRows = 1000;
 export const adminRoutes: readonly AdminRoute[] = [
   withBody(
     { method: 'POST', url: '/invitations', action: 'invite' },
-    Type.Object({ name: Type.Optional(name), group: Type.Optional(name), user: Type.Optional(name) }, closed),
+    Type.Object(
+      {
+        name: Type.Optional(name),
+        group: Type.Optional(name),
+        user: Type.Optional(name),
+        mail: Type.Optional(
+          Type.Object({ copy: Type.Optional(Type.String()), show: Type.Optional(Type.Boolean()) }, closed),
+        ),
+      },
+      closed,
+    ),
     (server, body, { actor }) => invite(server, actor, body),
   ),
   reading('/devices', async (server, { query }) => {

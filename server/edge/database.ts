@@ -1,6 +1,6 @@
 /** The database: kysely over Node's own SQLite, migrations, and transactions that roll back when a fault comes out. */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { Kysely, type SqliteDatabase, SqliteDialect } from 'kysely';
+import { Kysely, type SqliteDatabase, SqliteDialect, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { makePrivate } from './files.ts';
@@ -20,7 +20,7 @@ export async function openDatabase(path: string): Promise<Result<Opened>> {
     makePrivate(path);
     raw = new DatabaseSync(path);
     raw.exec(
-      'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000;',
+      'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on; pragma busy_timeout = 5000;',
     );
   } catch {
     return bad('backup-unreadable', { what: 'database' });
@@ -50,6 +50,11 @@ export async function transact<T>(db: Database, run: (trx: Database) => Promise<
     if (!trx.isCommitted && !trx.isRolledBack) await trx.rollback().execute();
     throw error;
   }
+}
+
+/** What was deleted or overwritten is gone from the disk's files too: `secure_delete` zeroes pages, this empties the log. */
+export async function forget(db: Database): Promise<void> {
+  await sql`pragma wal_checkpoint(truncate)`.execute(db);
 }
 
 /** A whole copy of the database as one file's bytes, consistent while others write. */

@@ -8,6 +8,7 @@ import { readSpelled, spell } from '../core/spelling.ts';
 import { spellUser } from '../core/user.ts';
 import { type Actor, addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
+import { mailInvitation } from './invitation-mail.ts';
 import { findGroup } from './lookup.ts';
 import { readServerCertificates } from './pins.ts';
 import { readRules } from './rules.ts';
@@ -20,9 +21,14 @@ export type Invited = {
   /** Its id, or the name of the user it is for. */
   readonly invitation: string;
   readonly ofUser: boolean;
+  /** Empty where it is mailed, and nobody asked to see it too. */
   readonly password: string;
   readonly expiresAt: number;
+  /** Where it is mailed to. */
+  readonly mailedTo: readonly string[];
 };
+/** To the address of the user, and a copy to another one; `show`: the answer has the password all the same. */
+export type InvitationMail = { readonly copy?: string; readonly show?: boolean };
 export type HeldInvitation = Invitation &
   Pick<Tables['invitations'], 'id' | 'name' | 'salt' | 'hash'> & {
     readonly group: string;
@@ -37,12 +43,13 @@ export const idLetters = 8;
 /**
  * For a name, earlier invitations that were not used die: a password that was lost on its way opens nothing once there is
  * another. For a user it is the one-time password of an installation, which its own password does not replace; earlier
- * ones that no device has used die too. Faults: `not-found` for group and user, `bad-argument` for a name that is too long.
+ * ones that no device has used die too. With `mail` it is queued with it, all or nothing. Faults: `not-found` for group and
+ * user, `bad-argument` for a name that is too long or no address, `mail-off`, `mail-no-address`.
  */
 export async function invite(
   server: Server,
   actor: Actor,
-  wanted: { readonly name?: string; readonly group?: string; readonly user?: string },
+  wanted: { readonly name?: string; readonly group?: string; readonly user?: string; readonly mail?: InvitationMail },
 ): Promise<Result<Invited>> {
   if (wanted.name !== undefined && (wanted.name.trim() === '' || wanted.name.length > maxName))
     return bad('bad-argument', { what: 'name' });
@@ -74,17 +81,27 @@ export async function invite(
     };
     const replaced = wanted.name === undefined ? 0n : await endEarlier(trx, wanted.name);
     await trx.insertInto('invitations').values(row).execute();
-    const facts = { group: group.value.name, ...(replaced > 0n ? { replaced: Number(replaced) } : {}) };
-    await audit(server, trx, { actor, action: 'invited', subject: id, facts });
     const main = (await readServerCertificates(trx)).find(({ role }) => role === 'main');
-    return good({
+    const made = {
       address: addressesOf(identity).https,
       fingerprint: main?.fingerprint ?? '',
       invitation: user ? spellUser(user.value) : id,
       ofUser: user !== null,
       password: groupPassword(password),
       expiresAt: row.expires_at,
-    });
+    };
+    const mailed = wanted.mail
+      ? await mailInvitation(server, trx, { id, made, name: row.name, user: user?.value ?? null, mail: wanted.mail })
+      : good([]);
+    if (!mailed.ok) return mailed;
+    const facts = {
+      group: group.value.name,
+      ...(replaced > 0n ? { replaced: Number(replaced) } : {}),
+      ...(mailed.value.length > 0 ? { mailed: mailed.value.join(', ') } : {}),
+    };
+    await audit(server, trx, { actor, action: 'invited', subject: id, facts });
+    const shown = !wanted.mail || wanted.mail.show === true;
+    return good({ ...made, password: shown ? made.password : '', mailedTo: mailed.value });
   });
 }
 

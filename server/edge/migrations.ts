@@ -202,6 +202,15 @@ const certificates: readonly string[] = [
   'insert into certificates_due (device_id) select distinct device_id from identities',
 ];
 
+/** E-mail that waits to be sent, and what became of it. */
+const mails: readonly string[] = [
+  `create table mails (
+    id text primary key, kind text not null, address text not null, invitation text, sealed text not null,
+    state text not null, tries integer not null, next_at bigint not null, ends_at bigint not null, reason text not null,
+    made_at bigint not null, done_at bigint)`,
+  'create index mails_by_state on mails (state, next_at)',
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -274,6 +283,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0012-certificates': {
     up: async (db: Untyped) => {
       for (const statement of certificates) await run(db, statement);
+    },
+  },
+  '0013-mail': {
+    up: async (db: Untyped) => {
+      for (const statement of mails) await run(db, statement);
     },
   },
 };

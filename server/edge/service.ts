@@ -15,6 +15,7 @@ import { rewriteKit } from './kit.ts';
 import { makeLegacy } from './legacy.ts';
 import { makeLegacyPort } from './legacy-http.ts';
 import { servedCertificate } from './listener.ts';
+import { makeMailer } from './mailer.ts';
 import { readListenerTls, readPins } from './pins.ts';
 import { makePublisher, queueEverything } from './publishing.ts';
 import { tick } from './upkeep.ts';
@@ -82,7 +83,13 @@ export async function startService(server: Server, startBroker: StartBroker): Pr
     await queueEverything(server, db);
     await publish();
     await rewriteKit(server);
-    const admin = await serveAdmin(server, publish, socket);
+    const mailer = makeMailer(server);
+    closing.push(mailer.close);
+    const changed = async () => {
+      mailer.kick();
+      await publish();
+    };
+    const admin = await serveAdmin(server, changed, socket);
     closing.push(admin.close);
     closing.push(keepUp(server, publish));
   } catch (error) {

@@ -9,10 +9,12 @@ import type {
   CertificateType,
   DeviceKind,
 } from '../core/certificates.ts';
+import type { MailKind } from '../core/mail-text.ts';
 import type { AgentKind, Migration } from '../core/mutual.ts';
 import type { Role, Source } from '../core/role.ts';
 
 export type CommandName = 'renew';
+export type MailState = 'waiting' | 'sent' | 'undeliverable' | 'withdrawn';
 export type GroupKind = 'ordinary' | 'unassigned' | 'recovered';
 
 export type Tables = {
@@ -246,6 +248,24 @@ export type Tables = {
     facts: string;
     /** Number of an event that a device reported. */
     device_seq: number | null;
+  };
+  /** E-mail, one row for each address. `sealed` is subject and text under the master key; empty once it is of no more use. */
+  mails: {
+    id: string;
+    kind: MailKind;
+    address: string;
+    /** What it tells of: it is not sent when this invitation is over. */
+    invitation: string | null;
+    sealed: string;
+    state: MailState;
+    tries: number;
+    next_at: number;
+    /** When it is given up. */
+    ends_at: number;
+    /** Of the last try. */
+    reason: string;
+    made_at: number;
+    done_at: number | null;
   };
   /** What the broker has not been given yet. A null audience clears the topic; of commands every unpublished one is meant. */
   outbox: { topic: string; aud: string | null; queued_at: number };

@@ -1,0 +1,170 @@
+/**
+ * E-mail that waits: rows written in the transaction of what they tell of, so that none is lost or made twice by a crash.
+ * Subject and text lie sealed by the master key, and are wiped once the mail is sent, given up or of no more use.
+ */
+import { randomUUID } from 'node:crypto';
+import { good, type Result } from '../../protocol/fault.ts';
+import { dayMs, type Instant, instant } from '../../protocol/time.ts';
+import { afterTry, type Tried } from '../core/mail.ts';
+import type { MailKind, MailText } from '../core/mail-text.ts';
+import { audit, type Server } from './context.ts';
+import { transact } from './database.ts';
+import { open, seal } from './seal.ts';
+import type { Database, MailState, Tables } from './tables.ts';
+
+export type MailRow = {
+  readonly id: string;
+  readonly kind: MailKind;
+  readonly address: string;
+  readonly state: MailState;
+  readonly tries: number;
+  readonly madeAt: number;
+  readonly nextAt: number;
+  readonly endsAt: number;
+  readonly doneAt: number | null;
+  readonly reason: string;
+};
+/** A waiting mail, opened. */
+export type Letter = MailText & Pick<Tables['mails'], 'id' | 'kind' | 'address' | 'made_at'>;
+
+const keptMs = 30 * dayMs;
+const shown = 200;
+
+/** One mail for each address. */
+export async function queueMails(
+  { keys, clock }: Server,
+  trx: Database,
+  mail: {
+    readonly kind: MailKind;
+    readonly addresses: readonly string[];
+    readonly content: MailText;
+    readonly endsAt: Instant;
+    readonly invitation?: string;
+  },
+): Promise<void> {
+  const now = clock();
+  for (const address of new Set(mail.addresses))
+    await trx
+      .insertInto('mails')
+      .values({
+        id: randomUUID(),
+        kind: mail.kind,
+        address,
+        invitation: mail.invitation ?? null,
+        sealed: seal(keys.master, Buffer.from(JSON.stringify(mail.content))),
+        state: 'waiting',
+        tries: 0,
+        next_at: now,
+        ends_at: mail.endsAt,
+        reason: '',
+        made_at: now,
+        done_at: null,
+      })
+      .execute();
+}
+
+/** Newest first. */
+export async function listMails({ db }: Server): Promise<readonly MailRow[]> {
+  const rows = await db.selectFrom('mails').selectAll().orderBy('made_at', 'desc').orderBy('id').limit(shown).execute();
+  return rows.map(({ id, kind, address, state, tries, made_at, next_at, ends_at, done_at, reason }) => ({
+    id,
+    kind,
+    address,
+    state,
+    tries,
+    madeAt: made_at,
+    nextAt: next_at,
+    endsAt: ends_at,
+    doneAt: done_at,
+    reason,
+  }));
+}
+
+/**
+ * Ends what is not to be sent any more: mails of invitations that are used or replaced, and those whose time is over. Rows
+ * of long ago go. Answers whether any content was wiped.
+ */
+export async function sweepMails(server: Server): Promise<boolean> {
+  const { db, clock } = server;
+  const now = clock();
+  const over = await db
+    .selectFrom('mails')
+    .leftJoin('invitations', 'invitations.id', 'mails.invitation')
+    .select(['mails.id', 'mails.kind', 'mails.address', 'mails.reason', 'mails.ends_at', 'invitations.expires_at'])
+    .select(['invitations.used_at', 'mails.invitation'])
+    .where('mails.state', '=', 'waiting')
+    .where(({ or, and, eb }) =>
+      or([
+        eb('mails.ends_at', '<=', now),
+        and([
+          eb('mails.invitation', 'is not', null),
+          or([
+            eb('invitations.id', 'is', null),
+            eb('invitations.used_at', 'is not', null),
+            eb('invitations.expires_at', '<=', now),
+          ]),
+        ]),
+      ]),
+    )
+    .execute();
+  for (const row of over)
+    await settle(server, row, row.ends_at <= now ? 'undeliverable' : 'withdrawn', row.reason || 'its time is over');
+  await db
+    .deleteFrom('mails')
+    .where('state', '!=', 'waiting')
+    .where('done_at', '<', now - keptMs)
+    .execute();
+  return over.length > 0;
+}
+
+/** What is due, oldest first. */
+export async function dueMails({ db, clock, keys, log }: Server, most: number): Promise<readonly Letter[]> {
+  const rows = await db
+    .selectFrom('mails')
+    .selectAll()
+    .where('state', '=', 'waiting')
+    .where('next_at', '<=', clock())
+    .orderBy('next_at')
+    .orderBy('made_at')
+    .limit(most)
+    .execute();
+  return rows.flatMap(({ id, kind, address, made_at, sealed }) => {
+    const opened = open(keys.master, sealed);
+    if (!opened.ok) log('error', 'a mail cannot be opened', { id });
+    if (!opened.ok) return [];
+    const content = JSON.parse(Buffer.from(opened.value).toString('utf8')) as MailText;
+    return [{ id, kind, address, made_at, ...content }];
+  });
+}
+
+/** Records what came of a try. */
+export async function recordTry(server: Server, letter: Letter, tried: Tried): Promise<void> {
+  const row = await server.db
+    .selectFrom('mails')
+    .select(['tries', 'ends_at'])
+    .where('id', '=', letter.id)
+    .where('state', '=', 'waiting')
+    .executeTakeFirst();
+  if (!row) return;
+  const decided = afterTry({ tries: row.tries, endsAt: instant(row.ends_at) }, tried, server.clock());
+  if (decided.at !== 'waiting') return settle(server, letter, decided.at, decided.at === 'sent' ? '' : decided.reason);
+  const { tries, nextAt, reason } = decided;
+  await server.db.updateTable('mails').set({ tries, next_at: nextAt, reason }).where('id', '=', letter.id).execute();
+}
+
+/** For good: the content is wiped, and the audit log says what became of it. */
+async function settle(
+  server: Server,
+  { id, kind, address }: Pick<Letter, 'id' | 'kind' | 'address'>,
+  state: Exclude<MailState, 'waiting'>,
+  reason: string,
+): Promise<void> {
+  await transact(server.db, async (trx): Promise<Result<null>> => {
+    const change = { state, reason, sealed: '', done_at: server.clock() };
+    await trx.updateTable('mails').set(change).where('id', '=', id).execute();
+    const facts = { kind, address, ...(reason === '' ? {} : { reason }) };
+    await audit(server, trx, { actor: 'server', action: `mail-${state}`, subject: id, facts });
+    return good(null);
+  });
+  if (state === 'undeliverable') server.log('warn', 'a mail could not be delivered', { kind, address, reason });
+}
