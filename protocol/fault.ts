@@ -132,8 +132,10 @@ export const faultKinds = {
   'code-not-asked': 'rejected',
   'code-not-ours': 'rejected',
   'code-ambiguous': 'rejected',
-  // server certificate change
+  // successors: of the server certificate, the authority of identities, the policy key
   'devices-not-ready': 'rejected',
+  'identities-not-renewed': 'rejected',
+  'policy-key-not-held': 'rejected',
   'reserve-there': 'rejected',
   'no-reserve': 'rejected',
   'devices-pinned': 'rejected',

@@ -168,6 +168,10 @@ export const commonEn = {
 
     'devices-not-ready':
       'The new certificate has not reached all devices yet[; devices without it: {count}][ – {devices}]. Wait for them, or switch with --override.',
+    'identities-not-renewed':
+      'Devices still use an identity of the former authority: {count}[ ({devices})]. Wait until they have renewed, or retire it with --override.',
+    'policy-key-not-held':
+      'Devices do not hold the next policy key yet: {count}[ ({devices})]. Wait for them, or activate it with --override.',
     'reserve-there':
       'There is a reserve certificate already. Switch to it, or take it back first: certificate reset-reserve.',
     'no-reserve': 'There is no reserve certificate. Make one first: certificate schedule.',

@@ -52,7 +52,7 @@ export const devicesBehind = <H extends Holder>(devices: readonly H[], issuing: 
 
 /**
  * Faults: `already-exists` (a next one is there, or a former one that is not retired yet), `not-found` (none that the step is
- * about); and unless overridden `not-allowed` while unknown devices are taken in, `devices-not-ready` with count and names.
+ * about); and unless overridden `not-allowed` while unknown devices are taken in, `identities-not-renewed` with count and names.
  */
 export function advance(line: Line, step: Step, { made, behind, adopting, override }: Around): Result<Line> {
   const { issuing, next, former, retired } = line;
@@ -68,7 +68,7 @@ export function advance(line: Line, step: Step, { made, behind, adopting, overri
       if (former === null) return missing('former');
       if (adopting && !override) return bad('not-allowed', { what: 'before “adopt off”' });
       if (behind.length > 0 && !override)
-        return bad('devices-not-ready', { count: behind.length, devices: namesOf(behind) });
+        return bad('identities-not-renewed', { count: behind.length, devices: namesOf(behind) });
       return good({ ...line, former: null, retired: [...retired, former] });
     case 'distrust':
       // A next one lay beside the key that is lost, so it does not count either.

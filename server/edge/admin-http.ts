@@ -42,6 +42,8 @@ const statuses: Partial<Record<FaultCode, number>> = {
   'not-allowed': 403,
   'already-exists': 409,
   'devices-not-ready': 409,
+  'identities-not-renewed': 409,
+  'policy-key-not-held': 409,
   'reserve-there': 409,
   'devices-pinned': 409,
   'front-end-shows': 409,

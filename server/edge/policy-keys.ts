@@ -71,7 +71,7 @@ export async function announceKey(server: Server, actor: Actor): Promise<Result<
 
 /**
  * The announced key signs from now on, and everything is signed again. Faults: `not-found` where none is announced;
- * `devices-not-ready` where a device does not hold it, unless overridden: it would need a key statement then.
+ * `policy-key-not-held` where a device does not hold it, unless overridden: it would need a key statement then.
  */
 export async function activateKey(server: Server, actor: Actor, override: boolean): Promise<Result<PolicyKeysView>> {
   const { keys: before } = server;
@@ -88,7 +88,7 @@ export async function activateKey(server: Server, actor: Actor, override: boolea
   const done = await transact(server.db, async (trx) => {
     const waiting = await lacking(trx, subject);
     if (waiting.length > 0 && !override)
-      return bad('devices-not-ready', { count: waiting.length, devices: namesOf(waiting) });
+      return bad('policy-key-not-held', { count: waiting.length, devices: namesOf(waiting) });
     await layActive(trx, keys, before);
     const facts = { notReady: waiting.length, override: override ? 'yes' : 'no' };
     await audit(server, trx, { actor, action: 'policy-key-activated', subject, facts });

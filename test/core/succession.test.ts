@@ -66,7 +66,7 @@ table(
 table(
   'advance: what holds up the end of the former authority',
   [
-    { name: 'a device', around: { behind: ['one'] }, expected: 'devices-not-ready' },
+    { name: 'a device', around: { behind: ['one'] }, expected: 'identities-not-renewed' },
     { name: 'a device, overridden', around: { behind: ['one'], override: true }, expected: null },
     { name: 'devices are being taken in', around: { adopting: true }, expected: 'not-allowed' },
     { name: 'devices are being taken in, overridden', around: { adopting: true, override: true }, expected: null },

@@ -121,7 +121,7 @@ test('announced, held by all, activated, revoked; and a server rebuilt from the 
     assert.equal((await showPolicyKeys(server)).notReady, ['three', 'two']);
     value(await deleteIdentity(server, admin, third.id));
     assert.equal((await showPolicyKeys(server)).notReady, ['two'], 'who cannot connect holds up nobody');
-    assert.is(codeOf(await activateKey(server, admin, false)), 'devices-not-ready');
+    assert.is(codeOf(await activateKey(server, admin, false)), 'policy-key-not-held');
     value(await renewIdentity(server, admin, 'one'));
     value(await reports(world, two, [before.active, announced.next ?? '']));
     const rolled = value(await activateKey(server, admin, false));

@@ -165,7 +165,9 @@ test('our authority of identities gives way to a next one', async () => {
   assert.is((await ask('authority', 'rollover')).err, 'already-exists');
   const rolled = (await ask('authority', 'rollover', '--activate', '--days', '3')).out;
   assert.match(rolled, /^former +EC P-256 .+\n\nNot renewed yet +1: before\nRenewed by +\S+Z$/m);
-  assert.is((await ask('authority', 'rollover', '--retire')).err, 'devices-not-ready');
+  assert.is((await ask('authority', 'rollover', '--retire')).err, 'identities-not-renewed');
+  const told = await administer(['authority', 'rollover', '--retire'], { state });
+  assert.match(told.err, /Devices still use an identity of the former authority: 1 \(before\)\. /);
   assert.is((await ask('identity', 'renew', 'before')).code, 0);
   const after = await identity('simplereenroll', before.id, before);
   assert.is(typeof (await checkIn(after)), 'object');

@@ -279,7 +279,7 @@ test('made, activated, renewed ahead, retired: both are let in meanwhile, and ev
 
     const held = await step(world, 'retire');
     assert.equal(held.ok ? null : [held.fault.code, held.fault.facts], [
-      'devices-not-ready',
+      'identities-not-renewed',
       { count: 2, devices: 'lost for years, three' },
     ]);
     value(await step(world, { step: 'retire', override: true }));
