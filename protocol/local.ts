@@ -432,6 +432,10 @@ export const status = Type.Object(
 const keyRef = Type.Object({ kind: Type.Literal('file'), sha256 }, closed);
 const identity = Type.Object({ key: keyRef, chain: Type.Array(der, { minItems: 1, maxItems: 16 }) }, closed);
 const order = Type.Object({ ...registerRequest.properties }, closed);
+/** `by`: a policy has moved the device there. */
+const keptEnrolment = Type.Optional(
+  Type.Object({ ...foreignEnrolment.properties, by: Type.Optional(Type.Literal('policy')) }, closed),
+);
 const pin = { der, source, addedAt: millis };
 
 /** `state.json` of a generation: everything but the signed documents, which are objects of their own. */
@@ -449,15 +453,12 @@ export const agentState = Type.Object(
           bundle: registrationBundle,
           identity,
           /** Left out for identities of the server's own authority. */
-          enrolment: Type.Optional(foreignEnrolment),
+          enrolment: keptEnrolment,
           next: nullable(
             Type.Union([
               Type.Object({ at: Type.Literal('wanted') }, closed),
-              Type.Object(
-                { at: Type.Literal('keyed'), key: keyRef, enrolment: Type.Optional(foreignEnrolment) },
-                closed,
-              ),
-              Type.Object({ at: Type.Literal('issued'), identity, enrolment: Type.Optional(foreignEnrolment) }, closed),
+              Type.Object({ at: Type.Literal('keyed'), key: keyRef, enrolment: keptEnrolment }, closed),
+              Type.Object({ at: Type.Literal('issued'), identity, enrolment: keptEnrolment }, closed),
             ]),
           ),
           standing: Type.Union([

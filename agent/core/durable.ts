@@ -37,6 +37,8 @@ export type ForeignEnrolment = {
   /** Common name; variables (`protocol/subject`) stand in it until there is a key. */
   readonly subject: string;
   readonly key: KeyKind;
+  /** A policy has moved the device there, and moves it back; left out: a person told the device at its registration. */
+  readonly by?: 'policy' | undefined;
 };
 
 /** Whether two orders are for the same authority: what is from the one, the other renews. */

@@ -13,7 +13,8 @@ export type Issuer =
 const server: Issuer = { at: 'server' };
 
 /**
- * Before its end an identity is renewed by the authority it is from, or by the one that the policy names. What has ended is
+ * Before its end an identity is renewed by the authority it is from, or by the one that the policy names. Where a policy has
+ * moved the device and names none any more, the server issues again. What has ended is
  * brought back by whoever can: an identity of ours by the server, and one of another authority by that and by the
  * server in turn, since only the server says whether the device is retired.
  */
@@ -29,10 +30,12 @@ export function issuerOf(state: State, own: Registered, now: Now): Issuer {
   if (told) {
     const key = told.protocol === 'scep' ? 'RSA-2048' : 'P-256';
     const { protocol, address, path, fingerprint, subject } = told;
-    const enrolment = { protocol, address, path, fingerprint, subject, user: '', password: '', key } as const;
+    const place = { protocol, address, path, fingerprint };
+    const enrolment = { ...place, subject, user: '', password: '', key, by: 'policy' } as const;
     return { at: 'elsewhere', renews: false, enrolment };
   }
-  return from ? { at: 'elsewhere', renews: true, enrolment: from } : server;
+  const isCalledBack = from?.by === 'policy' && state.held.policy !== null;
+  return from && !isCalledBack ? { at: 'elsewhere', renews: true, enrolment: from } : server;
 }
 
 /** What is made durable with the next key: the name that is asked for stays the same as long as the key does. */

@@ -162,7 +162,7 @@ test('refused outside of the window, by the command: told for its pause, and the
   assert.is(effectsOf(bench.effects, 'renew').length, 1);
 });
 
-test('a policy sends a device of ours to the other authority when it renews, and it stays there', () => {
+test('a policy sends a device of ours to the other authority when it renews, and back at a renewal after it has gone', () => {
   const bench = openAgeing();
   bench.server.state.enrolment = toldByPolicy;
   send(bench, ...bench.server.publishPolicies());
@@ -173,13 +173,35 @@ test('a policy sends a device of ours to the other authority when it renews, and
   assert.equal([renew?.elsewhere?.renews, renew?.elsewhere?.enrolment.password], [false, '']);
   assert.match(renew?.elsewhere?.enrolment.subject ?? '', /^kiosk-[0-9a-f]{16}$/);
   assert.match(issuer(bench), /Foreign CA/);
-  bench.server.state.enrolment = undefined;
-  bench.time.uptimeMs += 1;
-  send(bench, ...bench.server.publishPolicies());
   leapTo(bench, 20);
   const [again] = effectsOf(pass(bench, 5 * minuteMs), 'renew');
   assert.is(again?.elsewhere?.renews, true);
   assert.is(again?.elsewhere?.enrolment.subject, renew?.elsewhere?.enrolment.subject);
+  assert.match(issuer(bench), /Foreign CA/);
+
+  bench.server.state.enrolment = undefined;
+  bench.time.uptimeMs += 1;
+  send(bench, ...bench.server.publishPolicies());
+  start(bench);
+  assert.is(effectsOf(pass(bench, hourMs), 'renew').length, 0, 'not before its window');
+  leapTo(bench, 20);
+  const [back] = effectsOf(pass(bench, 5 * minuteMs), 'renew');
+  assert.is(back?.elsewhere, undefined);
+  assert.match(issuer(bench), /Fleet CA/);
+  assert.equal([own(bench).enrolment, bench.state.link.at], [undefined, 'connected']);
+});
+
+test('whom a person sent to the other authority stays there, also after a policy that named it has gone', () => {
+  const bench = openForeign();
+  for (const told of [toldByPolicy, undefined]) {
+    bench.server.state.enrolment = told;
+    bench.time.uptimeMs += 1;
+    send(bench, ...bench.server.publishPolicies());
+    leapTo(bench, 20);
+    const [renew] = effectsOf(pass(bench, 5 * minuteMs), 'renew');
+    assert.is(renew?.elsewhere?.renews, true);
+    assert.match(issuer(bench), /Foreign CA/);
+  }
 });
 
 test('a policy that comes while a key is made for our server: another key, for the other authority', () => {

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import type { KeyKind } from '../../agent/core/durable.ts';
 import { makeKey, makeRequest, makeSelfSigned } from '../../agent/edge/csr.ts';
 import { toPem } from '../../protocol/certificate.ts';
+import { dayMs } from '../../protocol/time.ts';
 import { readRequest } from '../../server/edge/request.ts';
 import { keyPem } from '../fakes/foreign-authority.ts';
 import { openssl } from '../fakes/openssl.ts';
@@ -45,6 +46,33 @@ table(
   },
 );
 
+table(
+  'makeRequest: the subject, as openssl writes it (RFC 2253)',
+  [
+    { name: 'a common name', subject: 'thin 1', expected: 'CN=thin 1' },
+    { name: 'a distinguished name', subject: 'CN=kiosk, OU=Desk,O=Ex', expected: 'O=Ex,OU=Desk,CN=kiosk' },
+    { name: 'a comma in a value', subject: 'CN=Ivanov, Ivan,OU=Desk', expected: 'OU=Desk,CN=Ivanov\\, Ivan' },
+    { name: 'other types are text', subject: 'thin, DC=x', expected: 'CN=thin\\, DC=x' },
+    { name: 'longer than 64 characters: cut', subject: 'я'.repeat(65), expected: `CN=${'я'.repeat(64)}` },
+    { name: 'each part by itself', subject: `CN=${'a'.repeat(65)},OU=b`, expected: `OU=b,CN=${'a'.repeat(64)}` },
+    { name: 'nothing', subject: '', expected: 'CN=thin client' },
+    { name: 'a country', subject: 'C=RU,CN=x', expected: 'CN=x,C=RU' },
+  ],
+  ({ subject, expected }) => {
+    const csr = makeRequest(makeKey(), subject);
+    const form = ['-nameopt', 'RFC2253,-esc_msb,utf8'];
+    const shown = openssl(['req', '-inform', 'DER', '-in', 'csr', '-verify', '-noout', '-subject', ...form], { csr });
+    assert.is(/^subject=(.*)$/m.exec(shown.toString())?.[1], expected);
+  },
+);
+
+test('a country is a PrintableString (RFC 5280 appendix A), other values are UTF8String', () => {
+  const csr = makeRequest(makeKey(), 'C=RU,CN=x');
+  const tree = openssl(['asn1parse', '-inform', 'DER', '-in', 'csr'], { csr }).toString();
+  assert.match(tree, /:countryName\n.*PRINTABLESTRING\s+:RU\n/);
+  assert.match(tree, /:commonName\n.*UTF8STRING\s+:x\n/);
+});
+
 test('a request that is touched is refused by openssl: the check above can fail', () => {
   const csr = Buffer.from(makeRequest(makeKey('P-384'), 'thin'));
   csr[csr.indexOf('thin')] = 0x54;
@@ -58,6 +86,7 @@ table('makeSelfSigned: openssl verifies it by itself', kinds, ({ name }) => {
   const read = new X509Certificate(own);
   assert.ok(read.verify(read.publicKey));
   assert.is(read.subject, 'CN=тонкий 1');
-  assert.ok(Date.parse(read.validFrom) < at && Date.parse(read.validTo) > at);
+  // A server whose clock is a day behind takes it too.
+  assert.ok(Date.parse(read.validFrom) <= at - dayMs && Date.parse(read.validTo) > at);
   assert.ok(openssl(['verify', '-CAfile', 'own', 'own'], { own: toPem(own) }).includes('own: OK'));
 });
