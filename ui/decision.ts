@@ -35,7 +35,7 @@ export const pushAsking = (model: Model, screen: AskingScreen, question: Ask): D
 
 export const note = (model: Model, name: NoteName, facts: SentenceFacts = {}): Model => ({
   ...model,
-  note: { type: 'note', name, facts },
+  note: { type: 'note', name, facts, sinceMs: model.upMs },
 });
 
 export const complain = (model: Model, fault: Fault): Model => ({ ...model, note: { type: 'fault', fault } });

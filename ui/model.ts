@@ -30,9 +30,9 @@ import type { ConnectFields, MainScreen, RegistrationScreen, Screen } from './sc
 export type Size = { readonly width: number; readonly height: number };
 
 export type NoteName = keyof Words['screens']['notes'];
-/** What the message line says, until the next key. */
+/** What the message line says until the next key, or for a while (`notes.ts`) from `sinceMs` (of `upMs`) on. */
 export type Note =
-  | { readonly type: 'note'; readonly name: NoteName; readonly facts: SentenceFacts }
+  | { readonly type: 'note'; readonly name: NoteName; readonly facts: SentenceFacts; readonly sinceMs: number }
   | { readonly type: 'fault'; readonly fault: Fault };
 
 export type Model = {

@@ -5,6 +5,7 @@
 import { become, type Decision, note, stay } from './decision.ts';
 import { tooSmall } from './layout.ts';
 import { type Answer, type Key, type Message, type Model, topScreen } from './model.ts';
+import { withoutOldNote } from './notes.ts';
 import { offer } from './offers.ts';
 import type { Screen } from './screen.ts';
 import { windowOf } from './windows.ts';
@@ -27,7 +28,13 @@ export function update(model: Model, message: Message): Decision {
     case 'ticked':
       return message.upMs <= model.upMs && message.offsetMinutes === model.offsetMinutes
         ? stay(model)
-        : stay({ ...model, upMs: Math.max(model.upMs, message.upMs), offsetMinutes: message.offsetMinutes });
+        : stay(
+            withoutOldNote({
+              ...model,
+              upMs: Math.max(model.upMs, message.upMs),
+              offsetMinutes: message.offsetMinutes,
+            }),
+          );
     case 'status-arrived':
       return stay(arrived(model, message));
     case 'service-lost':

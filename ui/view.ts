@@ -18,22 +18,10 @@
  */
 import { fill, type Words, wordsOf } from '../words/say.ts';
 import type { Body, KeyHelp } from './body.ts';
-import {
-  blank,
-  type Frame,
-  fit,
-  fitBlock,
-  type Line,
-  line,
-  type Span,
-  type Style,
-  shorten,
-  span,
-  textOf,
-  wrap,
-} from './frame.ts';
+import { blank, type Frame, fit, fitBlock, type Line, line, type Span, shorten, span, textOf, wrap } from './frame.ts';
 import { bodySize, margin, noteLines, tooSmall } from './layout.ts';
-import { type Model, type NoteName, type Size, topScreen } from './model.ts';
+import { type Model, type Size, topScreen } from './model.ts';
+import { noteStyle } from './notes.ts';
 import { awayBody } from './screens/main.ts';
 import { windowOf } from './windows.ts';
 
@@ -85,41 +73,6 @@ function helpLine(keys: readonly KeyHelp[], more: readonly KeyHelp[], width: num
 }
 
 const inMargins = (row: Line, width: number): Line => fit([span(' '.repeat(margin)), ...row], width);
-
-function noteStyle({ note }: Model): Style {
-  if (note?.type !== 'note') return 'error';
-  return toneOf[note.name];
-}
-
-const toneOf: Readonly<Record<NoteName, Style>> = {
-  registered: 'good',
-  replaced: 'good',
-  readmitted: 'good',
-  replacementOver: 'normal',
-  answerLost: 'error',
-  sessionStarting: 'good',
-  added: 'good',
-  removed: 'good',
-  saved: 'good',
-  timeSet: 'good',
-  wasReset: 'good',
-  repaired: 'good',
-  badServer: 'error',
-  badUser: 'error',
-  badAddress: 'error',
-  badFingerprint: 'error',
-  badInvitation: 'error',
-  badPassword: 'error',
-  badCaAddress: 'error',
-  badSubject: 'error',
-  shortCode: 'error',
-  badTime: 'error',
-  noFiles: 'error',
-  tooManyFiles: 'error',
-  closed: 'error',
-  notRemovable: 'error',
-  oneSession: 'error',
-};
 
 function smallFrame(size: Size, words: Words): Frame {
   const { width, height } = size;

@@ -38,6 +38,15 @@ export function sayFault(
   return sentence === undefined ? plainText(fault.code) : fill(sentence, fault.facts);
 }
 
+/** A managed device learns what its group is called by its first policy. */
+export function nameAndGroup(
+  { screens: { main } }: Words,
+  { name, group, managed }: { readonly name: string; readonly group: string; readonly managed: boolean },
+): string {
+  if (!managed) return `${name}, ${main.noGroup}`;
+  return group === '' ? name : `${name}, ${fill(main.group, { name: group })}`;
+}
+
 /** Control characters (C0, C1) and direction marks (Unicode Bidi_Control) become `?`. */
 export const plainText = (text: string): string =>
   text.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '?');

@@ -7,6 +7,7 @@ import {
   formatDuration,
   formatInstant,
   formatZone,
+  nameAndGroup,
   plainText,
   sayFault,
   type Words,
@@ -21,7 +22,7 @@ export function showStatus(words: Words, status: Status, moment: Moment): string
   const { device, identity, server, policy, contacts, clock } = status;
   const date = (at: number): string => formatInstant(words, at, moment.offsetMinutes);
   const rows: Row[] = [
-    [main.device, device ? `${device.name}, ${groupOf(words, device)}` : main.unregistered],
+    [main.device, device ? nameAndGroup(words, device) : main.unregistered],
     ...(server ? [[main.server, server.https]] : []),
     [main.connection, linkOf(words, status, moment)],
     [main.policy, policy ? `${policy.rev} (${date(policy.iat)})` : main.noPolicy],
@@ -123,8 +124,6 @@ export function showCertificate(words: Words, each: CertificateView, moment: Mom
   return lines(table(rows.filter(([, value]) => value !== '')));
 }
 
-const groupOf = ({ screens: { main } }: Words, { group, managed }: NonNullable<Status['device']>): string =>
-  managed ? fill(main.group, { name: group }) : main.noGroup;
 export const lines = (all: readonly string[]): string => `${all.map(plainText).join('\n')}\n`;
 const isUsable = ({ notBefore, notAfter }: CertificateView, { now }: Moment): boolean =>
   now >= notBefore && now <= notAfter;

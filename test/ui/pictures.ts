@@ -7,6 +7,7 @@ import { settingPictures } from './pictures-settings.ts';
 import { repairPictures, toolPictures } from './pictures-tools.ts';
 import { answer, arrive, done, type Picture, press, refused, tick, tools, type } from './playing.ts';
 import {
+  beginning,
   contacts,
   locked,
   now,
@@ -79,6 +80,7 @@ export const pictures: readonly Picture[] = [
   { name: 'main', messages: [arrive(registered)] },
   { name: 'main-stranger', messages: [arrive({ ...unregistered }), ...press('escape')] },
   { name: 'main-registering', messages: [arrive(registering)] },
+  { name: 'main-beginning', messages: [arrive(registering), arrive(beginning)] },
   { name: 'main-unmanaged', messages: [arrive(unmanaged)] },
   { name: 'main-connecting', messages: [arrive(linking)] },
   { name: 'main-replacement-later', messages: [arrive(replacing), ...press('escape')] },

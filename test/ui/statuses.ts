@@ -150,6 +150,15 @@ export const registered: Status = {
   faults: [],
 };
 
+/** Just registered: the policy, and with it what the group is called, is on its way. */
+export const beginning: Status = {
+  ...registered,
+  device: registered.device && { ...registered.device, group: '' },
+  policy: null,
+  contacts: null,
+  certificates: certificates.filter(({ purpose }) => purpose === 'ksc'),
+};
+
 /** Registered, but in no group: the person may add certificates. */
 export const unmanaged: Status = {
   ...registered,

@@ -10,8 +10,22 @@ import { sayFault, wordsOf } from '../../words/say.ts';
 import { assert, table, test } from '../harness.ts';
 import { pictures } from './pictures.ts';
 import { records } from './pictures-tools.ts';
-import { answer, arrive, done, play, press, refused, settings, started, textOfFrame, tools, type } from './playing.ts';
 import {
+  answer,
+  arrive,
+  done,
+  play,
+  press,
+  refused,
+  settings,
+  started,
+  textOfFrame,
+  tick,
+  tools,
+  type,
+} from './playing.ts';
+import {
+  beginning,
   certificates,
   judged,
   leaf,
@@ -315,6 +329,16 @@ test('a whole code is sent, half a code is not, and none while locked', () => {
   assert.equal(update(shut, { type: 'key', key: { name: 'enter' } }), { model: shut, commands: [] });
   const opened = play(shut, [{ type: 'ticked', upMs: 14 * 60_000 + 30_000, offsetMinutes: 180 }]);
   assert.is(update(opened, { type: 'key', key: { name: 'enter' } }).commands.length, 1);
+});
+
+test('what went well is said for a while, what went wrong until the next key', () => {
+  const told = (model: Model): boolean => model.note !== null;
+  const came = at([arrive(registering), tick(5000), arrive(beginning, 6000)]);
+  assert.match(textOfFrame(came).join('\n'), 'The device is registered.');
+  assert.ok(told(play(came, [tick(25_000)])));
+  assert.not(told(play(came, [tick(27_000)])));
+  const refused = at([arrive(registered), ...tools(1), ...press('delete')]);
+  assert.ok(told(refused) && told(play(refused, [tick(900_000)])));
 });
 
 test('Ctrl-Q leaves only where that is allowed', () => {

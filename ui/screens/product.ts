@@ -29,7 +29,7 @@ function productLines(model: Model, words: Words, width: number): readonly Line[
     ? [
         { label: own.device, value: device.name, style: 'strong' },
         { label: own.id, value: device.id },
-        { label: own.group, value: device.group || main.noGroup },
+        { label: own.group, value: device.managed ? device.group || main.noPolicy : main.noGroup },
       ]
     : [{ label: own.device, value: main.unregistered }];
   const servers: readonly Fact[] = server

@@ -1,6 +1,6 @@
 /** How the device is: its name, its server, its policy, its time, and whom to call. */
 import type { Status } from '../../protocol/local.ts';
-import { fill, formatDuration, formatInstant, sayFault, type Words } from '../../words/say.ts';
+import { fill, formatDuration, formatInstant, nameAndGroup, sayFault, type Words } from '../../words/say.ts';
 import { contactParts, type Fact, facts } from '../body.ts';
 import { clip, type Line, span, wrap } from '../frame.ts';
 import { agentNow, type Model, type Size, sinceStatusMs } from '../model.ts';
@@ -52,7 +52,7 @@ export function statusLines(
 function deviceText({ at, device }: Status, words: Words): string {
   const { main, registration } = words.screens;
   if (!device) return at === 'registering' ? registration.registering : main.unregistered;
-  return `${device.name}, ${device.managed ? fill(main.group, { name: device.group }) : main.noGroup}`;
+  return nameAndGroup(words, device);
 }
 
 function linkFact(model: Model, { link }: Status, words: Words): Fact {
