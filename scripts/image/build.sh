@@ -55,7 +55,7 @@ name=thintrust-data' | sfdisk --quiet "$root.new/data.img"
 fi
 for file in root.ext4 vmlinuz initrd.img sizes.txt data.img; do
   rm -f "$folder/$file"
-  cp --sparse=always "$root/$file" "$folder/$file"
+  cp --sparse=always --preserve=timestamps "$root/$file" "$folder/$file"
 done
 touch "$root"
 # The last three stay; each is a few hundred megabytes.

@@ -59,6 +59,12 @@ TTYPath=/dev/ttyS1
 Restart=always
 `;
 
+/** A client of NTP that runs and reaches no server (RFC 5737). */
+const noTime = `[Time]
+NTP=192.0.2.1
+FallbackNTP=
+`;
+
 /** Programs beyond those of other tests. */
 export const hilPrograms = ['qemu-system-x86_64', 'qemu-img', 'debugfs', 'sfdisk'] as const;
 
@@ -71,7 +77,7 @@ export async function openImage(): Promise<Image> {
     string,
     string,
   ];
-  const hash = createHash('sha256').update(shellUnit);
+  const hash = createHash('sha256').update(shellUnit).update(noTime);
   for (const file of [root, kernel, initrd]) hash.update(`${statSync(file).size} ${statSync(file).mtimeMs}\n`);
   hash.update(argumentsOf(orderOf({ kernel, initrd }, 'folder', {})).join(' '));
   const key = hash.digest('hex').slice(0, 16);
@@ -91,9 +97,13 @@ async function layShell(root: string, folder: string): Promise<void> {
   const units = '/usr/lib/systemd/system';
   const unit = join(folder, 'thintrust-hil.service');
   writeFileSync(unit, shellUnit);
+  const time = join(folder, 'timesyncd.conf');
+  writeFileSync(time, noTime);
   const commands = [
     `write ${unit} ${units}/thintrust-hil.service`,
     `symlink ${units}/sysinit.target.wants/thintrust-hil.service ../thintrust-hil.service`,
+    `mkdir /usr/lib/systemd/timesyncd.conf.d`,
+    `write ${time} /usr/lib/systemd/timesyncd.conf.d/thintrust-hil.conf`,
   ];
   for (const command of commands) await tool('debugfs', '-w', '-R', command, root);
 }
@@ -146,6 +156,10 @@ export const logged =
   (log: string): DataDrive =>
   (overlay) =>
     `driver=blklogwrites,file.driver=qcow2,file.file.driver=file,file.file.filename=${overlay},log.driver=file,log.filename=${log},log-super-update-interval=1`;
+/** Reads work, writes do not. */
+export const failing: DataDrive = (overlay) =>
+  `driver=qcow2,file.driver=blkdebug,file.inject-error.0.event=none,file.inject-error.0.iotype=write,file.inject-error.0.errno=5,file.image.driver=file,file.image.filename=${overlay},werror=report,rerror=report`;
+
 /** Power on. The data disk is the one in the folder; a new one where there is none. */
 export async function boot(image: Image, folder: string, order: Boot = {}): Promise<Machine> {
   mkdirSync(folder, { recursive: true });

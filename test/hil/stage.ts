@@ -18,6 +18,7 @@ export type Stage = {
 };
 
 const hostFromGuest = '10.0.2.2';
+const lastOfJournal = 'journalctl -b -o short-monotonic --no-hostname | tail -n 60';
 
 /** Ends what the story started, and tells what was to be seen where it failed. */
 export async function onStage(play: (stage: Stage) => Promise<void>): Promise<void> {
@@ -33,7 +34,13 @@ export async function onStage(play: (stage: Stage) => Promise<void>): Promise<vo
     await play({ image, system, folder: join(system.folder, 'machine'), on });
   } catch (error) {
     const seen = await (machine as Machine | null)?.read().catch(() => 'nothing: it is off');
-    throw new Error(`${error}\n--- screen\n${seen}\n--- server\n${system.log('thintrust-server')}`);
+    const journal = await (machine as Machine | null)?.shell(lastOfJournal).catch(() => 'not to be had');
+    const parts = { screen: seen, journal, server: system.log('thintrust-server') };
+    throw new Error(
+      `${error}${Object.entries(parts)
+        .map(([name, text]) => `\n--- ${name}\n${text}`)
+        .join('')}`,
+    );
   } finally {
     await (machine as Machine | null)?.cut();
     await system.close();
