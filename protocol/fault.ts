@@ -172,6 +172,15 @@ export const faultKinds = {
   'generation-newer': 'rejected',
   'counters-damaged': 'rejected',
   'events-dropped': 'unavailable',
+  // administrators of the server
+  'second-factor-needed': 'rejected',
+  'sign-in-refused': 'rejected',
+  'sign-in-locked': 'unavailable',
+  'session-needed': 'rejected',
+  'request-forged': 'rejected',
+  'setup-refused': 'rejected',
+  'api-token-refused': 'rejected',
+  'account-password-weak': 'rejected',
   // server at rest
   'passphrase-wrong': 'rejected',
   'backup-unreadable': 'rejected',

@@ -60,6 +60,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { mutualCommands } = await import('./cli/mutual.ts');
   const { userCommands } = await import('./cli/users.ts');
   const { mailCommands } = await import('./cli/mail.ts');
+  const { accountCommands } = await import('./cli/accounts.ts');
   const { keyCommands } = await import('./cli/keys.ts');
   return [
     ...localCommands,
@@ -73,6 +74,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...mutualCommands,
     ...userCommands,
     ...mailCommands,
+    ...accountCommands,
     ...keyCommands,
   ];
 }

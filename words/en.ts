@@ -218,6 +218,15 @@ export const commonEn = {
     'counters-damaged': 'The saved counters are damaged. Code entry stays locked for a while.',
     'events-dropped': 'The event store was full: {count} events were dropped.',
 
+    'second-factor-needed': 'This account also asks for a code of its authenticator.',
+    'sign-in-refused': 'The name, the password or the code is wrong.',
+    'sign-in-locked': 'Too many wrong tries. Wait at least 15 minutes, then try again.',
+    'session-needed': 'Sign in first: there is no session, or it is over.',
+    'request-forged': 'The request does not come from a page of this Web Console. Reload the page.',
+    'setup-refused': 'This setup link is wrong, used or over. Make another one: thintrust-server accounts setup-link.',
+    'api-token-refused': 'The token is wrong, over or taken back.',
+    'account-password-weak':
+      'The password needs {least} to {most} characters, at least five different ones, and must not contain the name.',
     'passphrase-wrong': 'The passphrase is wrong.',
     'backup-unreadable': 'The backup or recovery kit cannot be read.',
     'master-key-missing': 'The master key of the server is missing or does not fit its database.',

@@ -13,6 +13,7 @@ const placeOptions: Readonly<Record<string, Option>> = {
   'mqtt-port': { type: 'string', text: 'mqtt-port' },
   'authority-key': { type: 'string', text: 'authority-key' },
   'legacy-port': { type: 'string', text: 'legacy-port' },
+  'web-port': { type: 'string', text: 'web-port' },
 };
 
 export const localCommands: readonly Command[] = [

@@ -11,6 +11,7 @@ import { checkPorts, legacyPort, webPort } from '../core/listeners.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import { type AuthorityKey, authorityKeys } from '../core/succession.ts';
 import { makeBackup, type Recovered, recoverFromKit, restoreBackup } from '../edge/backup.ts';
+import { rootActor } from '../edge/context.ts';
 import { readBounded } from '../edge/files.ts';
 import { kitFile } from '../edge/kit.ts';
 import type { Choices } from '../edge/material.ts';
@@ -79,7 +80,7 @@ export async function runServer(given: Words): Promise<Outcome> {
   const override = given.options['override'] === true;
   const moved =
     changed.ok && legacy !== undefined && legacy !== 0
-      ? await moveLegacyPort(server, 'administrator', { port: legacy, override })
+      ? await moveLegacyPort(server, rootActor, { port: legacy, override })
       : changed;
   if (!moved.ok) {
     await close();
@@ -92,8 +93,10 @@ export async function runServer(given: Words): Promise<Outcome> {
     const runs = started.fault.code === 'busy';
     return runs ? { ...started, text: fill(words.alreadyRunning, { directory: state }) } : started;
   }
-  const { https, mqtt, fingerprint } = started.value.ready;
+  const { https, mqtt, fingerprint, web, setup } = started.value.ready;
   const ended = untilSignal();
+  if (web) say(fill(progress.console, web));
+  if (setup) say(fill(progress.setup, { url: setup.url, expires: date(setup.expiresAt) }));
   process.stdout.write(`ready https=${https} mqtt=${mqtt} fingerprint=${fingerprint}\n`);
   await ended;
   say(progress.stopping);
@@ -115,10 +118,12 @@ async function firstStart(
     mqtt: choices.mqttPort ?? defaultPorts.mqtt,
     // A server on free ports is one of several on its machine.
     legacy: choices.legacyPort === undefined ? (choices.httpsPort === 0 ? 0 : legacyPort) : choices.legacyPort,
+    web: choices.webPort === undefined ? (choices.httpsPort === 0 ? 0 : webPort) : choices.webPort,
   };
-  const free = checkPorts({ ...wanted, web: webPort });
+  const free = checkPorts(wanted);
   if (!free.ok) return free;
   const legacy = wanted.legacy === null ? null : await freePort(host, wanted.legacy);
+  const web = wanted.web === null ? null : await freePort(host, wanted.web);
   const made = await initialise(
     surroundings(directory),
     {
@@ -127,6 +132,7 @@ async function firstStart(
       httpsPort: await freePort(host, wanted.https),
       mqttPort: await freePort(host, wanted.mqtt),
       legacyPort: legacy,
+      webPort: web,
     },
     (passphrase) =>
       json
@@ -200,9 +206,10 @@ function readChoices(given: Words): Placed {
   if (https.ok !== true) return https;
   const mqtt = numberOption(given, 'mqtt-port', 0, 65535);
   if (mqtt.ok !== true) return mqtt;
-  const legacy = textOption(given, 'legacy-port') === 'off' ? null : numberOption(given, 'legacy-port', 0, 65535);
-  if (legacy !== null && legacy.ok !== true) return legacy;
-  const legacyAt = legacy === null ? null : legacy.value;
+  const legacy = portOrOff(given, 'legacy-port');
+  if (legacy.ok !== true) return legacy;
+  const web = portOrOff(given, 'web-port');
+  if (web.ok !== true) return web;
   const [name, host] = [textOption(given, 'name'), textOption(given, 'host')];
   const wanted = textOption(given, 'authority-key');
   const authorityKey = authorityKeys.find((kind) => kind === wanted);
@@ -213,9 +220,20 @@ function readChoices(given: Words): Placed {
     ...(host === undefined ? {} : { host }),
     ...(https.value === undefined ? {} : { httpsPort: https.value }),
     ...(mqtt.value === undefined ? {} : { mqttPort: mqtt.value }),
-    ...(legacyAt === undefined ? {} : { legacyPort: legacyAt }),
+    ...(legacy.value === undefined ? {} : { legacyPort: legacy.value }),
+    ...(web.value === undefined ? {} : { webPort: web.value }),
   };
   return { ok: true, value, ...(authorityKey === undefined ? {} : { authorityKey }) };
+}
+
+/** Null: off. */
+function portOrOff(
+  given: Words,
+  name: string,
+):
+  | { readonly ok: true; readonly value: number | null | undefined }
+  | { readonly ok: 'misused'; readonly text: string } {
+  return textOption(given, name) === 'off' ? { ok: true, value: null } : numberOption(given, name, 0, 65535);
 }
 
 function untilSignal(): Promise<void> {

@@ -6,12 +6,16 @@ export type ListenerPorts = {
   readonly mqtt: number;
   /** Null: closed. */
   readonly legacy: number | null;
-  readonly web: number;
+  /** Null: closed. */
+  readonly web: number | null;
 };
 
 export const legacyPort = 9997;
 /** Of the Web Console. */
 export const webPort = 8080;
+
+/** Left out by releases that had no Web Console; null: closed. */
+export const webPortOf = ({ webPort: port = webPort }: { readonly webPort?: number | null }): number | null => port;
 
 /** 0 is a port that will be picked. Fault: `ports-collide` with the port and both listeners. */
 export function checkPorts({ https, mqtt, legacy, web }: ListenerPorts): Result<null> {

@@ -1,5 +1,6 @@
 /** What the administration API offers for the policies and the naming of groups. */
 import { Type } from '@sinclair/typebox';
+import type { Action } from '../core/permission.ts';
 import { type AdminRoute, closed, fingerprint, of, reading, withBody } from './admin-route.ts';
 import { setNaming } from './naming.ts';
 import {
@@ -30,10 +31,17 @@ const serverSetting = Type.Union([Type.Literal('logServer'), Type.Literal('rdp')
 /** Part of a device name. */
 const field = Type.String({ pattern: '^[\\p{L}\\p{N}]{1,10}$' });
 
+/** Locks on what concerns certificates are the Security Officer's. */
+const certificateBlocks: readonly unknown[] = ['certificates', 'identity', 'rotation'];
+const lockAction = (body: unknown): Action =>
+  certificateBlocks.includes((body as { readonly block?: unknown } | null)?.block)
+    ? 'edit-policy-certificates'
+    : 'edit-policies';
+
 export const policyRoutes: readonly AdminRoute[] = [
   reading('/groups/:group/policy', (server, call) => showPolicy(server, of(call, 'group'))),
   withBody(
-    { method: 'POST', url: '/groups/:group/policy/certificates', action: 'edit-policies' },
+    { method: 'POST', url: '/groups/:group/policy/certificates', action: 'edit-policy-certificates' },
     Type.Object(
       { purpose, file: Type.String({ maxLength: 255 }), content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }) },
       closed,
@@ -45,7 +53,7 @@ export const policyRoutes: readonly AdminRoute[] = [
       }),
   ),
   withBody(
-    { method: 'POST', url: '/groups/:group/policy/certificates/remove', action: 'edit-policies' },
+    { method: 'POST', url: '/groups/:group/policy/certificates/remove', action: 'edit-policy-certificates' },
     Type.Object({ fingerprint, purpose: Type.Optional(purpose) }, closed),
     (server, body, call) => removeCertificate(server, call.actor, of(call, 'group'), body),
   ),
@@ -66,17 +74,17 @@ export const policyRoutes: readonly AdminRoute[] = [
     (server, body, call) => setContacts(server, call.actor, of(call, 'group'), body),
   ),
   withBody(
-    { method: 'PUT', url: '/groups/:group/policy/blocklist', action: 'edit-policies' },
+    { method: 'PUT', url: '/groups/:group/policy/blocklist', action: 'edit-policy-certificates' },
     Type.Object({ fingerprint, blocked: Type.Boolean() }, closed),
     (server, body, call) => setBlocked(server, call.actor, of(call, 'group'), body),
   ),
   withBody(
-    { method: 'PUT', url: '/groups/:group/policy/revocation', action: 'edit-policies' },
+    { method: 'PUT', url: '/groups/:group/policy/revocation', action: 'edit-policy-certificates' },
     Type.Object({ purpose, mode: revocationMode }, closed),
     (server, body, call) => setRevocation(server, call.actor, of(call, 'group'), body),
   ),
   withBody(
-    { method: 'POST', url: '/groups/:group/policy/revocation-lists', action: 'edit-policies' },
+    { method: 'POST', url: '/groups/:group/policy/revocation-lists', action: 'edit-policy-certificates' },
     Type.Object(
       { file: Type.String({ maxLength: 255 }), content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' }) },
       closed,
@@ -85,12 +93,12 @@ export const policyRoutes: readonly AdminRoute[] = [
       addRevocationLists(server, call.actor, of(call, 'group'), { file, content: Buffer.from(content, 'base64') }),
   ),
   withBody(
-    { method: 'POST', url: '/groups/:group/policy/revocation-lists/remove', action: 'edit-policies' },
+    { method: 'POST', url: '/groups/:group/policy/revocation-lists/remove', action: 'edit-policy-certificates' },
     Type.Object({ fingerprint }, closed),
     (server, body, call) => removeRevocationList(server, call.actor, of(call, 'group'), body.fingerprint),
   ),
   withBody(
-    { method: 'PUT', url: '/groups/:group/policy/lock', action: 'edit-policies' },
+    { method: 'PUT', url: '/groups/:group/policy/lock', action: lockAction },
     Type.Object({ block, enforced: Type.Boolean() }, closed),
     (server, body, call) => setLock(server, call.actor, of(call, 'group'), body),
   ),
@@ -107,7 +115,7 @@ export const policyRoutes: readonly AdminRoute[] = [
     (server, body, call) => setSetting(server, call.actor, of(call, 'group'), body),
   ),
   withBody(
-    { method: 'PUT', url: '/groups/:group/policy/identity', action: 'edit-policies' },
+    { method: 'PUT', url: '/groups/:group/policy/identity', action: 'edit-policy-certificates' },
     Type.Union([
       Type.Object({ renewBeforeDays: Type.Union([Type.Integer({ minimum: 1, maximum: 60 }), Type.Null()]) }, closed),
       Type.Null(),
@@ -115,7 +123,7 @@ export const policyRoutes: readonly AdminRoute[] = [
     (server, body, call) => setIdentity(server, call.actor, of(call, 'group'), body),
   ),
   withBody(
-    { method: 'PUT', url: '/groups/:group/policy/rotation', action: 'edit-policies' },
+    { method: 'PUT', url: '/groups/:group/policy/rotation', action: 'edit-policy-certificates' },
     Type.Object({ allowed: Type.Union([Type.Boolean(), Type.Null()]) }, closed),
     (server, { allowed }, call) => setRotation(server, call.actor, of(call, 'group'), allowed),
   ),

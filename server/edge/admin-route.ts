@@ -1,21 +1,29 @@
 /** What a route of the administration API is, and the shapes that several have in their bodies. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { Result } from '../../protocol/fault.ts';
-import type { Action } from '../core/permission.ts';
+import type { Action, Rights } from '../core/permission.ts';
 import type { Actor, Server } from './context.ts';
 
 export type Call = {
   readonly params: Readonly<Record<string, string>>;
+  /** Checked against the route's schema where it has one; then its numbers are numbers. */
   readonly query: Readonly<Record<string, string>>;
   /** Checked against the route's schema. */
   readonly body: unknown;
   readonly actor: Actor;
+  /** What the actor may do. */
+  readonly rights: Rights;
 };
 export type AdminRoute = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
-  readonly action: Action;
+  /** By its body, where one route changes what different people may change. */
+  readonly action: Action | ((body: unknown) => Action);
   readonly body?: TSchema;
+  /** What may stand behind the `?`. */
+  readonly query?: TSchema;
+  /** What a good answer is. */
+  readonly answer?: TSchema;
   /** `run` records itself what it refuses. */
   readonly records?: true;
   readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;

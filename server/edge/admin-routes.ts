@@ -57,25 +57,25 @@ export const adminRoutes: readonly AdminRoute[] = [
   {
     method: 'DELETE',
     url: '/devices/:device',
-    action: 'edit-devices',
+    action: 'edit-identities',
     run: (server, call) => removeDevice(server, call.actor, of(call, 'device')),
   },
   reading('/identities', async (server) => good(await listIdentities(server))),
   {
     method: 'POST',
     url: '/devices/:device/identity/renew',
-    action: 'edit-devices',
+    action: 'edit-identities',
     run: (server, call) => renewIdentity(server, call.actor, of(call, 'device')),
   },
   {
     method: 'DELETE',
     url: '/devices/:device/identity',
-    action: 'edit-devices',
+    action: 'edit-identities',
     run: (server, call) => deleteIdentity(server, call.actor, of(call, 'device')),
   },
   reading('/identity-rules', async ({ db }) => good(await readRules(db))),
   withBody(
-    { method: 'PUT', url: '/identity-rules', action: 'edit-server' },
+    { method: 'PUT', url: '/identity-rules', action: 'edit-identity-rules' },
     Type.Partial(
       Type.Object(
         {
@@ -98,19 +98,19 @@ export const adminRoutes: readonly AdminRoute[] = [
   ),
   reading('/authorities', async (server) => good(await listForeignAuthorities(server.db))),
   withBody(
-    { method: 'POST', url: '/authorities', action: 'edit-server' },
+    { method: 'POST', url: '/authorities', action: 'edit-authorities' },
     Type.Object({ content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$', maxLength: 128 * 1024 }) }, closed),
     (server, { content }, { actor }) => addForeignAuthority(server, actor, Buffer.from(content, 'base64')),
   ),
   {
     method: 'DELETE',
     url: '/authorities/:fingerprint',
-    action: 'edit-server',
+    action: 'edit-authorities',
     run: (server, call) => removeForeignAuthority(server, call.actor, of(call, 'fingerprint')),
   },
   reading('/device-authorities', async (server) => good(await showSuccession(server))),
   withBody(
-    { method: 'POST', url: '/device-authorities/rollover', action: 'edit-server' },
+    { method: 'POST', url: '/device-authorities/rollover', action: 'edit-authorities' },
     Type.Object(
       {
         step: Type.Union(steps.map((step) => Type.Literal(step))),
@@ -176,17 +176,17 @@ export const adminRoutes: readonly AdminRoute[] = [
   },
   reading('/policy-keys', async (server) => good(await showPolicyKeys(server))),
   withBody(
-    { method: 'POST', url: '/policy-keys/announce', action: 'edit-server' },
+    { method: 'POST', url: '/policy-keys/announce', action: 'edit-authorities' },
     nothing,
     (server, _body, { actor }) => announceKey(server, actor),
   ),
   withBody(
-    { method: 'POST', url: '/policy-keys/activate', action: 'edit-server' },
+    { method: 'POST', url: '/policy-keys/activate', action: 'edit-authorities' },
     Type.Object({ override: Type.Boolean() }, closed),
     (server, { override }, { actor }) => activateKey(server, actor, override),
   ),
   withBody(
-    { method: 'POST', url: '/policy-keys/revoke', action: 'edit-server' },
+    { method: 'POST', url: '/policy-keys/revoke', action: 'edit-authorities' },
     Type.Object({ statement: Type.String({ maxLength: 4000 }), base: Type.String({ maxLength: 65536 }) }, closed),
     (server, body, { actor }) => revokeKey(server, actor, body),
   ),

@@ -3,6 +3,7 @@ import type { Facts } from '../../protocol/fault.ts';
 import type { Addresses, PublicKey } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { Place } from '../core/access.ts';
+import { webPortOf } from '../core/listeners.ts';
 import type { Mutual } from '../core/mutual.ts';
 import type { Clock, ListenerTls, Log } from '../core/ports.ts';
 import type { Authority } from './authority.ts';
@@ -56,6 +57,8 @@ export type Identity = {
   readonly adopting: boolean;
   /** Where agents without an identity check in; null or left out: nowhere. */
   readonly legacyPort?: number | null;
+  /** Where the Web Console is: null: nowhere; left out: at its default port. */
+  readonly webPort?: number | null;
   /** Left out by releases that knew none of it. */
   readonly mutual?: Mutual;
   /** What front ends show to devices; left out: there is none. It lies here since the recovery kit carries it. */
@@ -75,6 +78,8 @@ export type Carriers = {
   readonly setTls: (tls: ListenerTls) => Promise<void>;
   /** The port for agents without an identity: another one, or none. Rejects where it cannot be had; the old one stays then. */
   readonly moveLegacy?: (port: number | null) => Promise<void>;
+  /** Of the Web Console, which has a certificate of its own. */
+  readonly setConsoleTls?: (tls: ListenerTls) => Promise<void>;
   /** Which certificate each listener serves now. */
   readonly probe: () => Promise<readonly Probe[]>;
 };
@@ -91,8 +96,12 @@ export type Server = {
   readonly refusals: Map<string, { readonly since: Instant; readonly count: number }>;
 };
 
-/** Who did it: `administrator`, `server`, or a device id. */
+/**
+ * Who did it: the name of an account, `token:` and the name of a token, `root` for whoever opens the administration socket,
+ * `setup` for who has the setup link, `stranger`, `server`, or a device id.
+ */
 export type Actor = string;
+export const rootActor: Actor = 'root';
 
 /** Writes the audit row of a change, in the transaction of the change. */
 export async function audit(
@@ -125,3 +134,9 @@ export function addressesOf({ name, httpsPort, mqttPort }: Identity): Addresses 
   const host = name.includes(':') ? `[${name}]` : name;
   return { https: `${host}:${httpsPort}`, mqtt: `${host}:${mqttPort}` };
 }
+
+/** Where the Web Console is opened in a browser. */
+export const consoleUrl = (identity: Pick<Identity, 'name' | 'webPort'>): string => {
+  const { name } = identity;
+  return `https://${name.includes(':') ? `[${name}]` : name}:${webPortOf(identity)}`;
+};

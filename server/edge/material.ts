@@ -76,7 +76,7 @@ export type Material = {
   /** Identities that no authority's word lets in again. */
   readonly exact: readonly ExactIdentity[];
 };
-export type Choices = Pick<Identity, 'name' | 'host' | 'httpsPort' | 'mqttPort' | 'legacyPort'>;
+export type Choices = Pick<Identity, 'name' | 'host' | 'httpsPort' | 'mqttPort' | 'legacyPort' | 'webPort'>;
 
 /** Everything new. Ports are taken as they are: the caller has picked free ones. */
 export async function makeMaterial(

@@ -155,6 +155,16 @@ const absences: readonly string[] = [
   "update devices set absent_since = coalesce(last_seen, created_at) where presence = 'offline'",
 ];
 
+/** Administrators who sign in to the Web Console, and tokens of programs that use its API. */
+const accounts: readonly string[] = [
+  `create table accounts (
+    id text primary key, name text not null unique, full_name text not null, email text not null, password text not null,
+    roles text not null, language text not null, second_factor text, created_at bigint not null, disabled_at bigint)`,
+  `create table tokens (
+    id text primary key, name text not null unique, hash text not null unique, roles text not null, account_id text,
+    made_at bigint not null, expires_at bigint not null)`,
+];
+
 async function authorityOfBefore(db: Untyped): Promise<void> {
   const { rows } = await sql<{ public: string }>`select public from keys where name = 'client-authority'`.execute(db);
   const own = rows[0] ? parseCertificate(fromBase64(rows[0].public)) : null;
@@ -288,6 +298,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0013-mail': {
     up: async (db: Untyped) => {
       for (const statement of mails) await run(db, statement);
+    },
+  },
+  '0014-accounts': {
+    up: async (db: Untyped) => {
+      for (const statement of accounts) await run(db, statement);
     },
   },
 };

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { EnrolmentSecret } from '../../protocol/schema.ts';
 import { isOffered, maxSubject, unknownVariables } from '../../protocol/subject.ts';
-import { checkPorts, webPort } from '../core/listeners.ts';
+import { checkPorts, webPortOf } from '../core/listeners.ts';
 import {
   type AgentKind,
   answering,
@@ -189,7 +189,7 @@ export async function moveLegacyPort(
   const moved = await transact(server.db, async (trx) => {
     const identity = await readIdentity(trx);
     const { httpsPort: https, mqttPort: mqtt } = identity;
-    const free = checkPorts({ https, mqtt, legacy: port, web: webPort });
+    const free = checkPorts({ https, mqtt, legacy: port, web: webPortOf(identity) });
     if (!free.ok) return free;
     const cut = before === null ? [] : await legacyClients(trx);
     const decided = port === null ? decideClosing(cut, override) : good(null);

@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import { fingerprintOf } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { minuteMs, secondMs } from '../../protocol/time.ts';
+import type { SetupLink } from '../api/account.ts';
+import { webPortOf } from '../core/listeners.ts';
 import type { Broker, Fleet, ListenerTls } from '../core/ports.ts';
 import { forgetPresence } from './absences.ts';
+import { firstSetupLink } from './accounts.ts';
 import { serveAdmin } from './admin-http.ts';
-import { addressesOf, type Identity, type Probe, readIdentity, type Server } from './context.ts';
+import { consoleTls, showConsoleCertificate } from './console-certificate.ts';
+import { addressesOf, consoleUrl, type Identity, type Probe, readIdentity, type Server } from './context.ts';
 import { serveDevices } from './device-http.ts';
 import { allDevices, makeFleet } from './fleet.ts';
 import { frontEndsOf } from './front-end.ts';
@@ -19,6 +23,7 @@ import { makeMailer } from './mailer.ts';
 import { readListenerTls, readPins } from './pins.ts';
 import { makePublisher, queueEverything } from './publishing.ts';
 import { tick } from './upkeep.ts';
+import { serveWebConsole, type WebConsole } from './web-console.ts';
 
 /** Starts the MQTT side once the fleet is there; it is closed with the service. */
 export type StartBroker = (given: {
@@ -29,7 +34,15 @@ export type StartBroker = (given: {
   /** Gives the broker what waits. */
   readonly publish: () => Promise<void>;
 }) => Promise<Broker>;
-export type Ready = { readonly https: string; readonly mqtt: string; readonly fingerprint: string };
+export type Ready = {
+  readonly https: string;
+  readonly mqtt: string;
+  readonly fingerprint: string;
+  /** Address of the Web Console and SHA-256 of its certificate; null where it is closed or its port could not be had. */
+  readonly web: { readonly url: string; readonly fingerprint: string } | null;
+  /** Where there is no account yet, and none was offered before. */
+  readonly setup: SetupLink | null;
+};
 export type Service = { readonly ready: Ready; readonly close: () => Promise<void> };
 
 export const controlSocket = 'control.sock';
@@ -60,6 +73,8 @@ export async function startService(server: Server, startBroker: StartBroker): Pr
     const withoutIdentity = makeLegacyPort(common);
     closing.push(withoutIdentity.close);
     await withoutIdentity.move(identity.legacyPort ?? null);
+    const web = makeWebPort(server, publish, identity);
+    closing.push(web.close);
     const broker = await startBroker({ server, fleet, tls: tls.value, identity, publish });
     closing.push(broker.close);
     await broker.refresh(await allDevices(server));
@@ -73,6 +88,7 @@ export async function startService(server: Server, startBroker: StartBroker): Pr
         await broker.setTls(next);
       },
       moveLegacy: withoutIdentity.move,
+      setConsoleTls: web.setTls,
       probe: async () => [
         await probe(`https ${devices.port}`, host, devices.port),
         ...(await probeIfOpen(host, withoutIdentity.port())),
@@ -91,18 +107,50 @@ export async function startService(server: Server, startBroker: StartBroker): Pr
     };
     const admin = await serveAdmin(server, changed, socket);
     closing.push(admin.close);
-    closing.push(keepUp(server, publish));
+    await web.open();
+    closing.push(keepUp(server, publish, web.open));
+    const { https, mqtt } = addressesOf(identity);
+    const fingerprint = fingerprintOf(Buffer.from((await readPins(db)).main, 'base64'));
+    const shown = await showConsoleCertificate(server);
+    const console =
+      web.isOpen() && shown.ok ? { url: consoleUrl(identity), fingerprint: shown.value.fingerprint } : null;
+    const setup = console ? await firstSetupLink(server) : null;
+    return good({ ready: { https, mqtt, fingerprint, web: console, setup }, close });
   } catch (error) {
     await close();
     throw error;
   }
-  const { https, mqtt } = addressesOf(identity);
-  const fingerprint = fingerprintOf(Buffer.from((await readPins(db)).main, 'base64'));
-  return good({ ready: { https, mqtt, fingerprint }, close });
+}
+
+type WebPort = {
+  /** Where it is not open yet and should be; a port that cannot be had is tried again. */
+  readonly open: () => Promise<void>;
+  readonly isOpen: () => boolean;
+  readonly setTls: (tls: ListenerTls) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+/** Devices are served whether or not the Web Console can be. */
+function makeWebPort(server: Server, publish: () => Promise<void>, identity: Identity): WebPort {
+  const port = webPortOf(identity);
+  let web: WebConsole | null = null;
+  return {
+    open: async () => {
+      if (port === null || web) return;
+      try {
+        web = await serveWebConsole({ server, publish, tls: await consoleTls(server), host: identity.host, port });
+      } catch (error) {
+        server.log('error', 'the web console cannot be opened, will try again', { port, reason: String(error) });
+      }
+    },
+    isOpen: () => web !== null,
+    setTls: async (tls) => web?.setTls(tls),
+    close: async () => web?.close(),
+  };
 }
 
 /** Short timers only: what is due is decided from the time of the day at each. Returns what ends it. */
-function keepUp(server: Server, publish: () => Promise<void>): () => Promise<void> {
+function keepUp(server: Server, publish: () => Promise<void>, openConsole: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();
   const attempt = (what: string, work: () => Promise<void>) => {
     running = running.then(work).catch((error: unknown) => {
@@ -113,6 +161,7 @@ function keepUp(server: Server, publish: () => Promise<void>): () => Promise<voi
     attempt('upkeep', async () => {
       await tick(server);
       await publish();
+      await openConsole();
     });
   const timers = [setInterval(upkeep, tickMs), setInterval(() => attempt('publishing', publish), drainMs)];
   upkeep();

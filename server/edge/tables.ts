@@ -2,6 +2,7 @@
 import type { Generated, Kysely } from 'kysely';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { ClientPurpose } from '../../protocol/schema.ts';
+import type { Language } from '../../words/say.ts';
 import type {
   CertificateProtocol,
   CertificateSource,
@@ -189,6 +190,29 @@ export type Tables = {
     group_id: string | null;
     max_devices: number;
     created_at: number;
+  };
+  /** Administrators. `password` is a PHC string, `roles` JSON, `second_factor` a `SecondFactor` as JSON, sealed; null for none. */
+  accounts: {
+    id: string;
+    name: string;
+    full_name: string;
+    email: string;
+    password: string;
+    roles: string;
+    language: Language;
+    second_factor: string | null;
+    created_at: number;
+    disabled_at: number | null;
+  };
+  /** Of programs that use the API: `hash` of the secret, `roles` JSON; it is worth no more than the account that made it, null for the socket. */
+  tokens: {
+    id: string;
+    name: string;
+    hash: string;
+    roles: string;
+    account_id: string | null;
+    made_at: number;
+    expires_at: number;
   };
   /** Authorities of others whose client certificates are let in; base64 DER. */
   foreign_authorities: { fingerprint: string; certificate: string; added_at: number };

@@ -1,10 +1,11 @@
 /** What time asks of the server. One tick looks at everything; nothing waits on a long timer. */
 import { good, type Result } from '../../protocol/fault.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
-import { checkPorts, webPort } from '../core/listeners.ts';
+import { checkPorts, webPortOf } from '../core/listeners.ts';
 import { isResignDue } from '../core/revision.ts';
 import { dueAt, type RoleCertificate, withRole } from '../core/role.ts';
 import { expireCertificates, mirrorIdentities } from './certificate-mirror.ts';
+import { renewConsoleCertificate } from './console-certificate.ts';
 import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies, signDevice } from './documents.ts';
@@ -19,7 +20,8 @@ const signedAtOnce = 50;
 
 /**
  * Signs what is seven days old, and the newest rotation statement once a day; makes the reserve 90 days before the end,
- * switches what is scheduled; has devices renew ahead whose authority gives way, each in its turn.
+ * switches what is scheduled; has devices renew ahead whose authority gives way, each in its turn; renews the Web Console's
+ * certificate.
  */
 export async function tick(server: Server): Promise<void> {
   await resign(server);
@@ -34,6 +36,7 @@ export async function tick(server: Server): Promise<void> {
   await renewAhead(server);
   await expireCertificates(server);
   await mirrorIdentities(server);
+  await renewConsoleCertificate(server);
 }
 
 /** New names or ports for devices: all policies say so. Faults: `ports-collide`, what `checkPolicy` says. */
@@ -46,7 +49,7 @@ export async function changeChoices(
     const after = { ...before, ...choices };
     if (JSON.stringify(after) === JSON.stringify(before)) return good(false);
     const { name, host, httpsPort, mqttPort, legacyPort: legacy = null } = after;
-    const free = checkPorts({ https: httpsPort, mqtt: mqttPort, legacy, web: webPort });
+    const free = checkPorts({ https: httpsPort, mqtt: mqttPort, legacy, web: webPortOf(after) });
     if (!free.ok) return free;
     await writeIdentity(trx, after);
     const facts = { name, host, httpsPort, mqttPort };

@@ -119,7 +119,8 @@ async function countWhoKnow(trx: Database, now: Instant): Promise<number> {
   return devices.length + invitations.length;
 }
 
-function judgeUpload(
+/** Faults: those of `judgeOwn`; `chain-incomplete`; those of the path engine; `key-foreign`, `path-invalid` where it cannot be used. */
+export function judgeUpload(
   { certificates, publicKey, key }: ReadIdentity,
   name: string,
   now: Instant,

@@ -4,9 +4,9 @@
  */
 import { argon2, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { afterRight, afterTry, type Known, mayTry, noTries, type Tries } from '../core/lockout.ts';
 import type { Clock } from '../core/ports.ts';
 import { judgePassword } from '../core/user.ts';
+import { makeLockouts } from './lockouts.ts';
 
 /** Tells whether a password is right, for as many as there is time for. */
 export type PasswordDoor = {
@@ -31,7 +31,6 @@ const saltBytes = 16;
 const atOnce = 2;
 const maxWaiting = 32;
 const maxWaitingOfAddress = 4;
-const maxRemembered = 10_000;
 /** Nothing that is taken for something else when it is read aloud. */
 const letters = ['ABCDEFGHJKMNPQRSTUVWXYZ', 'abcdefghijkmnpqrstuvwxyz', '23456789', '#%+=?!'];
 const generatedLength = 14;
@@ -51,32 +50,10 @@ export function generateUserPassword(): string {
 }
 
 export function makePasswordDoor(clock: Clock): PasswordDoor {
-  const remembered = new Map<string, Tries>();
+  const tries = makeLockouts(clock);
   const waiting: (() => void)[] = [];
   const waitingOf = new Map<string, number>();
   let running = 0;
-  const namesOf = (name: string, address: string) => ({
-    pair: `pair ${name} ${address}`,
-    address: `address ${address}`,
-    name: `name ${name}`,
-  });
-  const read = (name: string, address: string): Known => {
-    const keys = namesOf(name, address);
-    const of = (key: string) => remembered.get(key) ?? noTries;
-    return { pair: of(keys.pair), address: of(keys.address), name: of(keys.name) };
-  };
-  const keep = (name: string, address: string, known: Known): void => {
-    const keys = namesOf(name, address);
-    for (const part of ['pair', 'address', 'name'] as const) {
-      remembered.delete(keys[part]);
-      if (known[part] !== noTries) remembered.set(keys[part], known[part]);
-    }
-    for (const [oldest] of remembered) {
-      if (remembered.size <= maxRemembered) break;
-      remembered.delete(oldest);
-    }
-  };
-  const count = (name: string, address: string) => keep(name, address, afterTry(read(name, address), clock()));
   const turn = async (address: string): Promise<boolean> => {
     if (running < atOnce) {
       running++;
@@ -98,20 +75,20 @@ export function makePasswordDoor(clock: Clock): PasswordDoor {
   };
   return {
     check: async ({ name, address, hash, password }) => {
-      if (!mayTry(read(name, address), clock())) return bad('busy', { reason: 'too many tries' });
+      if (!tries.mayTry(name, address)) return bad('busy', { reason: 'too many tries' });
       if (!(await turn(address))) return bad('busy', { reason: 'too many at once' });
       try {
         // Others of the same name may have failed while this one waited.
-        if (!mayTry(read(name, address), clock())) return bad('busy', { reason: 'too many tries' });
-        count(name, address);
+        if (!tries.mayTry(name, address)) return bad('busy', { reason: 'too many tries' });
+        tries.count(name, address);
         const right = await isRight(password, hash);
-        if (right) keep(name, address, afterRight(read(name, address)));
+        if (right) tries.right(name, address);
         return good(right);
       } finally {
         done();
       }
     },
-    failed: count,
+    failed: tries.count,
   };
 }
 

@@ -1,7 +1,6 @@
 /** Revisions, invitations and rights: small pure rules of the server. */
 import { dayMs, hourMs, instant } from '../../protocol/time.ts';
 import { checkKey, checkOpen, groupPassword, type Invitation, invitationEnd } from '../../server/core/invitation.ts';
-import { mayDo } from '../../server/core/permission.ts';
 import { datesAt, isResignDue, nextRevision, raisedRevision } from '../../server/core/revision.ts';
 import { readSpelled, spell } from '../../server/core/spelling.ts';
 import { assert, table, test } from '../harness.ts';
@@ -89,9 +88,4 @@ test('a password has 60 bits, five a letter, and reads back as it is shown', () 
   assert.is(new Set(letters).size, 32);
   assert.is(groupPassword(spell(new Uint8Array(12))), '0000-0000-0000');
   assert.is(readSpelled(groupPassword(letters)), letters);
-});
-
-test('the administrator may do everything there is', () => {
-  assert.ok(mayDo('administrator', 'edit-server'));
-  assert.ok(mayDo('administrator', 'answer-codes'));
 });

@@ -66,6 +66,7 @@ const goodRows = [
     path: 'server/web/a.tsx',
     text: `import type { B } from '../api/b.ts';`,
   },
+  { name: 'shared schemas to the core', path: 'server/api/a.ts', text: `import { b } from '../core/b.ts';` },
   { name: 'a test', path: 'test/flow/a.test.ts', text: `import { b } from '../../server/edge/b.ts';` },
   { name: 'a path in a comment', path: 'ui/a.ts', text: `/** See '../server/b.ts'. */` },
 ];

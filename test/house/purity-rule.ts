@@ -3,7 +3,7 @@ import { isBuiltin } from 'node:module';
 import { transformSync } from 'esbuild';
 import { importsOf, type Source } from './sources.ts';
 
-const pure = /^(protocol\/|words\/|agent\/core\/|server\/core\/|ui\/(?!edge\/|main\.ts$|loop\.ts$))/;
+const pure = /^(protocol\/|words\/|agent\/core\/|server\/(api|core)\/|ui\/(?!edge\/|main\.ts$|loop\.ts$))/;
 const cryptoNames = 'createHash createHmac hkdfSync verify createPublicKey timingSafeEqual X509Certificate'.split(' ');
 const quietModules = 'buffer path url util'.split(' ');
 const packages = /^(@sinclair\/typebox|node-forge\/lib\/asn1\.js|uqr)$/;

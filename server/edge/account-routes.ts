@@ -1,0 +1,90 @@
+/** What the administration API offers about the accounts of administrators, and tokens of programs. */
+import { Type } from '@sinclair/typebox';
+import { good } from '../../protocol/fault.ts';
+import { accountMade, accountView, language, rolesGiven, setupLink, tokenMade, tokenView } from '../api/account.ts';
+import {
+  addAccount,
+  changeAccount,
+  findAccount,
+  listAccounts,
+  makeSetupLink,
+  removeAccount,
+  resetPassword,
+  resetSecondFactor,
+  viewOf,
+} from './accounts.ts';
+import { type AdminRoute, closed, name, of, reading, withBody } from './admin-route.ts';
+import { addToken, listTokens, removeToken } from './tokens.ts';
+
+/** What is too long is refused as weak, by its own fault. */
+const password = Type.Optional(Type.String({ maxLength: 1000 }));
+const text = Type.Optional(Type.String({ maxLength: 1000 }));
+const action = 'edit-accounts';
+const maxTokenDays = 3660;
+
+export const accountRoutes: readonly AdminRoute[] = [
+  { ...reading('/accounts', async (server) => good(await listAccounts(server))), answer: Type.Array(accountView) },
+  {
+    ...reading('/accounts/:account', async ({ db }, call) => {
+      const found = await findAccount(db, of(call, 'account'));
+      return found.ok ? good(viewOf(found.value)) : found;
+    }),
+    answer: accountView,
+  },
+  withBody(
+    { method: 'POST', url: '/accounts', action, answer: accountMade },
+    Type.Object(
+      { name, fullName: text, email: text, roles: rolesGiven, language: Type.Optional(language), password },
+      closed,
+    ),
+    (server, body, call) => addAccount(server, call, body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/accounts/:account', action },
+    Type.Object(
+      {
+        fullName: text,
+        email: text,
+        roles: Type.Optional(rolesGiven),
+        language: Type.Optional(language),
+        disabled: Type.Optional(Type.Boolean()),
+      },
+      closed,
+    ),
+    (server, body, call) => changeAccount(server, call, of(call, 'account'), body),
+  ),
+  withBody(
+    { method: 'PUT', url: '/accounts/:account/password', action, answer: accountMade },
+    Type.Object({ password }, closed),
+    (server, body, call) => resetPassword(server, call, of(call, 'account'), body.password),
+  ),
+  {
+    method: 'DELETE',
+    url: '/accounts/:account/second-factor',
+    action,
+    run: (server, call) => resetSecondFactor(server, call, of(call, 'account')),
+  },
+  {
+    method: 'DELETE',
+    url: '/accounts/:account',
+    action,
+    run: (server, call) => removeAccount(server, call, of(call, 'account')),
+  },
+  withBody(
+    { method: 'POST', url: '/setup-link', action: 'recover-accounts', answer: setupLink },
+    Type.Object({}, closed),
+    (server, _body, { actor }) => makeSetupLink(server, actor),
+  ),
+  { ...reading('/tokens', async (server) => good(await listTokens(server))), answer: Type.Array(tokenView) },
+  withBody(
+    { method: 'POST', url: '/tokens', action, answer: tokenMade },
+    Type.Object({ name, roles: rolesGiven, days: Type.Integer({ minimum: 1, maximum: maxTokenDays }) }, closed),
+    (server, body, call) => addToken(server, call, body),
+  ),
+  {
+    method: 'DELETE',
+    url: '/tokens/:token',
+    action,
+    run: (server, call) => removeToken(server, call, of(call, 'token')),
+  },
+];

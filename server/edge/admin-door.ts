@@ -1,0 +1,131 @@
+/** The table of the administration API, and how a door serves it: the same code behind the socket and the Web Console. */
+import { Ajv, type Options } from 'ajv';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Fault, fault, type Result } from '../../protocol/fault.ts';
+import { mayDo, type Rights } from '../core/permission.ts';
+import { accountRoutes } from './account-routes.ts';
+import { policyRoutes } from './admin-policy-routes.ts';
+import type { AdminRoute } from './admin-route.ts';
+import { adminRoutes } from './admin-routes.ts';
+import { certificateRoutes } from './certificate-routes.ts';
+import { consoleRoutes } from './console-routes.ts';
+import type { Actor, Server } from './context.ts';
+import { frontEndRoutes } from './front-end-routes.ts';
+import { mailRoutes } from './mail-routes.ts';
+import { mutualRoutes } from './mutual-routes.ts';
+import { overviewRoutes } from './overview-routes.ts';
+import { faultOf, rawProblem, sendProblem } from './problem.ts';
+import { recordRefusal } from './refusals.ts';
+import { userRoutes } from './user-routes.ts';
+
+export const apiPath = '/api/v1';
+export const allAdminRoutes: readonly AdminRoute[] = [
+  ...adminRoutes,
+  ...policyRoutes,
+  ...mutualRoutes,
+  ...userRoutes,
+  ...frontEndRoutes,
+  ...accountRoutes,
+  ...consoleRoutes,
+  ...certificateRoutes,
+  ...overviewRoutes,
+  ...mailRoutes,
+];
+
+/** Who asks, and what he may do. */
+export type Caller = { readonly actor: Actor; readonly rights: Rights };
+export type Door = {
+  readonly server: Server;
+  /** Runs after every change. */
+  readonly publish: () => Promise<void>;
+  readonly callerOf: (request: FastifyRequest) => Caller;
+  /** Refuses, and has it recorded. */
+  readonly deny: (reply: FastifyReply, found: Fault, more?: object) => Promise<FastifyReply>;
+};
+
+/** Said too often to be news: a page asks whether there is a session. */
+const silent: ReadonlySet<string> = new Set([
+  'session-needed',
+  'second-factor-needed',
+  'sign-in-refused',
+  'setup-refused',
+]);
+
+/** Whoever is refused is on record by the name that `actorOf` gives. */
+export function denial(server: Server, actorOf: (request: FastifyRequest) => Actor): Door['deny'] {
+  return async (reply, found, more) => {
+    const { method, routeOptions } = reply.request;
+    if (found.kind === 'rejected' && !silent.has(found.code)) {
+      const subject = `${method} ${routeOptions.url ?? ''}`.trim();
+      await recordRefusal(server, { actor: actorOf(reply.request), action: 'request-refused', subject }, found);
+    }
+    return sendProblem(reply, found, more);
+  };
+}
+
+/** What is no HTTP, on record as of `actor`. */
+export const clientErrors =
+  (server: Server, actor: Actor) =>
+  ({ code }: { readonly code: string }, socket: NodeJS.WritableStream & { destroy(): void }): void => {
+    const tooLarge = code === 'HPE_HEADER_OVERFLOW';
+    const found = fault(tooLarge ? 'too-large' : 'bad-shape', { what: tooLarge ? 'headers' : 'http' });
+    if (code.startsWith('HPE_'))
+      void recordRefusal(server, { actor, action: 'request-refused', subject: 'HTTP' }, found);
+    if (socket.writable) socket.end(rawProblem(found));
+    else socket.destroy();
+  };
+
+/** Shapes of bodies as they are; what stands in an address is text and becomes what the shape asks for. */
+export function checkShapes(app: FastifyInstance): void {
+  const strict: Options = { strict: false, allErrors: false, useDefaults: false, removeAdditional: false };
+  const bodies = new Ajv({ ...strict, coerceTypes: false });
+  const addresses = new Ajv({ ...strict, coerceTypes: true });
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? bodies : addresses).compile(schema as object),
+  );
+}
+
+export function answerErrors(app: FastifyInstance, { log }: Server, deny: Door['deny']): void {
+  app.setErrorHandler((error: { readonly code?: string; readonly validation?: unknown }, _request, reply) => {
+    const found = faultOf({ ...error, where: (error as { validationContext?: unknown }).validationContext });
+    if (found.code === 'internal') log('error', 'the administration API failed', { reason: String(error) });
+    return deny(reply, found);
+  });
+}
+
+export function addRoutes(app: FastifyInstance, door: Door, routes: readonly AdminRoute[] = allAdminRoutes): void {
+  for (const route of routes) addRoute(app, door, route);
+}
+
+function addRoute(
+  app: FastifyInstance,
+  { server, publish, callerOf, deny }: Door,
+  { method, url, body, query, action, run, records }: AdminRoute,
+): void {
+  app.route({
+    method,
+    url: `${apiPath}${url}`,
+    schema: { ...(body ? { body } : {}), ...(query ? { querystring: query } : {}) },
+    onRequest: async (request, reply) => {
+      if (typeof action === 'string' && !mayDo(callerOf(request).rights, action))
+        return deny(reply, fault('not-allowed'));
+    },
+    handler: async (request: FastifyRequest, reply: FastifyReply) => {
+      const caller = callerOf(request);
+      if (typeof action === 'function' && !mayDo(caller.rights, action(request.body)))
+        return deny(reply, fault('not-allowed'));
+      const result: Result<unknown> = await run(server, {
+        params: request.params as Readonly<Record<string, string>>,
+        query: request.query as Readonly<Record<string, string>>,
+        body: request.body,
+        ...caller,
+      });
+      if (!result.ok) {
+        const more = 'faults' in result ? { faults: result.faults } : {};
+        return records ? sendProblem(reply, result.fault, more) : deny(reply, result.fault, more);
+      }
+      if (method !== 'GET') await publish();
+      return reply.send(result.value ?? {});
+    },
+  });
+}
