@@ -61,6 +61,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { userCommands } = await import('./cli/users.ts');
   const { mailCommands } = await import('./cli/mail.ts');
   const { accountCommands } = await import('./cli/accounts.ts');
+  const { onboardingCommands } = await import('./cli/onboarding.ts');
   const { keyCommands } = await import('./cli/keys.ts');
   return [
     ...localCommands,
@@ -75,6 +76,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...userCommands,
     ...mailCommands,
     ...accountCommands,
+    ...onboardingCommands,
     ...keyCommands,
   ];
 }

@@ -117,6 +117,13 @@ export const commonEn = {
     'invitation-refused':
       'The invitation or the password is wrong, already used or out of date. Ask the administrator for a new one.',
     'too-many-devices': 'This user has registered as many devices as allowed[ ({limit})]. Ask the administrator.',
+    'token-used-up': 'This password has registered as many devices as allowed[ ({limit})]. Ask the administrator.',
+    'csv-unreadable':
+      'The file is no table of comma-separated values: a quotation mark is not closed or stands inside a field.',
+    'csv-columns': 'The first line of the file must name the columns[ ({columns})], and lines must follow.',
+    'csv-row': 'Line {row}, column “{column}”: missing, too long, twice, or one field too many.',
+    'csv-group': 'Line {row}: there is no group “{group}” that devices can be put in.',
+    'csv-too-long': 'The file has {count} lines; at most {limit} are taken at once. Use a group token for more.',
     'fingerprint-mismatch':
       'The server at this address does not have the certificate with this fingerprint. Compare the fingerprint with what the administrator gave you. If it is right, do not go on: the connection may be intercepted.',
     'csr-refused': 'The server refused the certificate request of this device[: {reason}].',
@@ -128,7 +135,7 @@ export const commonEn = {
     'answer-undecipherable':
       'The certificate authority answered, but its answer cannot be deciphered with the key of this device. Ask its administrator.',
     'enrolment-pending':
-      'The certificate authority has not decided yet: somebody has to approve the request of this device. It asks again by itself.',
+      'An administrator has to approve the request of this device[ ({request})]. It asks again by itself.',
     'identity-unreadable':
       'The certificate or the key of this device cannot be read. Ask the administrator to register it again.',
     'key-mismatch': 'The certificate the server issued does not belong to the key of this device.',

@@ -7,9 +7,10 @@ import { toDer } from '../../protocol/ber.ts';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
+import { requestNumber } from '../../protocol/request-number.ts';
 import type { Order } from '../core/durable.ts';
 import { servedCertificates } from './cms.ts';
-import { makeRequest, readKey, type Subject } from './csr.ts';
+import { makeRequest, readKey, type Subject, spkiOf } from './csr.ts';
 import { exchange, faultOfAnswer, type HttpAnswer, type HttpOrder, type HttpOutcome } from './https.ts';
 import { basic, type Judging } from './registration.ts';
 import type { Credentials } from './tls.ts';
@@ -153,6 +154,9 @@ function ask(
 }
 
 function issuedFrom(answer: HttpAnswer, pkcs8: Uint8Array, denied: Fault): Exclude<Issued, { at: 'presented' }> {
+  // RFC 7030 §4.2.3: somebody has to approve it first.
+  if (answer.status === 202)
+    return { at: 'failed', fault: fault('enrolment-pending', { request: requestNumber(spkiOf(readKey(pkcs8))) }) };
   if (answer.status !== 200) return { at: 'failed', fault: refusalOf(answer, denied) };
   const certificates = readCertsOnly(answer.body);
   const chain = certificates.ok ? chainOfKey(certificates.value, pkcs8) : certificates;

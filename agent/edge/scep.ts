@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { derTag } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { numberOfKey } from '../../protocol/request-number.ts';
 import { asn1Tag, octets, printable, sequence } from './asn1.ts';
 import {
   type Attribute,
@@ -121,7 +122,7 @@ export async function enrolByScep(
     answer = await send(order, asker, makeMessage(asker, transaction, 'poll', sequence(issuer, nameOf(subject))));
   }
   if (!answer.ok) return answer;
-  if (answer.value.at === 'pending') return bad('enrolment-pending');
+  if (answer.value.at === 'pending') return bad('enrolment-pending', { request: numberOfKey(transaction) });
   return chainFrom(answer.value.certificates, authority.value, pkcs8);
 }
 

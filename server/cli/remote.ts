@@ -162,7 +162,7 @@ function statusText(status: StatusView): string {
   ]);
 }
 
-function invitationText(made: Invited): string {
+export function invitationText(made: Invited): string {
   const mailed = fill(words.mailed, { addresses: made.mailedTo.join(', '), expires: date(made.expiresAt) });
   if (made.password === '') return `${mailed}\n`;
   return made.mailedTo.length > 0 ? `${mailed}\n\n${detailsText(made)}` : detailsText(made);

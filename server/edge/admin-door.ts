@@ -13,6 +13,7 @@ import type { Actor, Server } from './context.ts';
 import { frontEndRoutes } from './front-end-routes.ts';
 import { mailRoutes } from './mail-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
+import { onboardingRoutes } from './onboarding-routes.ts';
 import { overviewRoutes } from './overview-routes.ts';
 import { faultOf, rawProblem, sendProblem } from './problem.ts';
 import { recordRefusal } from './refusals.ts';
@@ -30,6 +31,7 @@ export const allAdminRoutes: readonly AdminRoute[] = [
   ...certificateRoutes,
   ...overviewRoutes,
   ...mailRoutes,
+  ...onboardingRoutes,
 ];
 
 /** Who asks, and what he may do. */

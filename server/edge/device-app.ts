@@ -57,6 +57,8 @@ const checkEveryMs = 5_000;
 
 /** Where a fault has a status of its own; the others follow from their kind. */
 const statuses: Partial<Readonly<Record<FaultCode, number>>> = {
+  // RFC 7030 §4.2.3: with a time to come again.
+  'enrolment-pending': 202,
   'invitation-refused': 401,
   'token-refused': 401,
   'identity-refused': 403,
@@ -193,6 +195,7 @@ function sendFault(reply: FastifyReply, refusal: Fault, log: Log): FastifyReply 
   if (told !== refusal) log('error', 'request failed', { ...refusal.facts, code: refusal.code });
   else log('info', 'request refused', { ...refusal.facts, code: refusal.code });
   const status = reply.statusCode === 200 ? (statuses[told.code] ?? kindStatuses[told.kind]) : reply.statusCode;
+  if (status === 202) reply.header('Retry-After', '60');
   if (status === 401) reply.header('WWW-Authenticate', challengeOf(told.code));
   return reply.status(status).type('application/json; charset=utf-8').send(told);
 }

@@ -13,12 +13,15 @@ import type { Enrolment } from '../core/ports.ts';
 import { addressesOf, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice } from './documents.ts';
+import { openByToken, readToken } from './group-tokens.ts';
+import { shutOut } from './identities.ts';
 import { checkPassword, type HeldInvitation, maxName, readInvitation } from './invitations.ts';
 import { newestChain } from './lives.ts';
 import { nameByRule } from './naming.ts';
 import { readPins } from './pins.ts';
 import { recordRefusal } from './refusals.ts';
 import { issueTo, keepIdentity, type OwnIdentity } from './renewal.ts';
+import { takePlace } from './replacing.ts';
 import { readRequest } from './request.ts';
 import type { Database } from './tables.ts';
 import { checkRoom, openByUser } from './user-enrolment.ts';
@@ -26,7 +29,7 @@ import type { PasswordDoor } from './user-passwords.ts';
 
 /**
  * Leaf and chain, by a one-time password or by the name and password of a user. Faults: `invitation-refused` (why is in the
- * audit only), `too-many-devices`, `busy`, `csr-refused` and others of `readRequest`.
+ * audit only), `too-many-devices`, `token-used-up`, `enrolment-pending`, `busy`, `csr-refused` and others of `readRequest`.
  */
 export async function enrol(
   server: Server,
@@ -37,11 +40,7 @@ export async function enrol(
   const csr = readRequest(request.csrDer);
   if (!csr.ok) return refuse(server, typed, csr.fault, 'csr-refused');
   const key = createHash('sha256').update(csr.value.publicKeyDer).digest('hex');
-  const invited = await readInvitation(server.db, typed.toUpperCase());
-  const { password, from = '' } = request;
-  const proven = invited
-    ? await checkPassword(server, { invitation: invited.id, password })
-    : await openByUser(server, door, { user: typed, password, key, from });
+  const proven = await open(server, door, request, { typed, key, hardwareId: csr.value.subject });
   if (!proven.ok) return refuse(server, typed, proven.fault, toldOf(proven.fault));
   const bound = checkKey(proven.value, key);
   if (!bound.ok) return refuse(server, typed, bound.fault);
@@ -66,6 +65,19 @@ export async function enrol(
   const group = await server.db.selectFrom('devices').select('group_id').where('id', '=', deviceId).executeTakeFirst();
   if (group) await server.carriers.current?.refresh([{ id: deviceId, group: group.group_id }]);
   return kept;
+}
+
+/** By whatever was typed: an invitation, a group token, or a user. */
+async function open(
+  server: Server,
+  door: PasswordDoor,
+  { password, from = '' }: Enrolment,
+  { typed, key, hardwareId }: { readonly typed: string; readonly key: string; readonly hardwareId: string },
+): Promise<Result<HeldInvitation>> {
+  const id = typed.toUpperCase();
+  if (await readInvitation(server.db, id)) return checkPassword(server, { invitation: id, password });
+  if (await readToken(server.db, id)) return openByToken(server, id, { password, key, hardwareId, from });
+  return openByUser(server, door, { user: typed, password, key, from });
 }
 
 /** Fault: `identity-refused` for devices that are gone. */
@@ -100,8 +112,8 @@ export async function bundle(server: Server, device: string): Promise<Result<Reg
 }
 
 /** The device has its bundle on disk: the invitation is dead. Confirming again changes nothing. */
-export const confirm = (server: Server, device: string): Promise<Result<null>> =>
-  transact(server.db, async (trx) => {
+export async function confirm(server: Server, device: string): Promise<Result<null>> {
+  const confirmed = await transact(server.db, async (trx) => {
     const now = server.clock();
     const { numUpdatedRows } = await trx
       .updateTable('devices')
@@ -115,9 +127,14 @@ export const confirm = (server: Server, device: string): Promise<Result<null>> =
       .where('device_id', '=', device)
       .where('used_at', 'is', null)
       .execute();
-    if (numUpdatedRows > 0n) await audit(server, trx, { actor: device, action: 'registered', subject: device });
-    return good(null);
+    if (numUpdatedRows === 0n) return good({ replaced: null });
+    await audit(server, trx, { actor: device, action: 'registered', subject: device });
+    return good({ replaced: await takePlace(server, trx, device) });
   });
+  if (!confirmed.ok) return confirmed;
+  if (confirmed.value.replaced !== null) await shutOut(server, confirmed.value.replaced);
+  return good(null);
+}
 
 type Arrival = {
   readonly invitation: HeldInvitation;
@@ -135,15 +152,18 @@ export async function refuse(
   told: Told = 'invitation-refused',
 ): Promise<Result<never>> {
   const row = { actor: 'server', action: 'enrolment-refused', subject: invitation.slice(0, 64) } as const;
-  await recordRefusal(server, row, why);
+  // It asks every few minutes; that it waits is on record since it asked first.
+  if (why.code !== 'enrolment-pending') await recordRefusal(server, row, why);
   if (told === 'invitation-refused' || told === 'busy') return bad(told);
   return bad(told, why.facts);
 }
 
-type Told = 'invitation-refused' | 'csr-refused' | 'too-many-devices' | 'busy';
+type Told = 'invitation-refused' | 'csr-refused' | (typeof tellable)[number];
 
-const toldOf = ({ code }: Fault): Told =>
-  code === 'busy' || code === 'too-many-devices' ? code : 'invitation-refused';
+/** Whoever was refused by these has shown a right password, or shows nothing by asking. */
+const tellable = ['too-many-devices', 'token-used-up', 'enrolment-pending', 'busy'] as const;
+
+const toldOf = ({ code }: Fault): Told => tellable.find((each) => each === code) ?? 'invitation-refused';
 
 /** With its identity and its first documents; the invitation is bound to its key. */
 export async function addDevice(
@@ -167,6 +187,7 @@ export async function layDevice(
   trx: Database,
   { invitation, key, deviceId, hardwareId, agent }: Omit<Arrival, 'issued'> & { readonly agent: AgentKind | null },
 ): Promise<string> {
+  const replaced = invitation.replaces;
   const name = invitation.name ?? (hardwareId.slice(0, maxName) || `device ${deviceId.slice(0, 8)}`);
   await trx
     .insertInto('devices')
@@ -193,6 +214,7 @@ export async function layDevice(
     .set({ bound_to: key, device_id: deviceId })
     .where('id', '=', invitation.id)
     .execute();
-  await nameByRule(server, trx, 'server', deviceId);
+  // What takes the place of another has its name already.
+  if (replaced === null) await nameByRule(server, trx, 'server', deviceId);
   return name;
 }

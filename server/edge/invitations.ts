@@ -1,7 +1,7 @@
 /** One-time passwords by which devices enrol: made, and checked. Kept as hashes only. */
-import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { instant } from '../../protocol/time.ts';
+import { type Instant, instant } from '../../protocol/time.ts';
 import { checkOpen, groupPassword, type Invitation, invitationEnd, invitationTries } from '../core/invitation.ts';
 import type { Credentials } from '../core/ports.ts';
 import { readSpelled, spell } from '../core/spelling.ts';
@@ -29,12 +29,23 @@ export type Invited = {
 };
 /** To the address of the user, and a copy to another one; `show`: the answer has the password all the same. */
 export type InvitationMail = { readonly copy?: string; readonly show?: boolean };
+/** `replaces`: id of the device whose place the new one takes. */
+export type Wanted = {
+  readonly name?: string;
+  readonly group?: string;
+  readonly user?: string;
+  readonly replaces?: string;
+  readonly mail?: InvitationMail;
+};
 export type HeldInvitation = Invitation &
   Pick<Tables['invitations'], 'id' | 'name' | 'salt' | 'hash'> & {
     readonly group: string;
     readonly deviceId: string | null;
     /** Whose password is asked for too. */
     readonly userId: string | null;
+    readonly tokenId: string | null;
+    /** The device whose place it takes. */
+    readonly replaces: string | null;
   };
 
 export const maxName = 120;
@@ -46,11 +57,7 @@ export const idLetters = 8;
  * ones that no device has used die too. With `mail` it is queued with it, all or nothing. Faults: `not-found` for group and
  * user, `bad-argument` for a name that is too long or no address, `mail-off`, `mail-no-address`.
  */
-export async function invite(
-  server: Server,
-  actor: Actor,
-  wanted: { readonly name?: string; readonly group?: string; readonly user?: string; readonly mail?: InvitationMail },
-): Promise<Result<Invited>> {
+export async function invite(server: Server, actor: Actor, wanted: Wanted): Promise<Result<Invited>> {
   if (wanted.name !== undefined && (wanted.name.trim() === '' || wanted.name.length > maxName))
     return bad('bad-argument', { what: 'name' });
   const id = spell(randomBytes(idLetters));
@@ -77,6 +84,8 @@ export async function invite(
       device_id: null,
       used_at: null,
       user_id: user?.value.id ?? null,
+      token_id: null,
+      replaces: wanted.replaces ?? null,
       created_at: now,
     };
     const replaced = wanted.name === undefined ? 0n : await endEarlier(trx, wanted.name);
@@ -105,8 +114,49 @@ export async function invite(
   });
 }
 
+/** What a registration by something else than a one-time password comes to: only the key it is bound to opens it. */
+export type Begun = {
+  /** Begun before with this key. */
+  readonly begun: string | null;
+  readonly key: string;
+  readonly name: string | null;
+  readonly group: string;
+  readonly user: string | null;
+  readonly token: string | null;
+};
+
+/** Its id. */
+export async function beginInvitation(trx: Database, now: Instant, begin: Begun): Promise<string> {
+  const open = { expires_at: invitationEnd(now), tries_left: invitationTries };
+  if (begin.begun !== null) {
+    await trx.updateTable('invitations').set(open).where('id', '=', begin.begun).execute();
+    return begin.begun;
+  }
+  const { key, name, group, user, token } = begin;
+  const id = spell(randomBytes(idLetters));
+  await trx
+    .insertInto('invitations')
+    .values({
+      ...open,
+      id,
+      name,
+      group_id: group,
+      salt: '',
+      hash: '',
+      bound_to: key,
+      device_id: null,
+      used_at: null,
+      user_id: user,
+      token_id: token,
+      replaces: null,
+      created_at: now,
+    })
+    .execute();
+  return id;
+}
+
 /** For good, whatever the clock does and whoever tries at this moment. */
-async function endEarlier(trx: Database, name: string): Promise<bigint> {
+export async function endEarlier(trx: Database, name: string): Promise<bigint> {
   const { numUpdatedRows } = await trx
     .updateTable('invitations')
     .set({ expires_at: 0, tries_left: 0 })
@@ -137,6 +187,8 @@ export async function readInvitation(trx: Database, id: string): Promise<HeldInv
     group: row.group_id,
     deviceId: row.device_id,
     userId: row.user_id,
+    tokenId: row.token_id,
+    replaces: row.replaces,
     triesLeft: row.tries_left,
     expiresAt: instant(row.expires_at),
     boundTo: row.bound_to,
@@ -150,7 +202,10 @@ export async function checkPassword(
   { invitation: id, password }: Credentials,
 ): Promise<Result<HeldInvitation>> {
   const held = await readInvitation(server.db, id);
-  return held?.userId ? bad('invitation-refused', { reason: 'of a user' }) : tryPassword(server, id, password);
+  // Begun by something else, it has no password of its own.
+  return held?.hash === '' || held?.userId
+    ? bad('invitation-refused', { reason: 'of a user or a token' })
+    : tryPassword(server, id, password);
 }
 
 /** A try is taken before the password is looked at and given back when it was right: guessing in parallel gains nothing. */
@@ -167,8 +222,7 @@ export async function tryPassword(
     return good(held);
   });
   if (!taken.ok) return taken;
-  const hash = await hashPassword(readSpelled(password.slice(0, 64)), Buffer.from(taken.value.salt, 'hex'));
-  if (!timingSafeEqual(hash, Buffer.from(taken.value.hash, 'hex')))
+  if (!(await opens(taken.value, readSpelled(password.slice(0, 64)))))
     return bad('invitation-refused', { reason: 'wrong password' });
   await addTries(db, id, 1);
   return taken;
@@ -180,6 +234,18 @@ const addTries = (trx: Database, id: string, count: number) =>
     .set((row) => ({ tries_left: row('tries_left', '+', count) }))
     .where('id', '=', id)
     .execute();
+
+/** A password of the longest kind needs no slow hash: it has eighty bits of its own. */
+const quick = 'sha256:';
+export const longPassword = (): string => spell(randomBytes(16));
+export const quickHash = (password: string, salt: Uint8Array): string =>
+  quick + createHash('sha256').update(salt).update(password).digest('hex');
+
+export async function opens({ hash, salt: spelled }: Pick<HeldInvitation, 'hash' | 'salt'>, password: string) {
+  const salt = Buffer.from(spelled, 'hex');
+  if (hash.startsWith(quick)) return timingSafeEqual(Buffer.from(quickHash(password, salt)), Buffer.from(hash));
+  return timingSafeEqual(await hashPassword(password, salt), Buffer.from(hash, 'hex'));
+}
 
 /** RFC 7914 with N = 2^14: the password has 40 random bits or more and ten tries, a short wait is enough. */
 function hashPassword(password: string, salt: Uint8Array): Promise<Buffer> {

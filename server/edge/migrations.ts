@@ -165,6 +165,21 @@ const accounts: readonly string[] = [
     made_at bigint not null, expires_at bigint not null)`,
 ];
 
+/** Many devices at once, with or without an administrator's word for each, and one in the place of another. */
+const onboarding: readonly string[] = [
+  `create table group_tokens (
+    id text primary key, group_id text not null references groups (id), salt text not null, hash text not null,
+    most integer not null, approval integer not null, expires_at bigint not null, ended_at bigint,
+    created_at bigint not null)`,
+  `create table enrolment_requests (
+    token_id text not null references group_tokens (id), key text not null, hardware_id text not null,
+    address text not null, asked_at bigint not null, last_asked_at bigint not null, decision text, decided_at bigint,
+    name text, primary key (token_id, key))`,
+  'alter table invitations add column token_id text',
+  'alter table invitations add column replaces text',
+  'create index invitations_by_token on invitations (token_id, bound_to)',
+];
+
 async function authorityOfBefore(db: Untyped): Promise<void> {
   const { rows } = await sql<{ public: string }>`select public from keys where name = 'client-authority'`.execute(db);
   const own = rows[0] ? parseCertificate(fromBase64(rows[0].public)) : null;
@@ -303,6 +318,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0014-accounts': {
     up: async (db: Untyped) => {
       for (const statement of accounts) await run(db, statement);
+    },
+  },
+  '0015-onboarding': {
+    up: async (db: Untyped) => {
+      for (const statement of onboarding) await run(db, statement);
     },
   },
 };

@@ -13,6 +13,7 @@ import type {
 import type { MailKind } from '../core/mail-text.ts';
 import type { AgentKind, Migration } from '../core/mutual.ts';
 import type { Role, Source } from '../core/role.ts';
+import type { Decision } from '../core/token.ts';
 
 export type CommandName = 'renew';
 export type MailState = 'waiting' | 'sent' | 'undeliverable' | 'withdrawn';
@@ -177,7 +178,37 @@ export type Tables = {
     used_at: number | null;
     /** The user whose password is asked for; `hash` is empty where that is all. */
     user_id: string | null;
+    /** The group token by which it was begun; `hash` is empty. */
+    token_id: string | null;
+    /** The device whose place it takes. */
+    replaces: string | null;
     created_at: number;
+  };
+  /** One password for many devices. `hash` is SHA-256 over salt and password, hex. */
+  group_tokens: {
+    id: string;
+    group_id: string;
+    salt: string;
+    hash: string;
+    most: number;
+    /** An administrator approves each device. */
+    approval: number;
+    expires_at: number;
+    ended_at: number | null;
+    created_at: number;
+  };
+  /** Devices that ask by a group token whose devices are approved. `key` is the SHA-256 of the public key, hex. */
+  enrolment_requests: {
+    token_id: string;
+    key: string;
+    hardware_id: string;
+    address: string;
+    asked_at: number;
+    last_asked_at: number;
+    decision: Decision | null;
+    decided_at: number | null;
+    /** Given with the approval. */
+    name: string | null;
   };
   /** Internal users. Name and domain (empty: none) in lower case, `password` as a PHC string. */
   users: {

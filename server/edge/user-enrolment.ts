@@ -2,14 +2,11 @@
  * Registration by the name and password of a user (M3). What it comes to is an invitation for the key that came with them:
  * from there on it is as with a one-time password, and a power cut on either side strands nobody.
  */
-import { randomBytes } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { invitationEnd, invitationTries } from '../core/invitation.ts';
-import { spell } from '../core/spelling.ts';
 import { readLogin, splitPassword } from '../core/user.ts';
 import { readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
-import { type HeldInvitation, idLetters, readInvitation, tryPassword } from './invitations.ts';
+import { beginInvitation, type HeldInvitation, readInvitation, tryPassword } from './invitations.ts';
 import { readRules } from './rules.ts';
 import type { Database, Tables } from './tables.ts';
 import type { PasswordDoor } from './user-passwords.ts';
@@ -68,21 +65,13 @@ const openFor = (server: Server, user: Tables['users'], key: string): Promise<Re
       .where('bound_to', '=', key)
       .where('used_at', 'is', null)
       .executeTakeFirst();
-    const id = begun?.id ?? spell(randomBytes(idLetters));
-    const open = { expires_at: invitationEnd(now), tries_left: invitationTries };
-    if (begun) await trx.updateTable('invitations').set(open).where('id', '=', id).execute();
-    else {
+    if (!begun) {
       const room = await checkRoom(trx, user.id);
       if (!room.ok) return room;
-      const { unassigned } = await readIdentity(trx);
-      const row = { id, name: null, group_id: user.group_id ?? unassigned, user_id: user.id, created_at: now };
-      // No password opens it but that of the user.
-      const closed = { salt: '', hash: '', device_id: null, used_at: null };
-      await trx
-        .insertInto('invitations')
-        .values({ ...row, ...open, ...closed, bound_to: key })
-        .execute();
     }
+    const group = user.group_id ?? (await readIdentity(trx)).unassigned;
+    const of = { begun: begun?.id ?? null, key, name: null, group, user: user.id, token: null };
+    const id = await beginInvitation(trx, now, of);
     const held = await readInvitation(trx, id);
     return held ? good(held) : bad('invitation-refused');
   });

@@ -1,0 +1,51 @@
+/** What the administration API offers about devices that are to come: in bulk, by approval, in the place of others. */
+import { Type } from '@sinclair/typebox';
+import { good } from '../../protocol/fault.ts';
+import { type AdminRoute, closed, name, of, reading, withBody } from './admin-route.ts';
+import { decideRequest, listRequests } from './approvals.ts';
+import { addToken, endToken, listTokens } from './group-tokens.ts';
+import { replaceDevice } from './replacing.ts';
+import { importRoster } from './roster.ts';
+
+export const onboardingRoutes: readonly AdminRoute[] = [
+  withBody(
+    { method: 'POST', url: '/invitations/import', action: 'invite' },
+    Type.Object({ csv: Type.String({ maxLength: 1024 * 1024 }) }, closed),
+    (server, { csv }, { actor }) => importRoster(server, actor, csv),
+  ),
+  reading('/group-tokens', async (server) => good(await listTokens(server))),
+  withBody(
+    { method: 'POST', url: '/group-tokens', action: 'invite' },
+    Type.Object(
+      {
+        group: name,
+        most: Type.Integer(),
+        days: Type.Optional(Type.Integer()),
+        approval: Type.Optional(Type.Boolean()),
+      },
+      closed,
+    ),
+    (server, body, { actor }) => addToken(server, actor, body),
+  ),
+  {
+    method: 'DELETE',
+    url: '/group-tokens/:token',
+    action: 'invite',
+    run: (server, call) => endToken(server, call.actor, of(call, 'token')),
+  },
+  reading('/enrolment-requests', async (server) => good(await listRequests(server))),
+  withBody(
+    { method: 'POST', url: '/enrolment-requests/:number', action: 'invite' },
+    Type.Object(
+      { decision: Type.Union([Type.Literal('approved'), Type.Literal('refused')]), name: Type.Optional(name) },
+      closed,
+    ),
+    (server, body, call) => decideRequest(server, call.actor, { number: of(call, 'number'), ...body }),
+  ),
+  {
+    method: 'POST',
+    url: '/devices/:device/replace',
+    action: 'invite',
+    run: (server, call) => replaceDevice(server, call.actor, of(call, 'device')),
+  },
+];
