@@ -6,17 +6,17 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { guardMemory, openEngine } from '../native/engine.ts';
-import { type Fault, fault, type Result } from '../protocol/fault.ts';
+import { type Fault, fault, good, type Result } from '../protocol/fault.ts';
 import { type Instant, instant } from '../protocol/time.ts';
 import { initial, step } from './core/agent.ts';
-import type { Happening, Now, Socket } from './core/shape.ts';
+import type { DiskRead, Happening, Now, Socket } from './core/shape.ts';
 import { builtAt, version } from './edge/build.ts';
 import { openClock } from './edge/clock.ts';
 import { openControl } from './edge/control.ts';
 import { openDisk } from './edge/disk.ts';
 import { openExport } from './edge/export.ts';
 import { readFactory } from './edge/factory.ts';
-import { realFiles } from './edge/files.ts';
+import { diskFault, errnoOf, realFiles } from './edge/files.ts';
 import { openForwarder } from './edge/forward.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
 import type { Launcher, LauncherOrder } from './edge/launcher.ts';
@@ -60,34 +60,53 @@ async function main(args: readonly string[], env: Environment): Promise<number> 
     journal('error', 'a directory cannot be made or is none', systemFault(error));
     return 1;
   }
-  const lock = await ownState(asked.state, journal);
-  if (lock !== null && !lock.ok) {
-    journal('error', 'another daemon uses this state directory', lock.fault);
+  const owned = await ownState(asked.state, journal);
+  if (!owned.ok) {
+    journal('error', 'another daemon uses this state directory', owned.fault);
     return 1;
   }
-  const code = await serve(asked, env, journal);
-  lock?.value.release();
+  const code = await serve(asked, env, journal, owned.value.why);
+  owned.value.lock?.release();
   return code;
 }
 
+/** `why`: nothing can be written there. */
+type Owned = { readonly lock: Lock | null; readonly why: Fault | null };
+
 /**
  * Where nothing can be written there is nothing to lock, and no reason to stay away: a device whose data partition is
- * missing or broken says so on its screens. Null there.
+ * missing or broken says so on its screens.
  */
-async function ownState(state: string, journal: Journal): Promise<Result<Lock> | null> {
+async function ownState(state: string, journal: Journal): Promise<Result<Owned>> {
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 });
-    return await lockDirectory(state);
+    const lock = await lockDirectory(state);
+    return lock.ok ? good({ lock: lock.value, why: null }) : lock;
   } catch (error) {
-    journal('error', 'the state directory cannot be used', systemFault(error));
-    return null;
+    const why = errnoOf(error) === null ? systemFault(error) : diskFault(error, 'state');
+    journal('error', 'the state directory cannot be used', why);
+    return good({ lock: null, why });
   }
 }
+
+/**
+ * State that can be read and not written, as after the disk has failed, counts as storage that is missing: to go on would be to
+ * stop at the first write, and to begin again. A full disk is another matter, and is told when something is written.
+ */
+const sealed = (read: DiskRead, why: Fault | null): DiskRead =>
+  why === null || why.code === 'disk-full' || read.generations.some(({ number }) => number === 0)
+    ? read
+    : { generations: [{ number: 0, content: { ok: false, fault: why } }], counters: read.counters };
 
 const systemFault = (error: unknown): Fault =>
   fault('disk-failed', { what: error instanceof Error ? error.message : String(error) });
 
-async function serve({ state, runtime }: Places, env: Environment, stderr: Journal): Promise<number> {
+async function serve(
+  { state, runtime }: Places,
+  env: Environment,
+  stderr: Journal,
+  why: Fault | null,
+): Promise<number> {
   const clock = openClock(undefined, env['THINTRUST_SET_CLOCK']);
   const built = builtAt(env);
   const stamp = (): Now => ({
@@ -147,7 +166,7 @@ async function serve({ state, runtime }: Places, env: Environment, stderr: Journ
   const loop = run({ initial, step, perform, stamp });
   loop.send({
     type: 'started',
-    disk: await disk.read(),
+    disk: sealed(await disk.read(), why),
     lastEvent: spool.last(),
     damagedEvents: spool.damaged,
     built,

@@ -5,6 +5,7 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import { errnoOf } from './files.ts';
 import { answers, listenAt } from './sockets.ts';
 
 export type Lock = { readonly release: () => void };
@@ -49,8 +50,10 @@ async function tryListen(server: Server, path: string): Promise<boolean> {
 async function moveAway(path: string, aside: string): Promise<boolean> {
   try {
     await rename(path, aside);
-  } catch {
-    return true;
+  } catch (error) {
+    // Another process was quicker; anything else says that nothing can be written here.
+    if (errnoOf(error) === 'ENOENT') return true;
+    throw error;
   }
   if (await answers(aside)) {
     await rename(aside, path);

@@ -99,3 +99,45 @@ test('start, import, settings, a failing registration, a pre-flight and a stop o
   assert.not.match(said.join(''), /EROFS|disk-failed|error:/);
   rmSync(folder, { recursive: true });
 });
+
+/** As the kernel leaves a file system whose disk took no write any more. */
+const sealing = `
+set -eu
+state=$1; shift
+mount --make-rprivate /
+mount --bind "$state" "$state"
+mount -o remount,bind,ro "$state"
+exec "$@"
+`;
+
+test('the state can be read and not written any more: the daemon that begins again stays up, says so, and loses nothing', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'thintrust-sealed-'));
+  const [state, run] = [join(folder, 'state'), join(folder, 'run')];
+  const start = (before: readonly string[]) => {
+    const [file = '', ...args] = [...before, process.execPath, program, '--state', state, '--runtime', run];
+    return spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  };
+  const first = start([]);
+  await once(createInterface(first.stdout), 'line');
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  assert.ok(existsSync(join(state, 'lock.sock')), 'left by a daemon that was killed');
+  const before = readdirSync(state, { recursive: true });
+
+  mkdirSync(run, { recursive: true });
+  const second = start(['unshare', '--mount', 'sh', '-c', sealing, 'sh', state]);
+  try {
+    const ended = once(second, 'exit').then(() => ['ended']);
+    assert.equal(await Promise.race([once(createInterface(second.stdout), 'line'), ended]), [`ready ${run}`]);
+    const answer = await call(join(run, 'console.sock'), { method: 'GET', path: '/status' });
+    const status = (answer.ok ? answer.value : null) as Status;
+    assert.is(status.at, 'broken');
+    assert.is(status.faults.find(({ code }) => code === 'storage-missing')?.facts['errno'], 'EROFS');
+    second.kill('SIGTERM');
+    await ended;
+  } finally {
+    second.kill('SIGKILL');
+  }
+  assert.equal(readdirSync(state, { recursive: true }), before);
+  rmSync(folder, { recursive: true });
+});
