@@ -1,8 +1,8 @@
 /** Accounts of the Web Console, sessions and tokens, as the API shows them. Instants are epoch milliseconds. */
 import { type Static, Type } from '@sinclair/typebox';
 import { actions, roleNames } from '../core/permission.ts';
+import { instant } from './list.ts';
 
-const instant = Type.Integer();
 export const role = Type.Union(roleNames.map((name) => Type.Literal(name)));
 export const rolesGiven = Type.Array(role, { minItems: 1, maxItems: roleNames.length, uniqueItems: true });
 export const language = Type.Union([Type.Literal('en'), Type.Literal('ru')]);
@@ -20,6 +20,8 @@ export const accountView = Type.Object({
   createdAt: instant,
 });
 export type AccountView = Static<typeof accountView>;
+export const accountColumns = ['name', 'fullName', 'email', 'roles', 'disabled', 'secondFactor', 'createdAt'] as const;
+export type AccountColumn = (typeof accountColumns)[number];
 
 export const sessionView = Type.Object({
   account: Type.Composite([

@@ -6,7 +6,7 @@ import type { AccountMade, AccountView, ConsoleCertificate, SetupLink, TokenMade
 import { roleNames } from '../core/permission.ts';
 import { readBounded } from '../edge/files.ts';
 import { maxIdentityFileBytes } from '../edge/identity-file.ts';
-import { call, segment } from './client.ts';
+import { call, callAll, segment } from './client.ts';
 import { type Command, misused, numberOption, type Option, type Outcome, textOption, type Words } from './command.ts';
 import { readPasswordLine } from './input.ts';
 import { date, lines, table } from './print.ts';
@@ -27,7 +27,7 @@ export const accountCommands: readonly Command[] = [
     name: 'accounts list',
     positionals: [],
     options: {},
-    run: ({ state }) => show(call<AccountView[]>(state, 'GET', '/accounts'), accountsText),
+    run: ({ state }) => show(callAll<AccountView>(state, '/accounts'), accountsText),
   },
   {
     name: 'accounts add',

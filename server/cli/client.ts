@@ -2,6 +2,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { bad, type Fault, good, type Result, readFault } from '../../protocol/fault.ts';
+import { largestPage, type Page } from '../api/list.ts';
 
 export type Answer<T> = Result<T> & { readonly faults?: readonly Fault[] };
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -56,6 +57,19 @@ export function call<T>(
 export async function note(state: string, command: string, code: string): Promise<void> {
   if (state === '') return;
   await call(state, 'GET', `/command-line/${command.replaceAll(' ', '-')}/${code}`, undefined, noteTimeoutMs);
+}
+
+/** All rows of a list, or the first `most`. `path` may hold filters. */
+export async function callAll<T>(state: string, path: string, most = Number.POSITIVE_INFINITY): Promise<Answer<T[]>> {
+  const rows: T[] = [];
+  for (;;) {
+    const limit = Math.min(largestPage, most - rows.length);
+    const part = `offset=${rows.length}&limit=${limit}`;
+    const page = await call<Page<T>>(state, 'GET', `${path}${path.includes('?') ? '&' : '?'}${part}`);
+    if (!page.ok) return page;
+    rows.push(...page.value.rows);
+    if (page.value.rows.length < limit || rows.length >= Math.min(most, page.value.total)) return good(rows);
+  }
 }
 
 /** One segment of a path. */

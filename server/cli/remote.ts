@@ -3,10 +3,11 @@ import { basename } from 'node:path';
 import { groupFingerprint } from '../../protocol/certificate.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import type { AuditRow, DeviceRow } from '../api/devices.ts';
 import type { Invited } from '../edge/invitations.ts';
-import type { AuditRow, StatusView } from '../edge/overview.ts';
-import type { DeviceDetails, DeviceRow, GroupView } from '../edge/places.ts';
-import { type Answer, call, segment } from './client.ts';
+import type { StatusView } from '../edge/overview.ts';
+import type { DeviceDetails, GroupView } from '../edge/places.ts';
+import { type Answer, call, callAll, segment } from './client.ts';
 import { type Command, misused, numberOption, type Outcome, textOption } from './command.ts';
 import { date, lines, table } from './print.ts';
 
@@ -64,7 +65,7 @@ export const fleetCommands: readonly Command[] = [
       if (wanted !== undefined && !migrations.includes(wanted))
         return misused(fill(words.badChoice, { name: 'migration', choices: migrations.join(', ') }));
       const query = wanted === undefined ? '' : `?migration=${wanted}`;
-      return show(call<DeviceRow[]>(given.state, 'GET', `/devices${query}`), devicesText);
+      return show(callAll<DeviceRow>(given.state, `/devices${query}`), devicesText);
     },
   },
   {
@@ -125,7 +126,7 @@ export const fleetCommands: readonly Command[] = [
     run: async (given) => {
       const limit = numberOption(given, 'limit', 1, maxAuditRows);
       if (limit.ok !== true) return limit;
-      return show(call<AuditRow[]>(given.state, 'GET', `/audit?limit=${limit.value ?? 50}`), auditText);
+      return show(callAll<AuditRow>(given.state, '/audit', limit.value ?? 50), auditText);
     },
   },
   {

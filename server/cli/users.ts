@@ -1,8 +1,9 @@
 /** Commands about internal users. A password comes by standard input, or is made by the server and shown once. */
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { UserMade, UserView } from '../edge/users.ts';
-import { call, segment } from './client.ts';
+import type { UserView } from '../api/devices.ts';
+import type { UserMade } from '../edge/users.ts';
+import { call, callAll, segment } from './client.ts';
 import { type Command, numberOption, type Option, textOption, type Words } from './command.ts';
 import { readPasswordLine } from './input.ts';
 import { date, table } from './print.ts';
@@ -17,7 +18,7 @@ export const userCommands: readonly Command[] = [
     name: 'users list',
     positionals: [],
     options: {},
-    run: ({ state }) => show(call<UserView[]>(state, 'GET', '/users'), usersText),
+    run: ({ state }) => show(callAll<UserView>(state, '/users'), usersText),
   },
   {
     name: 'users add',

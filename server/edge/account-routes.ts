@@ -1,19 +1,29 @@
 /** What the administration API offers about the accounts of administrators, and tokens of programs. */
 import { Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
-import { accountMade, accountView, language, rolesGiven, setupLink, tokenMade, tokenView } from '../api/account.ts';
+import {
+  accountColumns,
+  accountMade,
+  accountView,
+  language,
+  rolesGiven,
+  setupLink,
+  tokenMade,
+  tokenView,
+} from '../api/account.ts';
 import {
   addAccount,
   changeAccount,
   findAccount,
-  listAccounts,
   makeSetupLink,
+  pageAccounts,
   removeAccount,
   resetPassword,
   resetSecondFactor,
   viewOf,
 } from './accounts.ts';
 import { type AdminRoute, closed, name, of, reading, withBody } from './admin-route.ts';
+import { listing } from './listing.ts';
 import { addToken, listTokens, removeToken } from './tokens.ts';
 
 /** What is too long is refused as weak, by its own fault. */
@@ -23,7 +33,7 @@ const action = 'edit-accounts';
 const maxTokenDays = 3660;
 
 export const accountRoutes: readonly AdminRoute[] = [
-  { ...reading('/accounts', async (server) => good(await listAccounts(server))), answer: Type.Array(accountView) },
+  listing({ url: '/accounts', row: accountView, columns: accountColumns, run: pageAccounts }),
   {
     ...reading('/accounts/:account', async ({ db }, call) => {
       const found = await findAccount(db, of(call, 'account'));

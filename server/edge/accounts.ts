@@ -2,12 +2,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Language } from '../../words/say.ts';
-import type { AccountMade, AccountView, SetupLink } from '../api/account.ts';
+import type { AccountColumn, AccountMade, AccountView, SetupLink } from '../api/account.ts';
+import type { ListQuery, Page } from '../api/list.ts';
 import { judgeAccountPassword, readAccountName, setupMs } from '../core/account.ts';
 import { hashSecret, isSecret } from '../core/bearer.ts';
 import { isRole, mayGive, type Rights, type Role } from '../core/permission.ts';
 import { type Actor, audit, consoleUrl, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
+import { type ListSpec, mapPage, readPage } from './listing.ts';
 import type { Database, Tables } from './tables.ts';
 import { generateUserPassword, hashUserPassword } from './user-passwords.ts';
 
@@ -27,6 +29,20 @@ export type AccountChange = Partial<Pick<NewAccount, 'fullName' | 'email' | 'rol
   readonly disabled?: boolean;
 };
 
+const accountList: ListSpec<AccountColumn> = {
+  sort: {
+    name: 'name',
+    fullName: 'lower(full_name)',
+    email: 'lower(email)',
+    roles: 'roles',
+    disabled: 'disabled_at is not null',
+    secondFactor: 'second_factor is not null',
+    createdAt: 'created_at',
+  },
+  key: 'id',
+  search: ['name', 'full_name', 'email', 'roles'],
+  start: { by: 'name', order: 'asc' },
+};
 const setupSetting = 'setup';
 const firstRoles: readonly Role[] = ['officer', 'administrator'];
 const maxText = 120;
@@ -48,9 +64,12 @@ export const viewOf = (row: Account): AccountView => ({
   createdAt: row.created_at,
 });
 
-/** By name. */
-export const listAccounts = async ({ db }: Server): Promise<readonly AccountView[]> =>
-  (await db.selectFrom('accounts').selectAll().orderBy('name').execute()).map(viewOf);
+export async function pageAccounts({ db }: Server, query: ListQuery<AccountColumn>): Promise<Page<AccountView>> {
+  return mapPage(await readPage(db.selectFrom('accounts').selectAll(), accountList, query), viewOf);
+}
+
+export const hasAccounts = async ({ db }: Server): Promise<boolean> =>
+  (await db.selectFrom('accounts').select('id').limit(1).executeTakeFirst()) !== undefined;
 
 /** By name or id. Fault: `not-found`. */
 export async function findAccount(trx: Database, wanted: string): Promise<Result<Account>> {
@@ -173,8 +192,7 @@ export const makeSetupLink = (server: Server, actor: Actor): Promise<Result<Setu
 export async function firstSetupLink(server: Server): Promise<SetupLink | null> {
   const { db } = server;
   const made = await db.selectFrom('settings').select('name').where('name', '=', setupSetting).executeTakeFirst();
-  const account = await db.selectFrom('accounts').select('id').limit(1).executeTakeFirst();
-  if (made || account) return null;
+  if (made || (await hasAccounts(server))) return null;
   const link = await makeSetupLink(server, 'server');
   return link.ok ? link.value : null;
 }

@@ -1,16 +1,20 @@
 /** The table of the administration API, and how a door serves it: the same code behind the socket and the Web Console. */
+import { Readable } from 'node:stream';
+import type { TObject } from '@sinclair/typebox';
 import { Ajv, type Options } from 'ajv';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Fault, fault, type Result } from '../../protocol/fault.ts';
+import type { Page } from '../api/list.ts';
 import { mayDo, type Rights } from '../core/permission.ts';
 import { accountRoutes } from './account-routes.ts';
 import { policyRoutes } from './admin-policy-routes.ts';
-import type { AdminRoute } from './admin-route.ts';
+import type { AdminRoute, Call } from './admin-route.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { certificateRoutes } from './certificate-routes.ts';
 import { consoleRoutes } from './console-routes.ts';
 import type { Actor, Server } from './context.ts';
 import { frontEndRoutes } from './front-end-routes.ts';
+import { csvOf } from './listing.ts';
 import { mailRoutes } from './mail-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
 import { onboardingRoutes } from './onboarding-routes.ts';
@@ -102,7 +106,7 @@ export function addRoutes(app: FastifyInstance, door: Door, routes: readonly Adm
 function addRoute(
   app: FastifyInstance,
   { server, publish, callerOf, deny }: Door,
-  { method, url, body, query, action, run, records }: AdminRoute,
+  { method, url, body, query, action, run, records, list }: AdminRoute,
 ): void {
   app.route({
     method,
@@ -116,12 +120,15 @@ function addRoute(
       const caller = callerOf(request);
       if (typeof action === 'function' && !mayDo(caller.rights, action(request.body)))
         return deny(reply, fault('not-allowed'));
-      const result: Result<unknown> = await run(server, {
+      const call: Call = {
         params: request.params as Readonly<Record<string, string>>,
         query: request.query as Readonly<Record<string, string>>,
         body: request.body,
         ...caller,
-      });
+      };
+      if (list && wantsCsv(request))
+        return sendCsv(server, reply, list, url, (query) => run(server, { ...call, query }));
+      const result: Result<unknown> = await run(server, call);
       if (!result.ok) {
         const more = 'faults' in result ? { faults: result.faults } : {};
         return records ? sendProblem(reply, result.fault, more) : deny(reply, result.fault, more);
@@ -130,4 +137,29 @@ function addRoute(
       return reply.send(result.value ?? {});
     },
   });
+}
+
+const wantsCsv = ({ query, headers }: FastifyRequest): boolean => {
+  const { format } = query as { readonly format?: unknown };
+  return format === 'csv' || (format === undefined && /^text\/csv\b/.test(headers.accept ?? ''));
+};
+
+/** All rows that fit, whatever page was asked for. */
+function sendCsv(
+  { log }: Server,
+  reply: FastifyReply,
+  row: TObject,
+  url: string,
+  run: (query: Call['query']) => Promise<Result<unknown>>,
+): FastifyReply {
+  const { query } = reply.request;
+  const rows = csvOf(row, async (offset, limit) => {
+    const page = await run({ ...(query as Call['query']), ...({ offset, limit } as object) });
+    if (!page.ok) log('warn', 'a list ended early', { code: page.fault.code });
+    return page.ok ? (page.value as Page<unknown>) : null;
+  });
+  return reply
+    .header('content-type', 'text/csv; charset=utf-8; header=present')
+    .header('content-disposition', `attachment; filename="${url.split('/').at(-1)}.csv"`)
+    .send(Readable.from(rows));
 }

@@ -1,5 +1,5 @@
 /** What a route of the administration API is, and the shapes that several have in their bodies. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox';
 import type { Result } from '../../protocol/fault.ts';
 import type { Action, Rights } from '../core/permission.ts';
 import type { Actor, Server } from './context.ts';
@@ -24,6 +24,8 @@ export type AdminRoute = {
   readonly query?: TSchema;
   /** What a good answer is. */
   readonly answer?: TSchema;
+  /** Its answer is a page of such rows, and may be had as CSV too. */
+  readonly list?: TObject;
   /** `run` records itself what it refuses. */
   readonly records?: true;
   readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;

@@ -2,6 +2,8 @@
 import { Type } from '@sinclair/typebox';
 import { bad, good } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
+import { auditColumns, auditRow, deviceColumns, deviceRow } from '../api/devices.ts';
+import { oneOf } from '../api/list.ts';
 import { authorityKeys, maxSpreadDays, steps } from '../core/succession.ts';
 import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { setAdopting } from './backup.ts';
@@ -11,8 +13,9 @@ import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
 import { setRules } from './issuance.ts';
 import { allStatements, listLinks, removeLink } from './links.ts';
-import { listAudit } from './overview.ts';
-import { addGroup, listDevices, listGroups, moveDevice, removeDevice, showDevice } from './places.ts';
+import { listing } from './listing.ts';
+import { pageAudit } from './overview.ts';
+import { addGroup, listGroups, moveDevice, pageDevices, removeDevice, showDevice } from './places.ts';
 import { activateKey, announceKey, revokeKey, showPolicyKeys } from './policy-keys.ts';
 import { draftRepair } from './repair.ts';
 import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
@@ -23,8 +26,6 @@ import { uploadCertificate } from './uploading.ts';
 const nothing = Type.Object({}, closed);
 /** Four characters for three bytes of a mebibyte, and a little more: the operation says what is too large. */
 const base64File = Type.String({ maxLength: 1_500_000, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
-const defaultAuditRows = 50;
-const maxAuditRows = 1000;
 
 export const adminRoutes: readonly AdminRoute[] = [
   withBody(
@@ -42,11 +43,18 @@ export const adminRoutes: readonly AdminRoute[] = [
     ),
     (server, body, { actor }) => invite(server, actor, body),
   ),
-  reading('/devices', async (server, { query }) => {
-    const { migration } = query;
-    if (migration === undefined || migration === 'none' || migration === 'pending' || migration === 'success')
-      return good(await listDevices(server, migration));
-    return bad('bad-argument', { what: 'migration: none, pending or success' });
+  listing({
+    url: '/devices',
+    row: deviceRow,
+    columns: deviceColumns,
+    filters: {
+      presence: oneOf(['online', 'offline']),
+      standing: oneOf(['active', 'retired', 'inactive']),
+      migration: oneOf(['none', 'pending', 'success']),
+      group: name,
+      waiting: Type.Boolean(),
+    },
+    run: pageDevices,
   }),
   reading('/devices/:device', (server, call) => showDevice(server, of(call, 'device'))),
   withBody(
@@ -210,17 +218,19 @@ export const adminRoutes: readonly AdminRoute[] = [
     ),
     (server, body, { actor }) => answerCode(server, actor, body),
   ),
-  reading(
-    '/audit',
-    async (server, { query }) => {
-      const limit = query['limit'] === undefined ? defaultAuditRows : Number(query['limit']);
-      const right = Number.isInteger(limit) && limit >= 1 && limit <= maxAuditRows;
-      return right
-        ? good(await listAudit(server, limit))
-        : bad('bad-argument', { what: `limit: 1 to ${maxAuditRows}` });
+  listing({
+    url: '/audit',
+    row: auditRow,
+    columns: auditColumns,
+    filters: {
+      actor: Type.String({ maxLength: 64 }),
+      action: Type.String({ maxLength: 64 }),
+      from: Type.Integer({ minimum: 0, maximum: 253402300799999 }),
+      to: Type.Integer({ minimum: 0, maximum: 253402300799999 }),
     },
-    'read-audit',
-  ),
+    action: 'read-audit',
+    run: pageAudit,
+  }),
   withBody(
     { method: 'PUT', url: '/adopting', action: 'edit-server' },
     Type.Object({ adopting: Type.Boolean() }, closed),

@@ -22,6 +22,8 @@ export async function openDatabase(path: string): Promise<Result<Opened>> {
     raw.exec(
       'pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on; pragma busy_timeout = 5000;',
     );
+    // SQLite's own knows A to Z alone.
+    raw.function('lower', { deterministic: true }, (text) => (text === null ? null : String(text).toLowerCase()));
   } catch {
     return bad('backup-unreadable', { what: 'database' });
   }

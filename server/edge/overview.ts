@@ -1,5 +1,8 @@
 /** What an administrator looks at first, and the audit log. */
+import type { AuditRow } from '../api/devices.ts';
+import type { ListQuery, Page } from '../api/list.ts';
 import { addressesOf, readIdentity, type Server } from './context.ts';
+import { type ListSpec, mapPage, readPage } from './listing.ts';
 import { readServerCertificates } from './pins.ts';
 
 export type StatusView = {
@@ -19,13 +22,19 @@ export type StatusView = {
   readonly waiting: number;
   readonly adopting: boolean;
 };
-export type AuditRow = {
-  readonly id: number;
-  readonly at: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly facts: Readonly<Record<string, string | number>>;
+export type AuditQuery = ListQuery<'at'> & {
+  readonly actor?: string;
+  readonly action?: string;
+  /** From this moment on, and before that one. */
+  readonly from?: number;
+  readonly to?: number;
+};
+
+const auditList: ListSpec<'at'> = {
+  sort: { at: 'id' },
+  key: 'id',
+  search: ['actor', 'action', 'subject', 'facts'],
+  start: { by: 'at', order: 'desc' },
 };
 
 export async function showStatus({ db }: Server): Promise<StatusView> {
@@ -55,15 +64,23 @@ export async function showStatus({ db }: Server): Promise<StatusView> {
   };
 }
 
-/** Newest first. */
-export async function listAudit({ db }: Server, limit: number): Promise<readonly AuditRow[]> {
-  const rows = await db.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(limit).execute();
-  return rows.map(({ id, at, actor, action, subject, facts }) => ({
-    id,
-    at,
-    actor,
-    action,
-    subject,
-    facts: JSON.parse(facts),
+/** Newest first, unless asked otherwise. */
+export async function pageAudit({ db }: Server, query: AuditQuery): Promise<Page<AuditRow>> {
+  const { actor, action, from, to } = query;
+  let rows = db.selectFrom('audit').selectAll();
+  if (actor !== undefined) rows = rows.where('actor', '=', actor);
+  if (action !== undefined) rows = rows.where('action', '=', action);
+  if (from !== undefined) rows = rows.where('at', '>=', from);
+  if (to !== undefined) rows = rows.where('at', '<', to);
+  return mapPage(await readPage(rows, auditList, query), (row) => ({
+    id: row.id,
+    at: row.at,
+    actor: row.actor,
+    action: row.action,
+    subject: row.subject,
+    facts: JSON.parse(row.facts),
   }));
 }
+
+export const listAudit = async (server: Server, limit: number): Promise<readonly AuditRow[]> =>
+  (await pageAudit(server, { limit })).rows;

@@ -1,17 +1,20 @@
 /** Groups, and devices in them: what an administrator changes about who belongs where. */
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import type { Standing } from '../core/identity.ts';
-import type { AgentKind, Migration } from '../core/mutual.ts';
+import type { DeviceColumn, DeviceRow } from '../api/devices.ts';
+import type { ListQuery, Page } from '../api/list.ts';
+import type { Migration } from '../core/mutual.ts';
 import { pathTo } from '../core/policy.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice, signFamily } from './documents.ts';
 import { endIdentities, shutOut } from './identities.ts';
+import { type ListSpec, mapPage, readPage } from './listing.ts';
 import { standingOf } from './lives.ts';
 import { findDevice, findGroup } from './lookup.ts';
 import { nameByRule } from './naming.ts';
-import type { GroupKind } from './tables.ts';
+import type { Database, GroupKind, Tables } from './tables.ts';
 
 export type GroupView = {
   readonly id: string;
@@ -24,20 +27,14 @@ export type GroupView = {
   /** Fields of the names of its devices, where it has a rule of its own. */
   readonly naming: readonly string[] | null;
 };
-export type DeviceRow = {
-  readonly id: string;
-  readonly name: string;
-  readonly group: string;
-  readonly groupId: string;
-  readonly presence: 'online' | 'offline';
-  readonly lastSeen: number | null;
-  readonly confirmed: boolean;
-  readonly waiting: boolean;
-  /** `inactive`: its identity was deleted. */
-  readonly standing: Standing;
-  /** Of an agent that registered without an identity; null for all others. */
-  readonly agent: AgentKind | null;
-  readonly migration: Migration | null;
+export type DeviceQuery = ListQuery<DeviceColumn> & {
+  readonly presence?: 'online' | 'offline';
+  readonly standing?: 'active' | 'retired' | 'inactive';
+  /** `none`: with nothing to migrate, or not told to. */
+  readonly migration?: Migration | 'none';
+  /** By id or name. */
+  readonly group?: string;
+  readonly waiting?: boolean;
 };
 export type DeviceDetails = DeviceRow & {
   readonly hardwareId: string;
@@ -47,6 +44,31 @@ export type DeviceDetails = DeviceRow & {
   readonly reportedAt: number | null;
 };
 
+/** As `standingOf` says. */
+const standingColumn =
+  "case when deactivated_at is not null then 'inactive' when retired_at is not null then 'retired' else 'active' end";
+const deviceList: ListSpec<DeviceColumn> = {
+  sort: {
+    name: 'lower(devices.name)',
+    group: 'lower(groups.name)',
+    presence: 'presence',
+    lastSeen: 'last_seen',
+    standing: standingColumn,
+    migration: "coalesce(migration, 'none')",
+  },
+  key: 'devices.id',
+  search: [
+    'devices.name',
+    'devices.id',
+    'hardware_id',
+    'groups.name',
+    "coalesce(migration, 'none')",
+    'agent',
+    'users.name',
+    'users.full_name',
+  ],
+  start: { by: 'name', order: 'asc' },
+};
 const maxName = 120;
 const maxDepth = 16;
 
@@ -115,34 +137,23 @@ export const addGroup = (
     return good({ id });
   });
 
-/** All, or those that are so far with their migration; `none` are those with nothing to migrate or not told to. */
-export async function listDevices({ db }: Server, migration?: Migration | 'none'): Promise<readonly DeviceRow[]> {
-  const all = db
-    .selectFrom('devices')
-    .innerJoin('groups', 'groups.id', 'devices.group_id')
-    .selectAll('devices')
-    .select('groups.name as group')
-    .where('removed_at', 'is', null)
-    .orderBy('devices.name');
-  const some = migration === 'none' ? all.where('migration', 'is', null) : all;
-  const rows = await (migration === 'pending' || migration === 'success'
-    ? all.where('migration', '=', migration)
-    : some
-  ).execute();
-  return rows.map((row) => ({
-    id: row.id,
-    name: row.name,
-    group: row.group,
-    groupId: row.group_id,
-    presence: row.presence,
-    lastSeen: row.last_seen,
-    confirmed: row.confirmed_at !== null,
-    waiting: row.adopted_at !== null,
-    standing: standingOf(row),
-    agent: row.agent,
-    migration: row.migration,
-  }));
+/** Those that were not removed. */
+export async function pageDevices({ db }: Server, query: DeviceQuery): Promise<Page<DeviceRow>> {
+  const { presence, standing, migration, group, waiting } = query;
+  let rows = deviceRows(db);
+  if (presence !== undefined) rows = rows.where('presence', '=', presence);
+  if (standing !== undefined) rows = rows.where(sql<boolean>`${sql.raw(standingColumn)} = ${standing}`);
+  if (migration === 'none') rows = rows.where('migration', 'is', null);
+  else if (migration !== undefined) rows = rows.where('migration', '=', migration);
+  if (group !== undefined)
+    rows = rows.where((where) => where.or([where('groups.id', '=', group), where('groups.name', '=', group)]));
+  if (waiting !== undefined) rows = rows.where('adopted_at', waiting ? 'is not' : 'is', null);
+  return mapPage(await readPage(rows, deviceList, query), deviceView);
 }
+
+/** All of them, by name. */
+export const listDevices = async ({ db }: Server): Promise<readonly DeviceRow[]> =>
+  (await deviceRows(db).orderBy('devices.name').execute()).map(deviceView);
 
 /** Faults: `not-found`, `bad-argument`. */
 export async function showDevice(server: Server, wanted: string): Promise<Result<DeviceDetails>> {
@@ -150,8 +161,8 @@ export async function showDevice(server: Server, wanted: string): Promise<Result
   const found = await findDevice(db, wanted);
   if (!found.ok) return found;
   const { id, hardware_id } = found.value;
-  const row = (await listDevices(server)).find((each) => each.id === id);
-  if (!row) return bad('not-found', { what: wanted });
+  const row = await deviceRows(db).where('devices.id', '=', id).executeTakeFirst();
+  if (!row) return bad('not-found', { what: wanted.slice(0, 120) });
   const report = await db.selectFrom('reports').selectAll().where('device_id', '=', id).executeTakeFirst();
   const identities = await db
     .selectFrom('identities')
@@ -160,7 +171,7 @@ export async function showDevice(server: Server, wanted: string): Promise<Result
     .where('revoked_at', 'is', null)
     .execute();
   return good({
-    ...row,
+    ...deviceView(row),
     hardwareId: hardware_id,
     identities,
     report: report ? JSON.parse(report.body) : null,
@@ -219,6 +230,29 @@ export async function removeDevice(
   if (removed.ok) await shutOut(server, removed.value.id);
   return removed;
 }
+
+const deviceRows = (db: Database) =>
+  db
+    .selectFrom('devices')
+    .innerJoin('groups', 'groups.id', 'devices.group_id')
+    .leftJoin('users', 'users.id', 'devices.registered_by')
+    .selectAll('devices')
+    .select('groups.name as group')
+    .where('removed_at', 'is', null);
+
+const deviceView = (row: Tables['devices'] & { readonly group: string }): DeviceRow => ({
+  id: row.id,
+  name: row.name,
+  group: row.group,
+  groupId: row.group_id,
+  presence: row.presence,
+  lastSeen: row.last_seen,
+  confirmed: row.confirmed_at !== null,
+  waiting: row.adopted_at !== null,
+  standing: standingOf(row),
+  agent: row.agent,
+  migration: row.migration,
+});
 
 /** Control characters would break tables and logs. */
 const hasControl = (name: string): boolean => /\p{Cc}/u.test(name);

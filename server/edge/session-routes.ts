@@ -2,7 +2,7 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { language, secondFactorOffer, secondFactorSet, sessionView, setupView } from '../api/account.ts';
-import { listAccounts } from './accounts.ts';
+import { hasAccounts } from './accounts.ts';
 import { closed } from './admin-route.ts';
 import {
   changeOwnLanguage,
@@ -77,7 +77,7 @@ export const sessionRoutes: readonly SessionRoute[] = [
     url: '/setup',
     open: true,
     answer: setupView,
-    run: async ({ server }) => good({ value: { needed: (await listAccounts(server)).length === 0 } }),
+    run: async ({ server }) => good({ value: { needed: !(await hasAccounts(server)) } }),
   },
   openTo(
     { method: 'POST', url: '/setup', answer: sessionView },

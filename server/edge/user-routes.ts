@@ -1,14 +1,15 @@
 /** What the administration API offers about internal users. */
 import { Type } from '@sinclair/typebox';
-import { good } from '../../protocol/fault.ts';
-import { type AdminRoute, closed, name, of, reading, withBody } from './admin-route.ts';
-import { addUser, listUsers, removeUser, setUserPassword } from './users.ts';
+import { userColumns, userRow } from '../api/devices.ts';
+import { type AdminRoute, closed, name, of, withBody } from './admin-route.ts';
+import { listing } from './listing.ts';
+import { addUser, pageUsers, removeUser, setUserPassword } from './users.ts';
 
 /** What is too long is refused as weak, by its own fault. */
 const password = Type.Optional(Type.String({ maxLength: 1000 }));
 
 export const userRoutes: readonly AdminRoute[] = [
-  reading('/users', async (server) => good(await listUsers(server))),
+  listing({ url: '/users', row: userRow, columns: userColumns, run: pageUsers }),
   withBody(
     { method: 'POST', url: '/users', action: 'edit-users' },
     Type.Object(

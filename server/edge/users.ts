@@ -1,25 +1,17 @@
 /** Internal users of this server, by whose name and password devices may be registered (M3, M9). */
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { UserColumn, UserView } from '../api/devices.ts';
+import type { ListQuery, Page } from '../api/list.ts';
 import { isMeant, judgePassword, readLogin, readUserName, spellUser } from '../core/user.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
+import { type ListSpec, mapPage, readPage } from './listing.ts';
 import { findGroup } from './lookup.ts';
 import type { Database, Tables } from './tables.ts';
 import { generateUserPassword, hashUserPassword } from './user-passwords.ts';
 
-export type UserView = {
-  readonly id: string;
-  /** With its domain, where it has one. */
-  readonly name: string;
-  readonly fullName: string;
-  readonly email: string;
-  /** Where its devices are put; null: the group of unassigned devices. */
-  readonly group: string | null;
-  readonly devices: number;
-  readonly maxDevices: number;
-  readonly createdAt: number;
-};
 /** `password` only where the server made it: it is told once. */
 export type UserMade = { readonly name: string; readonly password: string | null };
 export type NewUser = {
@@ -32,36 +24,49 @@ export type NewUser = {
   readonly password?: string;
 };
 
+/** As `countDevices` says. */
+const devicesColumn = `(select count(*) from devices
+  where registered_by = users.id and removed_at is null and deactivated_at is null)`;
+const userList: ListSpec<UserColumn> = {
+  sort: {
+    name: "users.name || '@' || users.domain",
+    fullName: 'lower(full_name)',
+    email: 'lower(email)',
+    group: "lower(coalesce(groups.name, ''))",
+    devices: devicesColumn,
+    maxDevices: 'max_devices',
+    createdAt: 'users.created_at',
+  },
+  key: 'users.id',
+  search: ["users.name || '@' || users.domain", 'full_name', 'email', 'groups.name'],
+  start: { by: 'name', order: 'asc' },
+};
 export const mostDevices = 10_000;
 const defaultDevices = 1;
 const maxText = 120;
 const control = /\p{Cc}/u;
 const mail = /^[^\s@]+@[^\s@]+$/;
 
-/** By name. */
-export async function listUsers({ db }: Server): Promise<readonly UserView[]> {
-  const rows = await db
+export async function pageUsers({ db }: Server, query: ListQuery<UserColumn>): Promise<Page<UserView>> {
+  const rows = db
     .selectFrom('users')
     .leftJoin('groups', 'groups.id', 'users.group_id')
     .selectAll('users')
-    .select('groups.name as group')
-    .orderBy('users.name')
-    .orderBy('users.domain')
-    .execute();
-  const views: UserView[] = [];
-  for (const row of rows)
-    views.push({
-      id: row.id,
-      name: spellUser(row),
-      fullName: row.full_name,
-      email: row.email,
-      group: row.group,
-      devices: await countDevices(db, row.id),
-      maxDevices: row.max_devices,
-      createdAt: row.created_at,
-    });
-  return views;
+    .select(['groups.name as group', sql<number>`${sql.raw(devicesColumn)}`.as('devices')]);
+  return mapPage(await readPage(rows, userList, query), (row) => ({
+    id: row.id,
+    name: spellUser(row),
+    fullName: row.full_name,
+    email: row.email,
+    group: row.group,
+    devices: Number(row.devices),
+    maxDevices: row.max_devices,
+    createdAt: row.created_at,
+  }));
 }
+
+/** The first of them, by name. */
+export const listUsers = async (server: Server): Promise<readonly UserView[]> => (await pageUsers(server, {})).rows;
 
 /** Faults: `bad-argument`, `already-exists`, `not-found` for the group, `password-weak`. */
 export async function addUser(server: Server, actor: Actor, wanted: NewUser): Promise<Result<UserMade>> {

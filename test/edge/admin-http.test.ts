@@ -54,8 +54,16 @@ const rows: readonly Row[] = [
   { name: 'out of the tree', status: 404, code: 'not-found', request: get('/api/v1/../../etc/passwd') },
   { name: 'another method', status: 404, code: 'not-found', request: get('/api/v1/status', 'PATCH') },
   { name: 'a path that is no UTF-8', status: 400, code: 'bad-shape', request: get('/api/v1/devices/%ff') },
-  { name: 'a limit that is no number', status: 400, code: 'bad-argument', request: get('/api/v1/audit?limit=x') },
-  { name: 'two limits', status: 400, code: 'bad-argument', request: get('/api/v1/audit?limit=1&limit=2') },
+  { name: 'a limit that is no number', status: 400, code: 'bad-shape', request: get('/api/v1/audit?limit=x') },
+  { name: 'two limits', status: 400, code: 'bad-shape', request: get('/api/v1/audit?limit=1&limit=2') },
+  { name: 'a limit beyond all', status: 400, code: 'bad-shape', request: get('/api/v1/audit?limit=201') },
+  { name: 'a filter of another list', status: 400, code: 'bad-shape', request: get('/api/v1/audit?presence=online') },
+  {
+    name: 'SQL for a column',
+    status: 400,
+    code: 'bad-shape',
+    request: get('/api/v1/devices?sort=name%20desc,(select%201)'),
+  },
   { name: 'no HTTP', status: 400, code: 'bad-shape', request: 'hello\r\n\r\n' },
   {
     name: 'headers without end',

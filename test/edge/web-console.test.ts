@@ -207,7 +207,7 @@ test('accounts: nobody gives, changes, resets or removes what is beyond him, nor
     assert.is(await tell(chief, 'DELETE', '/accounts/olga'), 'good');
     const { body } = await adam.ask('GET', '/accounts');
     assert.equal(
-      body.map(({ name }: { name: string }) => name),
+      body.rows.map(({ name }: { name: string }) => name),
       ['adam', 'ann', 'chief'],
     );
     assert.not.match(JSON.stringify(body), /argon2/);

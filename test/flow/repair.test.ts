@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fromObjects, keysOf, toObjects } from '../../agent/core/generation.ts';
 import { openDisk } from '../../agent/edge/disk.ts';
 import { realFiles } from '../../agent/edge/files.ts';
-import type { AuditRow } from '../../server/edge/overview.ts';
+import type { AuditRow } from '../../server/api/devices.ts';
 import { base64 } from '../fakes/administration.ts';
 import { issue } from '../fakes/issue.ts';
 import { assert, needs, test } from '../harness.ts';
@@ -103,7 +103,7 @@ test('pin expired, server switched twice: a stick leads back, with the command a
       assert.is(JSON.parse(again.out).code, 'repair-used');
       const rows = await until(
         'both sides have it on record',
-        async () => Object.values(await ask<AuditRow[]>(system, '/audit?limit=200')) as AuditRow[],
+        async () => (await ask<{ rows: AuditRow[] }>(system, '/audit?limit=200')).rows ?? [],
         (found) =>
           found.some(({ action, facts }) => action === 'repaired' && facts['by'] === (kit ? 'recovery' : 'policy')),
       );

@@ -1,0 +1,50 @@
+/** Devices, the audit log and users as the API lists them. */
+import { type Static, Type } from '@sinclair/typebox';
+import { instant, nullable, oneOf } from './list.ts';
+
+export const deviceRow = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  group: Type.String(),
+  groupId: Type.String(),
+  presence: oneOf(['online', 'offline']),
+  lastSeen: nullable(instant),
+  confirmed: Type.Boolean(),
+  /** For an administrator, after a recovery. */
+  waiting: Type.Boolean(),
+  /** `inactive`: its identity was deleted. */
+  standing: oneOf(['active', 'retired', 'inactive', 'removed']),
+  /** Of an agent that registered without an identity; null for all others. */
+  agent: nullable(oneOf(['thin-client', 'no-migration', 'always-mutual'])),
+  migration: nullable(oneOf(['pending', 'success'])),
+});
+export type DeviceRow = Static<typeof deviceRow>;
+export const deviceColumns = ['name', 'group', 'presence', 'lastSeen', 'standing', 'migration'] as const;
+export type DeviceColumn = (typeof deviceColumns)[number];
+
+export const auditRow = Type.Object({
+  id: Type.Integer(),
+  at: instant,
+  actor: Type.String(),
+  action: Type.String(),
+  subject: Type.String(),
+  facts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),
+});
+export type AuditRow = Static<typeof auditRow>;
+export const auditColumns = ['at'] as const;
+
+export const userRow = Type.Object({
+  id: Type.String(),
+  /** With its domain, where it has one. */
+  name: Type.String(),
+  fullName: Type.String(),
+  email: Type.String(),
+  /** Where its devices are put; null: the group of unassigned devices. */
+  group: nullable(Type.String()),
+  devices: Type.Integer(),
+  maxDevices: Type.Integer(),
+  createdAt: instant,
+});
+export type UserView = Static<typeof userRow>;
+export const userColumns = ['name', 'fullName', 'email', 'group', 'devices', 'maxDevices', 'createdAt'] as const;
+export type UserColumn = (typeof userColumns)[number];
