@@ -29,7 +29,7 @@ The one-time password works once, until {expires}. If you did not ask for it, te
 `,
     },
     notices: {
-      subject: '{server}: {count}',
+      subject: 'Notices of {server}: {count}',
       text: `{notices}
 
 Administration Server: {server}
@@ -43,6 +43,53 @@ Console: {console}
 Console: {console}
 `,
     },
+  },
+  more: '… and {count} more',
+  notices: {
+    mainEnds: {
+      title: 'The certificate of the server ends',
+      line: 'main certificate, SHA-256 {certificate}…: valid until {ends}. Devices that miss its reserve need a code afterwards.',
+    },
+    reserveEnds: {
+      title: 'The reserve certificate of the server ends',
+      line: 'reserve certificate, SHA-256 {certificate}…: valid until {ends}',
+    },
+    uploadedEnds: {
+      title: 'An uploaded server certificate ends',
+      line: 'valid until {ends}; a certificate of the server’s own authority stands by as reserve. Upload its successor.',
+    },
+    reserveMade: {
+      title: 'The server made its reserve certificate',
+      line: 'SHA-256 {certificate}…, active from {active} once devices hold it',
+    },
+    switched: {
+      title: 'The server changed its certificate',
+      line: 'SHA-256 {certificate}… is the main one now; devices that did not hold it: {notReady}',
+    },
+    switchWaits: {
+      title: 'A scheduled change of the server certificate waits',
+      line: 'devices that lack the reserve: {count}',
+    },
+    policyEnds: {
+      title: 'Certificates of policies that end',
+      line: '{group}, {purpose}: {owner} ({file}), valid until {ends}',
+    },
+    authorityEnds: { title: 'Authorities of others that end', line: '{owner}: valid until {ends}' },
+    frontEndEnds: { title: 'Certificates of front ends that end', line: '{address}: {owner}, valid until {ends}' },
+    deviceEnds: {
+      title: 'Certificates of devices that were not renewed',
+      line: '{device} ({type}): valid until {ends}',
+    },
+    deviceRetired: {
+      title: 'Devices that were retired',
+      line: '{device}: its certificate ended {ends}; it comes back by a replacement code or a new registration',
+    },
+    consoleLocked: { title: 'Consoles that locked themselves after wrong codes', line: '{device}: {locked}' },
+    accountLocked: {
+      title: 'Accounts of the console locked out after wrong passwords or codes',
+      line: '{account}[ from {from}]: until {until}',
+    },
+    userLocked: { title: 'Users locked out after wrong passwords', line: '{user} from {from}: until {until}' },
   },
 };
 export type MailWords = typeof mailEn;

@@ -31,7 +31,7 @@ export const mailRu: MailWords = {
 `,
     },
     notices: {
-      subject: '{server}: {count}',
+      subject: 'Уведомления сервера {server}: {count}',
       text: `{notices}
 
 Сервер администрирования: {server}
@@ -44,6 +44,50 @@ export const mailRu: MailWords = {
 
 Консоль: {console}
 `,
+    },
+  },
+  more: '… и ещё {count}',
+  notices: {
+    mainEnds: {
+      title: 'Истекает сертификат сервера',
+      line: 'основной сертификат, SHA-256 {certificate}…: действителен до {ends}. Устройствам без резервного потом понадобится код.',
+    },
+    reserveEnds: {
+      title: 'Истекает резервный сертификат сервера',
+      line: 'резервный сертификат, SHA-256 {certificate}…: действителен до {ends}',
+    },
+    uploadedEnds: {
+      title: 'Истекает загруженный сертификат сервера',
+      line: 'действителен до {ends}; резервным стоит сертификат собственного центра сервера. Загрузите замену.',
+    },
+    reserveMade: {
+      title: 'Сервер создал резервный сертификат',
+      line: 'SHA-256 {certificate}…, действует с {active}, когда он будет у устройств',
+    },
+    switched: {
+      title: 'Сервер сменил сертификат',
+      line: 'SHA-256 {certificate}… теперь основной; устройств без него: {notReady}',
+    },
+    switchWaits: { title: 'Запланированная смена сертификата сервера ждёт', line: 'устройств без резервного: {count}' },
+    policyEnds: {
+      title: 'Истекают сертификаты политик',
+      line: '{group}, {purpose}: {owner} ({file}), действителен до {ends}',
+    },
+    authorityEnds: { title: 'Истекают сторонние центры сертификации', line: '{owner}: действителен до {ends}' },
+    frontEndEnds: { title: 'Истекают сертификаты внешних узлов', line: '{address}: {owner}, действителен до {ends}' },
+    deviceEnds: { title: 'Сертификаты устройств не обновлены', line: '{device} ({type}): действителен до {ends}' },
+    deviceRetired: {
+      title: 'Устройства выведены из работы',
+      line: '{device}: сертификат истёк {ends}; вернуть его можно кодом замены или новой регистрацией',
+    },
+    consoleLocked: { title: 'Консоли заблокированы после неверных кодов', line: '{device}: {locked}' },
+    accountLocked: {
+      title: 'Учётные записи консоли заблокированы после неверных паролей или кодов',
+      line: '{account}[ с адреса {from}]: до {until}',
+    },
+    userLocked: {
+      title: 'Пользователи заблокированы после неверных паролей',
+      line: '{user} с адреса {from}: до {until}',
     },
   },
 };

@@ -14,6 +14,7 @@ import { statementsFrom } from './links.ts';
 import { groupOf, isActive, readStanding, standingOf } from './lives.ts';
 import { enrolmentSecret } from './mutual.ts';
 import { readServerCertificates } from './pins.ts';
+import { recordLock } from './refusals.ts';
 import { isDeviceId, mayRenew, noteContact, reenrol, renew } from './renewal.ts';
 import { noteRefused, receive } from './reports.ts';
 import { publishedRevocations } from './revocation.ts';
@@ -29,7 +30,7 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     await publish();
     return value;
   };
-  const door = makePasswordDoor(server.clock);
+  const door = makePasswordDoor(server.clock, (locked) => void recordLock(server, 'user-locked', locked));
   return {
     authorities: async () => authorities(server),
     enrol: (request) =>

@@ -1,4 +1,5 @@
 /** Tries in memory, by the rules of `core/lockout`; a restart forgets them. At most ten thousand are remembered. */
+import type { Instant } from '../../protocol/time.ts';
 import { afterRight, afterTry, type Known, mayTry, noTries, type Tries } from '../core/lockout.ts';
 import type { Clock } from '../core/ports.ts';
 
@@ -8,11 +9,14 @@ export type Lockouts = {
   /** A failure until it was right. */
   readonly count: (name: string, address: string) => void;
   readonly right: (name: string, address: string) => void;
+  /** It was wrong, and somebody has that name: where this was the try that locks it, that is told. */
+  readonly wrong: (name: string, address: string) => void;
 };
+export type OnLock = (locked: { readonly name: string; readonly address: string; readonly until: Instant }) => void;
 
 const maxRemembered = 10_000;
 
-export function makeLockouts(clock: Clock): Lockouts {
+export function makeLockouts(clock: Clock, onLock: OnLock = () => {}): Lockouts {
   const remembered = new Map<string, Tries>();
   const namesOf = (name: string, address: string) => ({
     pair: `pair ${name} ${address}`,
@@ -39,5 +43,9 @@ export function makeLockouts(clock: Clock): Lockouts {
     mayTry: (name, address) => mayTry(read(name, address), clock()),
     count: (name, address) => keep(name, address, afterTry(read(name, address), clock())),
     right: (name, address) => keep(name, address, afterRight(read(name, address))),
+    wrong: (name, address) => {
+      const { failures, until } = read(name, address).pair;
+      if (failures === 0 && until > clock()) onLock({ name, address, until });
+    },
   };
 }

@@ -8,7 +8,7 @@ import type { Database } from './tables.ts';
 
 export type MailAccess = { readonly setting: MailSetting; readonly password: string };
 export type SettingView = MailSetting & { readonly password: boolean };
-/** What is left out stays as it is; a changed host or user needs its password anew. */
+/** What is left out stays as it is; with another host, port, security or user the password is needed anew. */
 export type SettingChange = Partial<MailSetting> & { readonly password?: string };
 
 const name = 'mail';
@@ -55,9 +55,9 @@ export const setMail = (server: Server, actor: Actor, change: SettingChange): Pr
     const before = kept?.setting ?? empty;
     const { password, ...changes } = change;
     const wanted = { ...before, ...changes };
-    // A port that nobody chose follows the security.
-    const byDefault = before.port === 0 || before.port === defaultPorts[before.security];
-    const port = changes.port ?? (byDefault ? defaultPorts[wanted.security] : before.port);
+    // Somewhere else, or in another way, the port of before means nothing.
+    const moved = wanted.host !== before.host || wanted.security !== before.security;
+    const port = changes.port ?? (moved ? defaultPorts[wanted.security] : before.port);
     const judged = judgeSetting({ ...wanted, port });
     if (!judged.ok) return judged;
     const setting = judged.value;
@@ -66,7 +66,7 @@ export const setMail = (server: Server, actor: Actor, change: SettingChange): Pr
     if (password !== undefined && password !== '' && setting.user === '')
       return bad('bad-argument', { what: 'password: without a user name' });
     // Another server is told the password of this one only by whoever knows it.
-    const same = setting.host === before.host && setting.user === before.user && setting.security === before.security;
+    const same = !moved && port === before.port && setting.user === before.user;
     const sealed =
       password === undefined
         ? same

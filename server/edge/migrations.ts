@@ -236,6 +236,13 @@ const mails: readonly string[] = [
   'create index mails_by_state on mails (state, next_at)',
 ];
 
+/** What administrators are told of. */
+const notices: readonly string[] = [
+  `create table notices (
+    key text primary key, kind text not null, facts text not null, at bigint not null, told_at bigint)`,
+  'create index notices_untold on notices (told_at, kind)',
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -323,6 +330,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0015-onboarding': {
     up: async (db: Untyped) => {
       for (const statement of onboarding) await run(db, statement);
+    },
+  },
+  '0016-notices': {
+    up: async (db: Untyped) => {
+      for (const statement of notices) await run(db, statement);
     },
   },
 };

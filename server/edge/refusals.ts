@@ -3,7 +3,7 @@
  * it is in the journal only. So nobody who sends garbage fills the audit log, or keeps the refusals of others out of it.
  */
 import type { Fault } from '../../protocol/fault.ts';
-import { hourMs } from '../../protocol/time.ts';
+import { hourMs, type Instant } from '../../protocol/time.ts';
 import { type Actor, audit, type Server } from './context.ts';
 
 export type Refused = 'code-refused' | 'enrolment-refused' | 'message-refused' | 'request-refused';
@@ -25,6 +25,22 @@ export async function recordRefusal(
     }
   }
   server.log('warn', action, { ...facts, actor, subject });
+}
+
+/** A user, or an account of the Web Console, who is told to wait after wrong passwords or codes. It never fails. */
+export async function recordLock(
+  server: Server,
+  action: 'user-locked' | 'account-locked',
+  { name, address, until }: { readonly name: string; readonly address: string; readonly until: Instant },
+): Promise<void> {
+  const facts = { from: address, until: new Date(until).toISOString() };
+  const row = { actor: 'server', action, subject: name, facts };
+  try {
+    if (!isFlood(server, row.action)) return await audit(server, server.db, row);
+  } catch (error) {
+    server.log('error', 'a lock is not on record', { reason: String(error).slice(0, 300) });
+  }
+  server.log('warn', row.action, { ...facts, user: name });
 }
 
 /** Counts one more of a kind. */

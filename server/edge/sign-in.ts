@@ -176,6 +176,7 @@ async function proveCode(desk: Desk, account: Account, code: string | undefined)
     return good(null);
   });
   if (spent.ok) codes.right(account.id, anywhere);
+  else codes.wrong(account.id, anywhere);
   return spent;
 }
 

@@ -12,6 +12,7 @@ import type {
 } from '../core/certificates.ts';
 import type { MailKind } from '../core/mail-text.ts';
 import type { AgentKind, Migration } from '../core/mutual.ts';
+import type { NoticeKind } from '../core/notices.ts';
 import type { Role, Source } from '../core/role.ts';
 import type { Decision } from '../core/token.ts';
 
@@ -322,6 +323,8 @@ export type Tables = {
     made_at: number;
     done_at: number | null;
   };
+  /** What administrators are told, each key once; `told_at` null until a mail does. `facts` is JSON. */
+  notices: { key: string; kind: NoticeKind; facts: string; at: number; told_at: number | null };
   /** What the broker has not been given yet. A null audience clears the topic; of commands every unpublished one is meant. */
   outbox: { topic: string; aud: string | null; queued_at: number };
 };

@@ -12,6 +12,7 @@ import { signAllPolicies, signDevice } from './documents.ts';
 import { rewriteKit } from './kit.ts';
 import { resignLinks } from './links.ts';
 import type { Choices } from './material.ts';
+import { tellAdministrators } from './notices.ts';
 import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
 import { resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 import { renewAhead } from './succession.ts';
@@ -37,6 +38,7 @@ export async function tick(server: Server): Promise<void> {
   await expireCertificates(server);
   await mirrorIdentities(server);
   await renewConsoleCertificate(server);
+  await tellAdministrators(server);
 }
 
 /** New names or ports for devices: all policies say so. Faults: `ports-collide`, what `checkPolicy` says. */

@@ -6,7 +6,7 @@ import { argon2, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Clock } from '../core/ports.ts';
 import { judgePassword } from '../core/user.ts';
-import { makeLockouts } from './lockouts.ts';
+import { makeLockouts, type OnLock } from './lockouts.ts';
 
 /** Tells whether a password is right, for as many as there is time for. */
 export type PasswordDoor = {
@@ -49,8 +49,8 @@ export function generateUserPassword(): string {
   }
 }
 
-export function makePasswordDoor(clock: Clock): PasswordDoor {
-  const tries = makeLockouts(clock);
+export function makePasswordDoor(clock: Clock, onLock: OnLock = () => {}): PasswordDoor {
+  const tries = makeLockouts(clock, onLock);
   const waiting: (() => void)[] = [];
   const waitingOf = new Map<string, number>();
   let running = 0;
@@ -83,12 +83,16 @@ export function makePasswordDoor(clock: Clock): PasswordDoor {
         tries.count(name, address);
         const right = await isRight(password, hash);
         if (right) tries.right(name, address);
+        else if (hash !== null) tries.wrong(name, address);
         return good(right);
       } finally {
         done();
       }
     },
-    failed: tries.count,
+    failed: (name, address) => {
+      tries.count(name, address);
+      tries.wrong(name, address);
+    },
   };
 }
 

@@ -22,6 +22,7 @@ import type { Server } from './context.ts';
 import { type Bounds, boundConnections, contextOptions, handshakeTimeoutMs } from './listener.ts';
 import { makeLockouts } from './lockouts.ts';
 import { maxBodyBytes } from './problem.ts';
+import { recordLock } from './refusals.ts';
 import { type SessionRoute, sessionRoutes } from './session-routes.ts';
 import { makeSessions } from './sessions.ts';
 import type { Desk, SignedIn } from './sign-in.ts';
@@ -76,8 +77,8 @@ export async function serveWebConsole(options: WebConsoleOptions): Promise<WebCo
   const desk: Desk = {
     server,
     sessions: makeSessions(clock),
-    door: makePasswordDoor(clock),
-    codes: makeLockouts(clock),
+    door: makePasswordDoor(clock, (locked) => void recordLock(server, 'account-locked', locked)),
+    codes: makeLockouts(clock, (locked) => void recordLock(server, 'account-locked', locked)),
     attempts: makeAttempts(clock),
   };
   const deny = denial(server, (request) => visitors.get(request)?.actor ?? stranger);

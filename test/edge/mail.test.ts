@@ -150,6 +150,13 @@ table('with a password, judged strictly', secure, async ({ security, onConnect }
     const mails = await smtp.wait(2);
     assert.match(mails[0]?.received ?? '', /TLS1\.[23]/);
     assert.match(mails[0]?.subject ?? '', /^Registering a thin client/);
+    for (const change of [{ host: 'x.example' }, { port: 25 }, { user: 'other' }])
+      assert.is(
+        codeOf(await setMail(server, admin, change)),
+        'bad-argument',
+        'the password goes nowhere else by itself',
+      );
+    value(await setMail(server, admin, { language: 'ru' }));
     const view = await viewMailSetting(server.db);
     assert.is(view?.password, true);
     assert.not.ok(JSON.stringify(view).includes(user.password));

@@ -73,6 +73,11 @@ test('signing in: the same answer for a wrong name and a wrong password, on reco
     for (let count = 0; count < 5; count++) assert.is((await page.signIn('anna', 'wrong')).status, 401);
     const locked = await page.signIn('anna', password);
     assert.equal([locked.status, locked.body.code, locked.headers['retry-after']], [429, 'sign-in-locked', '60']);
+    const locks = (await listAudit(console.world.server, 50)).filter(({ action }) => action === 'account-locked');
+    assert.equal(
+      locks.map(({ subject, facts }) => [subject, facts['from']]),
+      [['anna', '127.0.0.1']],
+    );
     later(console, 15 * minuteMs);
     assert.is((await page.signIn('anna', password)).status, 200);
   }));
@@ -162,6 +167,8 @@ test('the second factor: enrolled with a code, needed from then on, never taken 
       'sign-in-locked',
       'a right password takes no failure back',
     );
+    const lock = (await listAudit(console.world.server, 10)).filter(({ action }) => action === 'account-locked');
+    assert.is(lock.length, 1, 'who has the password and not the code is on record');
     const chief = console.page();
     await chief.signIn('chief', password);
     assert.is((await chief.ask('DELETE', '/accounts/anna/second-factor')).status, 200);
