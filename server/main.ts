@@ -87,7 +87,9 @@ function report(outcome: Outcome, json: boolean, state: string): number {
     return 2;
   }
   if (outcome.ok) {
-    process.stdout.write(json ? `${JSON.stringify(outcome.data)}\n` : outcome.text);
+    const { data, text } = outcome;
+    if (!json) process.stdout.write(text);
+    else if (data !== undefined) process.stdout.write(`${JSON.stringify(data)}\n`);
     return 0;
   }
   const { fault, faults, text } = outcome;

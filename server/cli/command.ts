@@ -15,7 +15,7 @@ export type Words = {
   readonly state: string;
   readonly json: boolean;
 };
-/** Text for people and data for `--json`; a fault has code 1, a misuse code 2. */
+/** Text for people and data for `--json`, undefined where it has been said already; a fault has code 1, a misuse code 2. */
 export type Outcome =
   | { readonly ok: true; readonly text: string; readonly data: unknown }
   | {

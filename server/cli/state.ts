@@ -55,7 +55,7 @@ export async function runInit(given: Words): Promise<Outcome> {
   if (isInitialised(directory))
     return { ...bad('already-exists', { what: directory }), text: fill(words.alreadyMade, { directory }) };
   const made = await firstStart(directory, placed, given.json);
-  return made.ok ? { ok: true, text: '', data: {} } : made;
+  return made.ok ? { ok: true, text: '', data: undefined } : made;
 }
 
 export async function runServer(given: Words): Promise<Outcome> {

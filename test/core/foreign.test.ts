@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { ForeignEnrolment } from '../../agent/core/durable.ts';
 import type { Effect, Happening } from '../../agent/core/shape.ts';
-import { subjectOf } from '../../agent/core/subject.ts';
+import { namedFor, subjectOf } from '../../agent/core/subject.ts';
 import { fault } from '../../protocol/fault.ts';
 import { hourMs, instant } from '../../protocol/time.ts';
 import { base64 } from '../fakes/administration.ts';
@@ -133,7 +133,13 @@ table(
   },
 );
 
-test('subjectOf: another key, another name; the key cannot be read from it', () => {
+test('a subject is never longer than its place in the state of the device, or the next start could not read it', () => {
+  const template = '$RANDOM_64$'.repeat(20);
+  assert.is(namedFor({ ...scep, subject: template }, { kind: 'file', sha256: seed }, time).subject.length, 512);
+});
+
+test('subjectOf: another key or another time, another name; the key cannot be read from it', () => {
+  assert.is.not(subjectOf('$RANDOM_64$', seed, time), subjectOf('$RANDOM_64$', seed, instant(time + 1)));
   assert.is.not(subjectOf('$RANDOM_64$', seed, time), subjectOf('$RANDOM_64$', '34'.repeat(32), time));
   assert.not.ok(subjectOf('$RANDOM_64$', seed, time).includes(seed.slice(0, 8)));
 });

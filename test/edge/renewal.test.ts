@@ -468,6 +468,18 @@ test('the password of a second enrolment', () => {
   assert.is(password, '921b05a050c43858837877cac924d700583843a07eaa20036643278e6d39a19a');
 });
 
+test('the secret before the newest one counts too, since the device may not know that yet; the one before that does not', () =>
+  withFleet(async (world) => {
+    const device = await retired(world);
+    await answered(world, device.id);
+    const generation = (secret_generation: number) =>
+      world.server.db.updateTable('devices').set({ secret_generation }).where('id', '=', device.id).execute();
+    await generation(3);
+    assert.is(codeOf(await enrolAgain(world, device.id)), 'invitation-refused');
+    await generation(2);
+    assert.is(proofOf(value(await enrolAgain(world, device.id))).commonName, device.id);
+  }));
+
 test('after an answered code a retired device enrols again under its id, once; the same key is answered the same', () =>
   withFleet(async (world) => {
     const device = await retired(world);
