@@ -82,7 +82,7 @@ async function runFile(file: string, limitMs: number): Promise<Outcome> {
   const child = spawn(process.execPath, [file], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, THINTRUST_TEST_TIMES: '1', NODE_COMPILE_CACHE: compileCache },
+    env: { ...process.env, THINTRUST_TEST_TIMES: '1', THINTRUST_CHECK_ANSWERS: '1', NODE_COMPILE_CACHE: compileCache },
   });
   running.add(child);
   const stop = (complaint: string) => () => {

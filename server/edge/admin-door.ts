@@ -3,12 +3,12 @@ import { Readable } from 'node:stream';
 import type { TObject } from '@sinclair/typebox';
 import { Ajv, type Options } from 'ajv';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Fault, fault, type Result } from '../../protocol/fault.ts';
+import { type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { Page } from '../api/list.ts';
 import { mayDo, type Rights } from '../core/permission.ts';
 import { accountRoutes } from './account-routes.ts';
 import { policyRoutes } from './admin-policy-routes.ts';
-import type { AdminRoute, Call } from './admin-route.ts';
+import { type AdminRoute, type Call, reading } from './admin-route.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { certificateRoutes } from './certificate-routes.ts';
 import { consoleRoutes } from './console-routes.ts';
@@ -18,9 +18,11 @@ import { csvOf } from './listing.ts';
 import { mailRoutes } from './mail-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
 import { onboardingRoutes } from './onboarding-routes.ts';
+import { describeApi } from './openapi.ts';
 import { overviewRoutes } from './overview-routes.ts';
 import { faultOf, rawProblem, sendProblem } from './problem.ts';
 import { recordRefusal } from './refusals.ts';
+import { sessionRoutes } from './session-routes.ts';
 import { userRoutes } from './user-routes.ts';
 
 export const apiPath = '/api/v1';
@@ -36,6 +38,8 @@ export const allAdminRoutes: readonly AdminRoute[] = [
   ...overviewRoutes,
   ...mailRoutes,
   ...onboardingRoutes,
+  // Made when it is asked for, of the table it stands in.
+  reading('/openapi.json', async () => good(describeApi(apiPath, [...allAdminRoutes, ...sessionRoutes]))),
 ];
 
 /** Who asks, and what he may do. */
@@ -48,6 +52,10 @@ export type Door = {
   /** Refuses, and has it recorded. */
   readonly deny: (reply: FastifyReply, found: Fault, more?: object) => Promise<FastifyReply>;
 };
+
+/** In tests: what is answered is what is described. */
+const checksAnswers = process.env['THINTRUST_CHECK_ANSWERS'] === '1';
+const answers = new Ajv({ strict: false });
 
 /** Said too often to be news: a page asks whether there is a session. */
 const silent: ReadonlySet<string> = new Set([
@@ -106,8 +114,9 @@ export function addRoutes(app: FastifyInstance, door: Door, routes: readonly Adm
 function addRoute(
   app: FastifyInstance,
   { server, publish, callerOf, deny }: Door,
-  { method, url, body, query, action, run, records, list }: AdminRoute,
+  { method, url, body, query, action, run, records, list, answer }: AdminRoute,
 ): void {
+  const fits = answer && checksAnswers ? answers.compile<unknown>(answer) : null;
   app.route({
     method,
     url: `${apiPath}${url}`,
@@ -134,7 +143,15 @@ function addRoute(
         return records ? sendProblem(reply, result.fault, more) : deny(reply, result.fault, more);
       }
       if (method !== 'GET') await publish();
-      return reply.send(result.value ?? {});
+      const value = result.value ?? {};
+      if (fits && !fits(value)) {
+        server.log('error', 'an answer is not as described', {
+          url,
+          reason: JSON.stringify(fits.errors).slice(0, 280),
+        });
+        return deny(reply, fault('internal', { what: `answer of ${method} ${url}` }));
+      }
+      return reply.send(value);
     },
   });
 }
