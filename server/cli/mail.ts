@@ -3,11 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { bad } from '../../protocol/fault.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import type { MailRow, MailTextView, MailView } from '../api/mail.ts';
 import type { MailText } from '../core/mail-text.ts';
-import type { MailRow } from '../edge/mail-outbox.ts';
-import type { SettingView } from '../edge/mail-setting.ts';
-import type { TextView } from '../edge/mail-texts.ts';
-import { call, segment } from './client.ts';
+import { call, callAll, segment } from './client.ts';
 import { type Command, misused, numberOption, type Option, type Outcome, textOption, type Words } from './command.ts';
 import { readPasswordLine } from './input.ts';
 import { date, lines, table } from './print.ts';
@@ -23,7 +21,7 @@ export const mailCommands: readonly Command[] = [
     name: 'mail show',
     positionals: [],
     options: {},
-    run: ({ state }) => show(call<SettingView>(state, 'GET', '/mail'), settingText),
+    run: ({ state }) => show(call<MailView>(state, 'GET', '/mail'), settingText),
   },
   {
     name: 'mail set',
@@ -64,13 +62,13 @@ export const mailCommands: readonly Command[] = [
     name: 'mail outbox',
     positionals: [],
     options: {},
-    run: ({ state }) => show(call<MailRow[]>(state, 'GET', '/mail/outbox'), outboxText),
+    run: ({ state }) => show(callAll<MailRow>(state, '/mail/outbox'), outboxText),
   },
   {
     name: 'mail texts',
     positionals: [],
     options: {},
-    run: ({ state }) => show(call<TextView[]>(state, 'GET', '/mail/texts'), textsText),
+    run: ({ state }) => show(call<MailTextView[]>(state, 'GET', '/mail/texts'), textsText),
   },
   {
     name: 'mail text',
@@ -90,7 +88,7 @@ export const mailCommands: readonly Command[] = [
         if (read === null) return { ...bad('not-found', { what: file }), text: fill(words.noFile, { file }) };
         const [subject = '', ...rest] = read.replace(/^\uFEFF/, '').split(/\r?\n/);
         const body = { subject, text: rest.join('\n').replace(/^\n+/, '') };
-        return show(call<TextView>(given.state, 'PUT', path, body), doneText);
+        return show(call<MailTextView>(given.state, 'PUT', path, body), doneText);
       }),
   },
   {
@@ -134,7 +132,7 @@ async function setMail(given: Words): Promise<Outcome> {
     console: textOption(given, 'console'),
     language: textOption(given, 'language'),
   };
-  return show(call<SettingView>(given.state, 'PUT', '/mail', body), settingText);
+  return show(call<MailView>(given.state, 'PUT', '/mail', body), settingText);
 }
 
 async function inLanguage(given: Words, run: (path: string) => Promise<Outcome>): Promise<Outcome> {
@@ -146,7 +144,7 @@ async function inLanguage(given: Words, run: (path: string) => Promise<Outcome>)
 
 const readText = (file: string): Promise<string | null> => readFile(file, 'utf8').catch(() => null);
 
-function settingText(setting: SettingView): string {
+function settingText(setting: MailView): string {
   const or = (text: string): string => text || values.none;
   return lines([
     [labels.server, `${setting.host.includes(':') ? `[${setting.host}]` : setting.host}:${setting.port}`],
@@ -177,7 +175,7 @@ const outboxText = (rows: readonly MailRow[]): string =>
     ]),
   );
 
-const textsText = (rows: readonly TextView[]): string =>
+const textsText = (rows: readonly MailTextView[]): string =>
   table(
     [labels.kind, labels.language, labels.own, labels.subjectLine, labels.placeholders],
     rows.map(({ kind, language: of, own, subject, placeholders }) => [

@@ -5,30 +5,34 @@
 import { randomUUID } from 'node:crypto';
 import { good, type Result } from '../../protocol/fault.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
+import type { ListQuery, Page } from '../api/list.ts';
+import type { MailColumn, MailRow, MailState } from '../api/mail.ts';
 import { afterTry, type Tried } from '../core/mail.ts';
 import type { MailKind, MailText } from '../core/mail-text.ts';
 import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
+import { type ListSpec, mapPage, readPage } from './listing.ts';
 import { open, seal } from './seal.ts';
-import type { Database, MailState, Tables } from './tables.ts';
+import type { Database, Tables } from './tables.ts';
 
-export type MailRow = {
-  readonly id: string;
-  readonly kind: MailKind;
-  readonly address: string;
-  readonly state: MailState;
-  readonly tries: number;
-  readonly madeAt: number;
-  readonly nextAt: number;
-  readonly endsAt: number;
-  readonly doneAt: number | null;
-  readonly reason: string;
-};
 /** A waiting mail, opened. */
 export type Letter = MailText & Pick<Tables['mails'], 'id' | 'kind' | 'address' | 'made_at'>;
 
 const keptMs = 30 * dayMs;
-const shown = 200;
+const list: ListSpec<MailColumn> = {
+  sort: {
+    kind: 'kind',
+    address: 'address',
+    state: 'state',
+    tries: 'tries',
+    madeAt: 'made_at',
+    nextAt: 'next_at',
+    doneAt: 'done_at',
+  },
+  key: 'id',
+  search: ['address', 'reason'],
+  start: { by: 'madeAt', order: 'desc' },
+};
 
 /** One mail for each address. */
 export async function queueMails(
@@ -63,10 +67,13 @@ export async function queueMails(
       .execute();
 }
 
-/** Newest first. */
-export async function listMails({ db }: Server): Promise<readonly MailRow[]> {
-  const rows = await db.selectFrom('mails').selectAll().orderBy('made_at', 'desc').orderBy('id').limit(shown).execute();
-  return rows.map(({ id, kind, address, state, tries, made_at, next_at, ends_at, done_at, reason }) => ({
+export async function pageMails(
+  { db }: Server,
+  { state, ...query }: ListQuery<MailColumn> & { readonly state?: MailState },
+): Promise<Page<MailRow>> {
+  const all = db.selectFrom('mails').selectAll();
+  const page = await readPage(state === undefined ? all : all.where('state', '=', state), list, query);
+  return mapPage(page, ({ id, kind, address, state, tries, made_at, next_at, ends_at, done_at, reason }) => ({
     id,
     kind,
     address,
@@ -135,6 +142,16 @@ export async function dueMails({ db, clock, keys, log }: Server, most: number): 
     const content = JSON.parse(Buffer.from(opened.value).toString('utf8')) as MailText;
     return [{ id, kind, address, made_at, ...content }];
   });
+}
+
+/** Nothing can be sent until then, for a reason that is of no single mail: no try counts. */
+export async function holdMails({ db }: Server, until: Instant, reason: string): Promise<void> {
+  await db
+    .updateTable('mails')
+    .set({ next_at: until, reason })
+    .where('state', '=', 'waiting')
+    .where('next_at', '<', until)
+    .execute();
 }
 
 /** Records what came of a try. */

@@ -2,10 +2,13 @@
 import { Type } from '@sinclair/typebox';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Language } from '../../words/say.ts';
+import { oneOf } from '../api/list.ts';
+import { mailColumns, mailContent, mailRow, mailStates, mailTextView, mailView } from '../api/mail.ts';
 import { securities } from '../core/mail.ts';
 import { type MailKind, mailKinds } from '../core/mail-text.ts';
 import { type AdminRoute, type Call, closed, of, reading, withBody } from './admin-route.ts';
-import { listMails } from './mail-outbox.ts';
+import { listing } from './listing.ts';
+import { pageMails } from './mail-outbox.ts';
 import { setMail, unsetMail, viewMailSetting } from './mail-setting.ts';
 import { languages, listTexts, previewText, resetText, setText } from './mail-texts.ts';
 import { sendTest } from './mailer.ts';
@@ -14,12 +17,15 @@ const text = Type.String({ maxLength: 1000 });
 const content = { subject: text, text: Type.String({ maxLength: 50_000 }) };
 
 export const mailRoutes: readonly AdminRoute[] = [
-  reading('/mail', async ({ db }) => {
-    const view = await viewMailSetting(db);
-    return view ? good(view) : bad('mail-off');
-  }),
+  {
+    ...reading('/mail', async ({ db }) => {
+      const view = await viewMailSetting(db);
+      return view ? good(view) : bad('mail-off');
+    }),
+    answer: mailView,
+  },
   withBody(
-    { method: 'PUT', url: '/mail', action: 'edit-server' },
+    { method: 'PUT', url: '/mail', action: 'edit-server', answer: mailView },
     Type.Partial(
       Type.Object(
         {
@@ -43,14 +49,20 @@ export const mailRoutes: readonly AdminRoute[] = [
   ),
   { method: 'DELETE', url: '/mail', action: 'edit-server', run: (server, { actor }) => unsetMail(server, actor) },
   withBody(
-    { method: 'POST', url: '/mail/test', action: 'edit-server' },
+    { method: 'POST', url: '/mail/test', action: 'edit-server', answer: Type.Object({ address: Type.String() }) },
     Type.Object({ address: text }, closed),
     (server, { address }) => sendTest(server, address),
   ),
-  reading('/mail/outbox', async (server) => good(await listMails(server))),
-  reading('/mail/texts', async (server) => good(await listTexts(server))),
+  listing({
+    url: '/mail/outbox',
+    row: mailRow,
+    columns: mailColumns,
+    filters: { state: oneOf(mailStates) },
+    run: pageMails,
+  }),
+  { ...reading('/mail/texts', async (server) => good(await listTexts(server))), answer: Type.Array(mailTextView) },
   withBody(
-    { method: 'PUT', url: '/mail/texts/:kind/:language', action: 'edit-server' },
+    { method: 'PUT', url: '/mail/texts/:kind/:language', action: 'edit-server', answer: mailTextView },
     Type.Object(content, closed),
     (server, body, call) => named(call, (which) => setText(server, call.actor, which, body)),
   ),
@@ -58,10 +70,11 @@ export const mailRoutes: readonly AdminRoute[] = [
     method: 'DELETE',
     url: '/mail/texts/:kind/:language',
     action: 'edit-server',
+    answer: mailTextView,
     run: (server, call) => named(call, (which) => resetText(server, call.actor, which)),
   },
   withBody(
-    { method: 'POST', url: '/mail/texts/:kind/:language/preview', action: 'read' },
+    { method: 'POST', url: '/mail/texts/:kind/:language/preview', action: 'read', answer: mailContent },
     Type.Union([Type.Object(content, closed), Type.Object({}, closed)]),
     (server, body, call) => named(call, (which) => previewText(server, which, 'text' in body ? body : undefined)),
   ),

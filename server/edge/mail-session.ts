@@ -24,8 +24,10 @@ type SmtpError = Error & {
 };
 
 const connectMs = 20 * secondMs;
-/** For each answer. RFC 5321 §4.5.3.2.6 gives the last one ten minutes; two of ours are a try again later. */
+/** Of silence. RFC 5321 §4.5.3.2.6 gives the last answer ten minutes; here two of them are a try again later. */
 const answerMs = 2 * minuteMs;
+/** For one step and all its answers, however they trickle. */
+const stepMs = 5 * minuteMs;
 
 /**
  * Connects, demands TLS where the setting does, signs in. Faults: `mail-unreachable`, `mail-insecure`, `mail-sign-in`,
@@ -69,8 +71,15 @@ export async function openSession({ setting, password }: MailAccess, serverName:
   connection.on('end', () => end());
   const settled = (run: (done: (error?: Error | null) => void) => void): Promise<SmtpError | null> =>
     new Promise((resolve) => {
-      told = resolve;
-      run((error) => resolve(error ?? null));
+      const late = setTimeout(() => {
+        end(new Error('timed out'));
+        connection.close();
+      }, stepMs);
+      told = (error) => {
+        clearTimeout(late);
+        resolve(error);
+      };
+      run((error) => told?.(error ?? null));
     });
   const opened = await settled((done) => connection.connect(done));
   if (opened) {

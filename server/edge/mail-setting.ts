@@ -1,5 +1,6 @@
 /** The setting of e-mail as it lies in the database; the password of the SMTP server is sealed by the master key. */
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { MailView } from '../api/mail.ts';
 import { defaultPorts, judgeSetting, type MailSetting } from '../core/mail.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { forget, transact } from './database.ts';
@@ -7,7 +8,6 @@ import { open, seal } from './seal.ts';
 import type { Database } from './tables.ts';
 
 export type MailAccess = { readonly setting: MailSetting; readonly password: string };
-export type SettingView = MailSetting & { readonly password: boolean };
 /** What is left out stays as it is; with another host, port, security or user the password is needed anew. */
 export type SettingChange = Partial<MailSetting> & { readonly password?: string };
 
@@ -34,9 +34,9 @@ export async function readMailSetting(db: Database): Promise<MailSetting | null>
   return (await readKept(db))?.setting ?? null;
 }
 
-export async function viewMailSetting(db: Database): Promise<SettingView | null> {
+export async function viewMailSetting(db: Database): Promise<MailView | null> {
   const kept = await readKept(db);
-  return kept && { ...kept.setting, password: kept.sealed !== '' };
+  return kept && viewOf(kept);
 }
 
 /** Faults: `mail-off`, `master-key-missing`. */
@@ -49,7 +49,7 @@ export async function readMailAccess({ db, keys }: Server): Promise<Result<MailA
 }
 
 /** Everything that waits is tried at once. Faults: those of `judgeSetting`, `bad-argument`. */
-export const setMail = (server: Server, actor: Actor, change: SettingChange): Promise<Result<SettingView>> =>
+export const setMail = (server: Server, actor: Actor, change: SettingChange): Promise<Result<MailView>> =>
   changing(server, async (trx) => {
     const kept = await readKept(trx);
     const before = kept?.setting ?? empty;
@@ -84,7 +84,7 @@ export const setMail = (server: Server, actor: Actor, change: SettingChange): Pr
     const { host, security, user, from } = setting;
     const facts = { host, port, security, user, from, administrators: setting.administrators.join(', ') };
     await audit(server, trx, { actor, action: 'mail-set', subject: 'mail', facts });
-    return good({ ...setting, password: sealed !== '' });
+    return good(viewOf({ setting, sealed }));
   });
 
 /** What waits goes on waiting, to its end. Fault: `mail-off`. */
@@ -102,6 +102,12 @@ async function changing<T>({ db }: Server, run: (trx: Database) => Promise<Resul
   if (changed.ok) await forget(db);
   return changed;
 }
+
+const viewOf = ({ setting, sealed }: Kept): MailView => ({
+  ...setting,
+  administrators: [...setting.administrators],
+  password: sealed !== '',
+});
 
 async function readKept(db: Database): Promise<Kept | null> {
   const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();

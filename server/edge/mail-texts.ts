@@ -3,6 +3,7 @@ import { good, type Result } from '../../protocol/fault.ts';
 import { mailEn } from '../../words/mail-en.ts';
 import { mailRu } from '../../words/mail-ru.ts';
 import { formatInstant, type Language, wordsOf } from '../../words/say.ts';
+import type { MailTextView } from '../api/mail.ts';
 import {
   type Facts,
   fillText,
@@ -17,20 +18,13 @@ import { transact } from './database.ts';
 import { readMailSetting } from './mail-setting.ts';
 import type { Database } from './tables.ts';
 
-export type TextView = MailText & {
-  readonly kind: MailKind;
-  readonly language: Language;
-  /** Written by an administrator. */
-  readonly own: boolean;
-  readonly placeholders: readonly string[];
-};
 type Own = { readonly [language in Language]?: { readonly [kind in MailKind]?: MailText } };
 
 const name = 'mail-texts';
 export const mailWords = { en: mailEn, ru: mailRu } as const;
 export const languages: readonly Language[] = ['en', 'ru'];
 
-export async function listTexts({ db }: Server): Promise<readonly TextView[]> {
+export async function listTexts({ db }: Server): Promise<readonly MailTextView[]> {
   const own = await readOwn(db);
   return languages.flatMap((language) => mailKinds.map((kind) => viewOf(own, kind, language)));
 }
@@ -39,9 +33,9 @@ export async function listTexts({ db }: Server): Promise<readonly TextView[]> {
 export const setText = (
   server: Server,
   actor: Actor,
-  { kind, language }: Pick<TextView, 'kind' | 'language'>,
+  { kind, language }: Pick<MailTextView, 'kind' | 'language'>,
   wanted: MailText,
-): Promise<Result<TextView>> =>
+): Promise<Result<MailTextView>> =>
   transact(server.db, async (trx) => {
     const judged = judgeText(kind, wanted);
     if (!judged.ok) return judged;
@@ -56,8 +50,8 @@ export const setText = (
 export const resetText = (
   server: Server,
   actor: Actor,
-  { kind, language }: Pick<TextView, 'kind' | 'language'>,
-): Promise<Result<TextView>> =>
+  { kind, language }: Pick<MailTextView, 'kind' | 'language'>,
+): Promise<Result<MailTextView>> =>
   transact(server.db, async (trx) => {
     const before = await readOwn(trx);
     const { [kind]: _gone, ...rest } = before[language] ?? {};
@@ -70,7 +64,7 @@ export const resetText = (
 /** What a person would read, with examples for facts. Faults: those of `judgeText`. */
 export async function previewText(
   server: Server,
-  { kind, language }: Pick<TextView, 'kind' | 'language'>,
+  { kind, language }: Pick<MailTextView, 'kind' | 'language'>,
   wanted?: MailText,
 ): Promise<Result<MailText>> {
   const kept = viewOf(await readOwn(server.db), kind, language);
@@ -108,10 +102,10 @@ async function examples({ db, clock }: Server, language: Language): Promise<Fact
   };
 }
 
-function viewOf(own: Own, kind: MailKind, language: Language): TextView {
+function viewOf(own: Own, kind: MailKind, language: Language): MailTextView {
   const written = own[language]?.[kind];
   const { subject, text } = written ?? mailWords[language].texts[kind];
-  return { kind, language, own: written !== undefined, subject, text, placeholders: placeholders[kind].known };
+  return { kind, language, own: written !== undefined, subject, text, placeholders: [...placeholders[kind].known] };
 }
 
 async function readOwn(db: Database): Promise<Own> {

@@ -5,7 +5,7 @@ import { pauseMs } from '../core/mail.ts';
 import { readAddress } from '../core/mail-address.ts';
 import { readIdentity, type Server } from './context.ts';
 import { forget } from './database.ts';
-import { dueMails, recordTry, sweepMails } from './mail-outbox.ts';
+import { dueMails, holdMails, recordTry, sweepMails } from './mail-outbox.ts';
 import { openSession, type Session } from './mail-session.ts';
 import { type MailAccess, readMailAccess, readMailSetting } from './mail-setting.ts';
 import { makeText } from './mail-texts.ts';
@@ -86,7 +86,9 @@ async function sendAll(server: Server, away: Away, { opened, goesOn }: Watch): P
     away.failures = setting === away.setting ? away.failures + 1 : 1;
     away.setting = setting;
     away.until = instant(server.clock() + pauseMs(away.failures - 1));
-    server.log('warn', 'the mail server does not take mail', { code: session.fault.code, ...session.fault.facts });
+    const { code, facts } = session.fault;
+    server.log('warn', 'the mail server does not take mail', { code, ...facts });
+    await holdMails(server, away.until, `${code}: ${facts['reason'] ?? ''}`);
     return false;
   }
   Object.assign(away, { failures: 0, until: 0, setting });

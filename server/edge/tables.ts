@@ -3,6 +3,7 @@ import type { Generated, Kysely } from 'kysely';
 import type { DocumentType } from '../../protocol/jws.ts';
 import type { ClientPurpose } from '../../protocol/schema.ts';
 import type { Language } from '../../words/say.ts';
+import type { MailState } from '../api/mail.ts';
 import type {
   CertificateProtocol,
   CertificateSource,
@@ -17,7 +18,6 @@ import type { Role, Source } from '../core/role.ts';
 import type { Decision } from '../core/token.ts';
 
 export type CommandName = 'renew';
-export type MailState = 'waiting' | 'sent' | 'undeliverable' | 'withdrawn';
 export type GroupKind = 'ordinary' | 'unassigned' | 'recovered';
 
 export type Tables = {

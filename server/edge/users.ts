@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { UserColumn, UserView } from '../api/devices.ts';
 import type { ListQuery, Page } from '../api/list.ts';
+import { readAddress } from '../core/mail-address.ts';
 import { isMeant, judgePassword, readLogin, readUserName, spellUser } from '../core/user.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
@@ -45,7 +46,6 @@ export const mostDevices = 10_000;
 const defaultDevices = 1;
 const maxText = 120;
 const control = /\p{Cc}/u;
-const mail = /^[^\s@]+@[^\s@]+$/;
 
 export async function pageUsers({ db }: Server, query: ListQuery<UserColumn>): Promise<Page<UserView>> {
   const rows = db
@@ -74,8 +74,8 @@ export async function addUser(server: Server, actor: Actor, wanted: NewUser): Pr
   const name = readUserName(wanted.name);
   if (!name.ok) return name;
   if (fullName.length > maxText || control.test(fullName)) return bad('bad-argument', { what: 'full name' });
-  if (email !== '' && (email.length > maxText || control.test(email) || !mail.test(email)))
-    return bad('bad-argument', { what: 'e-mail' });
+  const address = email === '' ? good('') : readAddress(email);
+  if (!address.ok) return address;
   if (!Number.isInteger(maxDevices) || maxDevices < 1 || maxDevices > mostDevices)
     return bad('bad-argument', { what: `devices: 1 to ${mostDevices}` });
   const chosen = await choosePassword(wanted.password);
@@ -90,7 +90,7 @@ export async function addUser(server: Server, actor: Actor, wanted: NewUser): Pr
         id,
         ...name.value,
         full_name: fullName,
-        email,
+        email: address.value,
         password: chosen.value.hash,
         group_id: group?.value.id ?? null,
         max_devices: maxDevices,

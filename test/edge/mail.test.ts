@@ -5,7 +5,7 @@ import { dayMs, hourMs, instant, minuteMs } from '../../protocol/time.ts';
 import type { MailSetting } from '../../server/core/mail.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { setRules } from '../../server/edge/issuance.ts';
-import { listMails } from '../../server/edge/mail-outbox.ts';
+import { pageMails } from '../../server/edge/mail-outbox.ts';
 import { setMail, viewMailSetting } from '../../server/edge/mail-setting.ts';
 import { setText } from '../../server/edge/mail-texts.ts';
 import { type Away, sendDue, sendTest } from '../../server/edge/mailer.ts';
@@ -84,7 +84,7 @@ test('an invitation in the clear: read by another reader, wiped from the disk, n
     assert.not.ok(written.includes(sealed.slice(30, 90)), 'the sealed mail is gone from database and log');
     assert.equal(secretsIn(written, [{ name: 'password', bytes: Buffer.from(password) }]), []);
     assert.equal(
-      (await listMails(server)).map(({ state }) => state),
+      (await pageMails(server, {})).rows.map(({ state }) => state),
       ['sent', 'sent'],
     );
     await send();
@@ -133,7 +133,7 @@ table('with a password, judged strictly', secure, async ({ security, onConnect }
       assert.is(codeOf(await sendTest(server, 'x@corp.example')), code, JSON.stringify(change).slice(0, 60));
       await send();
       assert.equal(
-        (await listMails(server)).map(({ state, tries }) => `${state} ${tries}`),
+        (await pageMails(server, {})).rows.map(({ state, tries }) => `${state} ${tries}`),
         ['waiting 0'],
       );
     };
@@ -183,7 +183,7 @@ test('greylisted, then taken; refused for good; both at once', () =>
     value(await invite(server, admin, { user: anna, mail: { copy: 'nobody@corp.example' } }));
     await send();
     assert.equal(await states(world), ['waiting 1', 'waiting 1']);
-    assert.match((await listMails(server))[0]?.reason ?? '', /^451.*greylisted/);
+    assert.match((await pageMails(server, {})).rows[0]?.reason ?? '', /^451.*greylisted/);
     await send();
     assert.equal(await states(world), ['waiting 1', 'waiting 1'], 'not before its time');
     smtp.behave('greylist', false);
@@ -216,6 +216,9 @@ test('the server is away and comes back; it is not asked at every turn', () =>
     await smtp.start();
     await send();
     assert.equal(await states(world), ['waiting 0']);
+    const [row] = (await pageMails(server, { state: 'waiting' })).rows;
+    assert.match(row?.reason ?? '', /^mail-unreachable: .*ECONNREFUSED/);
+    assert.is(row?.nextAt, time.now + minuteMs);
     time.now = instant(time.now + minuteMs);
     await send();
     assert.equal(await states(world), ['sent 0']);
