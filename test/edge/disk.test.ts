@@ -308,6 +308,21 @@ table('a key that is', keyDamages, async ({ harm }) => {
   });
 });
 
+test('a key that the disk takes and gives back otherwise is no key (F10)', async () => {
+  await inDirectory(async (at) => {
+    const disk = await openDisk(at, {
+      ...realFiles,
+      open: async (path, how, mode) => {
+        const file = await realFiles.open(path, how, mode);
+        const isKey = path.startsWith(join(at, 'keys'));
+        return isKey ? { ...file, write: (bytes) => file.write(Buffer.from(bytes).fill(0, 4)) } : file;
+      },
+    });
+    const key = await disk.writeKey(Buffer.from('a private key'));
+    assert.is(key.ok ? 'good' : key.fault.code, 'disk-failed');
+  });
+});
+
 test('a generation that names a key that is not there is refused', async () => {
   await inDirectory(async (at) => {
     const disk = await threeGenerations(at);
