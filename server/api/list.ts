@@ -1,10 +1,8 @@
 /** Lists as the API gives them: which part is asked for, and a page of rows with the number of all that fit. */
 import { type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox';
+import { largestPage } from '../core/page.ts';
 
-export const largestPage = 200;
-export const usualPage = 50;
-
-export type Page<Row> = { readonly rows: readonly Row[]; readonly total: number };
+export type { Page } from '../core/page.ts';
 /** What every list may be asked; filters come beside it. `q` is looked for in every text of a row. */
 export type ListQuery<Column extends string> = {
   readonly q?: string;

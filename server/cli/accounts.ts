@@ -5,7 +5,6 @@ import { serverWords as words } from '../../words/server.ts';
 import type { AccountMade, AccountView, ConsoleCertificate, SetupLink, TokenMade, TokenView } from '../api/account.ts';
 import { roleNames } from '../core/permission.ts';
 import { readBounded } from '../edge/files.ts';
-import { maxIdentityFileBytes } from '../edge/identity-file.ts';
 import { call, callAll, segment } from './client.ts';
 import { type Command, misused, numberOption, type Option, type Outcome, textOption, type Words } from './command.ts';
 import { readPasswordLine } from './input.ts';
@@ -13,6 +12,8 @@ import { date, lines, table } from './print.ts';
 import { doneText, show } from './remote.ts';
 
 const { labels, values } = words;
+/** As the server takes it. */
+const maxFileBytes = 1024 * 1024;
 const defaultTokenDays = 90;
 const maxTokenDays = 3660;
 const roles: Option = { type: 'string', text: 'roles' };
@@ -127,10 +128,10 @@ export const accountCommands: readonly Command[] = [
       host: { type: 'string', text: 'console-host' },
     },
     run: async (given) => {
-      const content = readBounded(given.positionals[0] ?? '', maxIdentityFileBytes);
+      const content = readBounded(given.positionals[0] ?? '', maxFileBytes);
       if (!content.ok) return content;
       const keyFile = textOption(given, 'key');
-      const key = keyFile === undefined ? null : readBounded(keyFile, maxIdentityFileBytes);
+      const key = keyFile === undefined ? null : readBounded(keyFile, maxFileBytes);
       if (key && !key.ok) return key;
       const body = {
         content: content.value.toString('base64'),

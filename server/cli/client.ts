@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { bad, type Fault, good, type Result, readFault } from '../../protocol/fault.ts';
-import { largestPage, type Page } from '../api/list.ts';
+import { largestPage, type Page } from '../core/page.ts';
 
 export type Answer<T> = Result<T> & { readonly faults?: readonly Fault[] };
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';

@@ -65,13 +65,15 @@ const silent: ReadonlySet<string> = new Set([
   'setup-refused',
 ]);
 
-/** Whoever is refused is on record by the name that `actorOf` gives. */
+/** Whoever is refused is on record by the name that `actorOf` gives, with the network address where there is one. */
 export function denial(server: Server, actorOf: (request: FastifyRequest) => Actor): Door['deny'] {
   return async (reply, found, more) => {
     const { method, routeOptions } = reply.request;
     if (found.kind === 'rejected' && !silent.has(found.code)) {
       const subject = `${method} ${routeOptions.url ?? ''}`.trim();
-      await recordRefusal(server, { actor: actorOf(reply.request), action: 'request-refused', subject }, found);
+      const { ip } = reply.request;
+      const why = ip ? fault(found.code, { ...found.facts, from: ip }) : found;
+      await recordRefusal(server, { actor: actorOf(reply.request), action: 'request-refused', subject }, why);
     }
     return sendProblem(reply, found, more);
   };

@@ -36,8 +36,8 @@ export function makeAttempts(clock: Clock): Attempts {
   };
 }
 
-/** IPv4 that arrives in IPv6 (RFC 4291 §2.5.5.2) is IPv4. */
-function sourceOf(address: string): string {
+/** IPv4 that arrives in IPv6 (RFC 4291 §2.5.5.2) is IPv4; of IPv6 the first 64 bits. */
+export function sourceOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped) return mapped;
   const bare = address.split('%', 1)[0] ?? '';

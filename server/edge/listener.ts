@@ -18,12 +18,15 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type Instant, secondMs } from '../../protocol/time.ts';
 import type { Endpoint } from '../core/mosquitto.ts';
 import type { ClientProof, ListenerTls, Log, RenewalProof } from '../core/ports.ts';
+import { sourceOf } from './attempts.ts';
 
 export type Bounds = {
   /** Connections at a time; more are closed at once. */
   readonly maxConnections: number;
   /** Connections whose handshake is not over; beyond it the oldest of them gives way, so that a flood shuts nobody out. */
   readonly maxHandshakes: number;
+  /** Connections of one address (`sourceOf`) at a time, where that is bounded. */
+  readonly maxOfAddress?: number;
 };
 
 export const handshakeTimeoutMs = 10_000;
@@ -65,9 +68,27 @@ export const contextOptions = ({
 export function boundConnections(server: Server, bounds: Bounds, log: Log): { readonly end: () => void } {
   const all = new Set<Socket>();
   const pending = new Map<string, Socket>();
+  const ofAddress = new Map<string, number>();
+  const { maxOfAddress = Number.POSITIVE_INFINITY } = bounds;
+  const isOneTooMany = (socket: Socket): boolean => {
+    const source = sourceOf(socket.remoteAddress ?? '');
+    const count = (ofAddress.get(source) ?? 0) + 1;
+    if (count > maxOfAddress) return true;
+    ofAddress.set(source, count);
+    socket.once('close', () => {
+      const left = (ofAddress.get(source) ?? 1) - 1;
+      if (left > 0) ofAddress.set(source, left);
+      else ofAddress.delete(source);
+    });
+    return false;
+  };
   server.maxConnections = bounds.maxConnections;
   server.on('drop', () => log('warn', 'connection dropped: too many', { limit: bounds.maxConnections }));
   server.on('connection', (socket: Socket) => {
+    if (isOneTooMany(socket)) {
+      socket.destroy();
+      return;
+    }
     const name = endpoint(socket);
     all.add(socket);
     pending.set(name, socket);

@@ -2,7 +2,8 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import { type SelectQueryBuilder, sql } from 'kysely';
 import { good } from '../../protocol/fault.ts';
-import { type ListQuery, listQuery, type Page, pageOf, usualPage } from '../api/list.ts';
+import { type ListQuery, listQuery, type Page, pageOf } from '../api/list.ts';
+import { usualPage } from '../core/page.ts';
 import type { Action } from '../core/permission.ts';
 import type { AdminRoute } from './admin-route.ts';
 import type { Server } from './context.ts';

@@ -9,6 +9,8 @@ import { type Actor, audit, type Server } from './context.ts';
 export type Refused = 'code-refused' | 'enrolment-refused' | 'message-refused' | 'request-refused';
 
 const onRecordAnHour = 100;
+/** Of actors and addresses; beyond it the oldest is forgotten. */
+const maxKinds = 10_000;
 
 /** What stands beside a refusal that is answered: it never fails. */
 export async function recordRefusal(
@@ -48,6 +50,9 @@ export function isFlood({ refusals, clock }: Server, kind: string): boolean {
   const now = clock();
   const hour = refusals.get(kind);
   const { since, count } = hour && now - hour.since < hourMs ? hour : { since: now, count: 0 };
+  refusals.delete(kind);
   refusals.set(kind, { since, count: count + 1 });
+  const [oldest] = refusals.keys();
+  if (refusals.size > maxKinds && oldest !== undefined) refusals.delete(oldest);
   return count >= onRecordAnHour;
 }

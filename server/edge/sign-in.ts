@@ -6,7 +6,7 @@ import { judgeAccountPassword, readAccountName, spellPassword } from '../core/ac
 import { rightsOf } from '../core/permission.ts';
 import { base32, matchTotp, otpauthUri } from '../core/totp.ts';
 import { type Account, findAccount, type NewAccount, rolesOf, setUp, viewOf } from './accounts.ts';
-import type { Attempts } from './attempts.ts';
+import { type Attempts, sourceOf } from './attempts.ts';
 import { audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import type { Lockouts } from './lockouts.ts';
@@ -245,7 +245,7 @@ async function refuse(
 ): Promise<{ readonly ok: false; readonly fault: ReturnType<typeof bad>['fault'] }> {
   const action = 'sign-in-refused';
   const facts = { code, from, reason };
-  if (isFlood(server, `${action} ${from}`)) server.log('warn', action, { ...facts, subject });
+  if (isFlood(server, `${action} ${sourceOf(from)}`)) server.log('warn', action, { ...facts, subject });
   else await audit(server, server.db, { actor: 'stranger', action, subject, facts });
   return bad(code);
 }

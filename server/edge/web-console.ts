@@ -46,17 +46,17 @@ export type WebConsoleOptions = {
   /** Where the built pages lie. */
   readonly pages?: string;
   readonly bounds?: Bounds;
+  readonly headersTimeoutMs?: number;
 };
 /** Who a request is from: what he may do, and the session where it is one. */
 type Visitor = Caller & { readonly signedIn: SignedIn | null };
 
-const webBounds: Bounds = { maxConnections: 1000, maxHandshakes: 200 };
+const webBounds: Bounds = { maxConnections: 1000, maxHandshakes: 200, maxOfAddress: 100 };
 const maxSmallBytes = 4 * 1024;
 const maxHeaderBytes = 16 * 1024;
-const headersTimeoutMs = 10_000;
+const usualHeadersTimeoutMs = 10_000;
 const requestTimeoutMs = 60_000;
 const idleTimeoutMs = 30_000;
-const checkEveryMs = 5_000;
 const stranger = 'stranger';
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
@@ -71,7 +71,7 @@ const headers = {
 
 /** Listens; rejects where the port cannot be had. */
 export async function serveWebConsole(options: WebConsoleOptions): Promise<WebConsole> {
-  const { server, publish, tls, host, port } = options;
+  const { server, publish, tls, host, port, headersTimeoutMs: headersTimeout = usualHeadersTimeoutMs } = options;
   const { clock, log } = server;
   const visitors = new WeakMap<FastifyRequest, Visitor>();
   const desk: Desk = {
@@ -87,8 +87,8 @@ export async function serveWebConsole(options: WebConsoleOptions): Promise<WebCo
       ...contextOptions(tls),
       handshakeTimeout: handshakeTimeoutMs,
       maxHeaderSize: maxHeaderBytes,
-      headersTimeout: headersTimeoutMs,
-      connectionsCheckingInterval: checkEveryMs,
+      headersTimeout,
+      connectionsCheckingInterval: headersTimeout / 2,
     },
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
@@ -110,7 +110,9 @@ export async function serveWebConsole(options: WebConsoleOptions): Promise<WebCo
     const { url } = request.routeOptions;
     if (!url?.startsWith(apiPath)) return;
     const visitor = await visit(desk, request, open.has(`${request.method} ${url.slice(apiPath.length)}`));
-    if (!visitor.ok) return deny(reply, visitor.fault);
+    // What else comes of the request is not read.
+    if (!visitor.ok)
+      return deny(isReading(request.method) ? reply : reply.header('Connection', 'close'), visitor.fault);
     if (visitor.value) visitors.set(request, visitor.value);
   });
   addRoutes(app, {

@@ -4,12 +4,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import { fingerprintOf, toPem } from '../../protocol/certificate.ts';
 import { dayMs, hourMs, instant, minuteMs } from '../../protocol/time.ts';
 import { stepAt, totp } from '../../server/core/totp.ts';
 import { firstSetupLink, makeSetupLink } from '../../server/edge/accounts.ts';
 import { consoleTls, renewConsoleCertificate, showConsoleCertificate } from '../../server/edge/console-certificate.ts';
 import { listAudit } from '../../server/edge/overview.ts';
 import { auditOf, value } from '../fakes/fleet-server.ts';
+import { type Issued, issue } from '../fakes/issue.ts';
 import { addPerson, type Console, type Page, password, withConsole } from '../fakes/web-client.ts';
 import { assert, test } from '../harness.ts';
 
@@ -313,6 +315,60 @@ test('the certificate: of our own authority, renewed ahead, followed when names 
     assert.is(served.length, 1);
     assert.is((await peer(console)).fingerprint256.replaceAll(':', '').toLowerCase(), second.fingerprint);
     assert.ok((await auditOf(console.world)).includes('console-certificate-made'));
+  }));
+
+const ips = [Buffer.of(127, 0, 0, 1)];
+const year = { from: '2026-10-01T00:00:00Z', to: '2027-10-01T00:00:00Z' };
+const root = issue({ cn: 'company root', ca: true });
+const leaf = issue({ cn: 'console', by: root, ips, ...year });
+const elsewhere = issue({ cn: 'console', by: root, dns: ['console.example'], ...year });
+const filesOf = (issued: Issued, key = issued) => ({
+  content: Buffer.from(toPem(issued.der) + toPem(root.der)).toString('base64'),
+  key: Buffer.from(key.key.export({ type: 'pkcs8', format: 'pem' })).toString('base64'),
+  password: '',
+});
+
+test('a certificate of the administrator’s: served at once, refused with the reason, and at its end one of ours stands in', () =>
+  withConsole(async (console) => {
+    const { server, time } = console.world;
+    const carriers = server.carriers.current;
+    if (carriers) server.carriers.current = { ...carriers, setConsoleTls: console.setTls };
+    await addPerson(console, 'olga', 'officer');
+    const page = console.page();
+    await page.signIn('olga', password);
+    const bring = (body: object) => page.ask('POST', '/console-certificate', { body });
+    const shown = async () => (await peer(console)).fingerprint256.replaceAll(':', '').toLowerCase();
+    const own = await shown();
+    assert.is((await bring(filesOf(elsewhere))).body.code, 'name-mismatch');
+    assert.is((await bring(filesOf(leaf, elsewhere))).body.code, 'key-foreign');
+    assert.is(await shown(), own);
+    const taken = await bring(filesOf(leaf));
+    assert.equal([taken.status, taken.body.source], [200, 'uploaded'], taken.text);
+    assert.is(await shown(), fingerprintOf(leaf.der));
+    assert.is((await bring({ ...filesOf(elsewhere), host: 'console.example' })).body.source, 'uploaded');
+    assert.is((await page.ask('DELETE', '/console-certificate')).body.source, 'own');
+    await bring(filesOf(leaf));
+    const { db } = server;
+    const kept = await db.selectFrom('settings').select('value').where('name', '=', 'console-certificate').execute();
+    const plain = leaf.key.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+    assert.not.ok(kept[0]?.value.includes(plain.slice(0, 60)), 'sealed');
+    time.now = instant(Date.parse(year.to) - dayMs);
+    await renewConsoleCertificate(server);
+    assert.is(await shown(), fingerprintOf(leaf.der), 'it counts to its end');
+    time.now = instant(Date.parse(year.to));
+    await renewConsoleCertificate(server);
+    assert.is(value(await showConsoleCertificate(server)).source, 'own');
+    assert.is(await shown(), value(await showConsoleCertificate(server)).fingerprint);
+    assert.ok((await auditOf(console.world)).includes('console-certificate-ended'));
+    // A key that cannot be opened strands nobody.
+    await db
+      .updateTable('settings')
+      .set({ value: kept[0]?.value.replace(/"sealedKey":"[^"]{40}/, '"sealedKey":"x') ?? '' })
+      .where('name', '=', 'console-certificate')
+      .execute();
+    time.now = instant(Date.parse(year.from) + 60 * dayMs);
+    await consoleTls(server);
+    assert.is(value(await showConsoleCertificate(server)).source, 'own');
   }));
 
 function peer({ port }: Console): Promise<X509Certificate> {
