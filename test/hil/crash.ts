@@ -26,6 +26,8 @@ export type Entry = {
 export type Found = {
   /** Of the group's policy; null where there is none. */
   readonly revision: number | null;
+  /** Wrong codes that were counted. */
+  readonly tries: number;
   /** What is wrong with what is there: nothing, in a state that is whole. */
   readonly wrong: readonly string[];
   /** Where the file system was laid out. */
@@ -120,10 +122,11 @@ export async function inspect(partition: string, folder: string): Promise<Found>
   for (const { number, content } of read.generations)
     if (!content.ok) wrong.push(`generation ${number}: ${JSON.stringify(content.fault)}`);
   const restored = restore(read, instant(0));
-  if (!restored.ok) return { revision: null, wrong: [...wrong, JSON.stringify(restored.fault)], folder };
-  const { durable, faults } = restored.value;
+  if (!restored.ok) return { revision: null, tries: 0, wrong: [...wrong, JSON.stringify(restored.fault)], folder };
+  const { durable, counters, faults } = restored.value;
   return {
     revision: revisionIn(durable.policy),
+    tries: counters.tries,
     wrong: [...wrong, ...faults.map(({ code }) => code)],
     folder,
   };
