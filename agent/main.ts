@@ -19,6 +19,7 @@ import { readFactory } from './edge/factory.ts';
 import { diskFault, errnoOf, realFiles } from './edge/files.ts';
 import { openForwarder } from './edge/forward.ts';
 import { type Journal, openJournal } from './edge/journal.ts';
+import { openKeys } from './edge/keys.ts';
 import type { Launcher, LauncherOrder } from './edge/launcher.ts';
 import { type Lock, lockDirectory } from './edge/lock.ts';
 import { appendAudit, openLogs, teeJournal } from './edge/logs.ts';
@@ -142,6 +143,7 @@ async function serve(
   });
   const perform = openPerform({
     storage: disk,
+    keys: openKeys(env['THINTRUST_KEY'] ?? 'file', env['THINTRUST_TPM'] ?? '/dev/tpmrm0'),
     spool,
     logs: { audited: (event) => appendAudit(logs, event), giveWay: logs.giveWay },
     forwarder,

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Fault, type FaultCode, fault } from '../protocol/fault.ts';
 import type { PathAnswer, PathQuestion } from '../protocol/path.ts';
+import type { TokenAddon } from './token.ts';
 
 export type Engine = {
   /**
@@ -32,7 +33,7 @@ type RawAnswer = {
   readonly anchor: number;
   readonly chainLength: number;
 };
-type Addon = {
+type Addon = TokenAddon & {
   readonly guard: () => number;
   readonly verifyPath: (question: PathQuestion) => RawAnswer;
   readonly notify: (socketPath: string, text: string) => number;
@@ -93,7 +94,8 @@ function toAnswer(raw: RawAnswer): PathAnswer {
 const toFault = ({ code, depth, reason }: RawAnswer): Fault =>
   fault(faultCodes.get(code) ?? 'path-invalid', { openssl: code, depth, reason });
 
-function load(): Addon {
+/** Throws where it is neither beside the bundle nor in the source tree, or is of another machine. */
+export function load(): Addon {
   const here = dirname(fileURLToPath(import.meta.url));
   const places = [join(here, 'thintrust.node'), join(here, '..', 'build', 'native', 'thintrust.node')];
   const file = places.find((place) => existsSync(place));

@@ -429,7 +429,7 @@ export const status = Type.Object(
 
 // files of the agent
 
-const keyRef = Type.Object({ kind: Type.Literal('file'), sha256 }, closed);
+const keyRef = Type.Object({ kind: Type.Union([Type.Literal('file'), Type.Literal('token')]), sha256 }, closed);
 const identity = Type.Object({ key: keyRef, chain: Type.Array(der, { minItems: 1, maxItems: 16 }) }, closed);
 const order = Type.Object({ ...registerRequest.properties }, closed);
 /** `by`: a policy has moved the device there. */

@@ -3,7 +3,7 @@
 set -eu
 
 packages='mmdebstrap e2fsprogs fdisk kmod cpio zstd uidmap binutils binutils-x86-64-linux-gnu systemd qemu-system-x86 qemu-utils
- seabios ovmf'
+ seabios ovmf swtpm'
 [ "${1:-x64}" = x64 ] || packages="$packages arch-test qemu-system-arm qemu-user-static binfmt-support g++-aarch64-linux-gnu"
 missing=
 for package in $packages; do

@@ -29,8 +29,10 @@ Xvfb xvfb
 nginx nginx-light
 curl curl
 chromium chromium
+swtpm swtpm
 END
 ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1 || missing="$missing rsyslog-gnutls"
+ls /usr/lib/*/ossl-modules/tpm2.so >/dev/null 2>&1 || missing="$missing tpm2-openssl"
 ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 || missing="$missing rsyslog-openssl"
 
 here=$(dirname "$0")

@@ -1,10 +1,12 @@
 /** Programs a test needs beyond Node: peers from the distribution, and the second Node the flow tests run on. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Brought by `make deps` into a package of its own, since one tree cannot hold two versions of it. */
 const node20 = fileURLToPath(new URL(`node20/node_modules/node-linux-${process.arch}/bin/node`, import.meta.url));
+/** The provider of tpm2-openssl, which OpenSSL loads by its name. */
+const tpm2Provider = ['x86_64', 'aarch64'].map((machine) => `/usr/lib/${machine}-linux-gnu/ossl-modules/tpm2.so`);
 /** Unpacked by `make deps`, since its package would put rsyslog out. */
 const syslogNg = fileURLToPath(new URL('../build/syslog-ng/usr/sbin/syslog-ng', import.meta.url));
 /** Unpacked by `make deps` in the same way. */
@@ -23,6 +25,7 @@ const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '
 export function findProgram(name: string): string | null {
   if (name === 'root') return process.getuid?.() === 0 ? '/' : null;
   if (name === 'node20') return isExecutable(node20) ? node20 : null;
+  if (name === 'tpm2-provider') return tpm2Provider.find((path) => existsSync(path)) ?? null;
   if (name === 'systemd') return isExecutable(init) ? init : null;
   if (name === 'syslog-ng' && isExecutable(syslogNg)) return syslogNg;
   if (name === 'exim4') return isExecutable(exim) ? exim : null;

@@ -139,6 +139,14 @@ export const commonEn = {
     'identity-unreadable':
       'The certificate or the key of this device cannot be read. Ask the administrator to register it again.',
     'key-mismatch': 'The certificate the server issued does not belong to the key of this device.',
+    'tpm-missing':
+      'The key of this device is in its security chip (TPM), and the chip is not there[: {reason}]. The device cannot connect without it; look whether it is turned off in the settings of the firmware (BIOS, UEFI).',
+    'tpm-failed':
+      'The security chip (TPM) with the key of this device does not do what is asked of it[ ({step})][: {reason}]. The device tries again.',
+    'tpm-foreign':
+      'The key of this device was made in another security chip (TPM), or this one was cleared since. Ask the administrator: the device has to be reset and registered anew.',
+    'tpm-unfit':
+      'A key of this kind[ ({kind})] is not made in a security chip (TPM), and this device is to have no other. Ask the administrator.',
     'identity-refused':
       'The Administration Server does not accept the certificate of this device. Ask the administrator.',
     'identity-expired':

@@ -5,8 +5,8 @@
 import type { Addresses, PublicKey, RegistrationBundle, Source } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 
-/** Where a private key lies. `token` (TPM, PKCS#11) joins here. */
-export type KeyRef = { readonly kind: 'file'; readonly sha256: string };
+/** Where a private key lies: in that file, or in a token (TPM), wrapped by it in that file and of no use without it. */
+export type KeyRef = { readonly kind: 'file' | 'token'; readonly sha256: string };
 
 /** One exact server certificate, base64 of its DER. */
 export type Pin = { readonly der: string; readonly source: Source; readonly addedAt: Instant };

@@ -62,7 +62,8 @@ export function onKeyMade(state: State, event: Of<'key-made'>): Step {
 }
 
 export function onKeyFailed(state: State, event: Of<'key-failed'>): Step {
-  const next = { ...withFault(state, 'disk', event.fault), pendingOrder: null, registerRequest: null };
+  const area = event.fault.code.startsWith('disk-') ? 'disk' : 'registration';
+  const next = { ...withFault(state, area, event.fault), pendingOrder: null, registerRequest: null };
   return { state: next, effects: answer(state.registerRequest, { ok: false, fault: event.fault }) };
 }
 

@@ -196,7 +196,10 @@ export function onRenewalFailed(state: State, call: IdentityCall, why: Fault, no
   return state.faults.identity?.code === why.code ? rest(told) : publishReport(told, now);
 }
 
-export const onNextKeyFailed = (state: State, why: Fault, now: Now): Step => rest(later(state, why, now));
+export function onNextKeyFailed(state: State, why: Fault, now: Now): Step {
+  const told = later(state, why, now);
+  return state.faults.identity?.code === why.code ? rest(told) : publishReport(told, now);
+}
 
 /** The next key cannot be read back: it is on record, another one is made later, and the identity in use goes on (F13). */
 export function onNextUnreadable(state: State, event: Of<'next-unreadable'>): Step {

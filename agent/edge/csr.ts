@@ -2,11 +2,12 @@
  * Keys of devices and what they sign of themselves before anybody vouches for them: PKCS#10 requests (RFC 2986), and the
  * certificate a SCEP client names itself by (RFC 8894 §2.3).
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { contextTag, writeDer } from '../../protocol/der.ts';
 import { dayMs, type Instant } from '../../protocol/time.ts';
 import type { KeyKind } from '../core/durable.ts';
 import { algorithm, asn1Null, bitString, integer, objectId, printable, sequence, setOf, time, utf8 } from './asn1.ts';
+import { type DeviceKey, publicKeyOf, signBy, spkiOf } from './device-key.ts';
 
 /** Attribute types of a distinguished name (RFC 4519), as people write them. */
 const attributeTypes = {
@@ -44,18 +45,16 @@ export type Subject = string | Uint8Array;
 /**
  * PKCS#10 request, DER: one common name, or the Name given, and as its only attribute the challenge password (RFC 2985 §5.4.1) where there is
  * one. ECDSA P-256 with SHA-256, P-384 with SHA-384, RSA with SHA-256. The subject is cut at 64 characters
- * (ub-common-name).
+ * (ub-common-name). Throws `TokenError`.
  */
-export function makeRequest(pkcs8: Uint8Array, subject: Subject, challenge: string | null = null): Uint8Array {
-  const key = readKey(pkcs8);
+export function makeRequest(key: DeviceKey, subject: Subject, challenge: string | null = null): Uint8Array {
   const attributes = challenge === null ? [] : [sequence(objectId(challengePassword), setOf(directoryText(challenge)))];
   const info = sequence(integer(Buffer.of(0)), nameOf(subject), spkiOf(key), writeDer(contextTag(0), ...attributes));
   return signed(info, key);
 }
 
 /** Subject and issuer as in the request of the same name; a week of life, which ends with the enrolment. */
-export function makeSelfSigned(pkcs8: Uint8Array, subject: Subject, at: Instant): Uint8Array {
-  const key = readKey(pkcs8);
+export function makeSelfSigned(key: DeviceKey, subject: Subject, at: Instant): Uint8Array {
   const name = nameOf(subject);
   const body = sequence(
     writeDer(contextTag(0), integer(Buffer.of(2))),
@@ -68,12 +67,6 @@ export function makeSelfSigned(pkcs8: Uint8Array, subject: Subject, at: Instant)
   );
   return signed(body, key);
 }
-
-export const readKey = (pkcs8: Uint8Array): KeyObject =>
-  createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
-
-/** SubjectPublicKeyInfo of the key's public half, DER. */
-export const spkiOf = (key: KeyObject): Uint8Array => createPublicKey(key).export({ type: 'spki', format: 'der' });
 
 /** The Name of request and certificate, DER. No comma is escaped: one ends a part only before another type. */
 export function nameOf(subject: Subject): Buffer {
@@ -99,11 +92,15 @@ function relativeName(part: string): Buffer {
 const directoryText = (text: string): Buffer =>
   /^[A-Za-z0-9 '()+,./:=?-]*$/.test(text) ? printable(text) : utf8(text);
 
-function signed(body: Uint8Array, key: KeyObject): Uint8Array {
-  return sequence(body, algorithmOf(key), bitString(sign(signatureOf(key).hash, body, key)));
+function signed(body: Uint8Array, key: DeviceKey): Uint8Array {
+  const { hash } = signatureOf(publicKeyOf(key));
+  return sequence(body, algorithmOf(key), bitString(signBy(key, hash, body)));
 }
 
-const algorithmOf = (key: KeyObject): Buffer => algorithm(signatureOf(key).oid, signatureOf(key).parameters);
+function algorithmOf(key: DeviceKey): Buffer {
+  const { oid, parameters } = signatureOf(publicKeyOf(key));
+  return algorithm(oid, parameters);
+}
 
 function signatureOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject) {
   if (type === 'rsa') return signatures.RSA;

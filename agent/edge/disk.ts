@@ -2,7 +2,7 @@
  * The state directory (mode 0700), which a power cut at any moment leaves whole:
  *
  *     objects/<sha256>           content, immutable, 0600
- *     keys/<sha256>              private keys (PKCS#8), immutable, 0600
+ *     keys/<sha256>              private keys (PKCS#8, or as a TPM has wrapped them), immutable, 0600
  *     generations/<number>.json  manifest: names objects and keys, see `manifest.ts`
  *     current                    symbolic link to the manifest in force
  *     counters.json              counters, replaced as a whole
@@ -64,7 +64,7 @@ export type Disk = {
   ) => Promise<Result<null>>;
   readonly count: (counters: Counters) => Promise<Result<null>>;
   /** Written, synced, read back and compared before anyone may use it. */
-  readonly writeKey: (pkcs8: Uint8Array) => Promise<Result<KeyRef>>;
+  readonly writeKey: (bytes: Uint8Array, kind?: KeyRef['kind']) => Promise<Result<KeyRef>>;
   /** Fault `identity-unreadable` for a key that is missing, damaged or open to others. */
   readonly readKey: (ref: KeyRef) => Promise<Result<Uint8Array>>;
 };
@@ -128,7 +128,7 @@ export async function openDisk(directory: string, files: Files): Promise<Disk> {
       return done;
     },
     count: (counters) => writing('counters', () => count(store, counters)),
-    writeKey: (pkcs8) => writing('key', () => writeKey(store, pkcs8)),
+    writeKey: (bytes, kind = 'file') => writing('key', () => writeKey(store, bytes, kind)),
     readKey: (ref) => inTurn(() => readKey(store, ref)),
   };
 }
@@ -281,15 +281,15 @@ async function count({ at, files, known }: Store, counters: Counters): Promise<R
   return replaceCounters(at, files, counters);
 }
 
-async function writeKey({ at, files, known }: Store, pkcs8: Uint8Array): Promise<Result<KeyRef>> {
-  const sha256 = digestOf(pkcs8);
+async function writeKey({ at, files, known }: Store, bytes: Uint8Array, kind: KeyRef['kind']): Promise<Result<KeyRef>> {
+  const sha256 = digestOf(bytes);
   const path = join(at.keys, sha256);
-  await (await writeImmutable(files, path, pkcs8, sha256)).finish();
+  await (await writeImmutable(files, path, bytes, sha256)).finish();
   const found = await readSound(files, path, maxKeyBytes, sha256);
   if ('wrong' in found) throw Object.assign(new Error('the key read back is another'), { code: 'EIO' });
   await files.syncDirectory(at.keys);
   known.keys.set(sha256, known.flips);
-  return good({ kind: 'file', sha256 });
+  return good({ kind, sha256 });
 }
 
 async function readKey({ at, files }: Store, { sha256 }: KeyRef): Promise<Result<Uint8Array>> {

@@ -2,15 +2,14 @@
  * The identity that follows, from an authority that is not the server's own: by the identity in use where it is that
  * authority's, else by what that authority asks of strangers. And the word to the server that the new one is ours.
  */
-import { sign } from 'node:crypto';
 import { announcedText } from '../../protocol/announcement.ts';
 import { fingerprintOf, fromBase64, toBase64 } from '../../protocol/certificate.ts';
-import { type Fault, fault, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, fault, type Result } from '../../protocol/fault.ts';
 import type { EnrolmentSecret } from '../../protocol/schema.ts';
 import { read } from '../../protocol/validate.ts';
 import { type ForeignEnrolment, isSameAuthority } from '../core/durable.ts';
 import { namesOf } from './cms.ts';
-import { readKey } from './csr.ts';
+import { type DeviceKey, isInFile, signBy } from './device-key.ts';
 import { enrol, type Issued, renewAt } from './enrol.ts';
 import { exchange, faultOfAnswer, type HttpOutcome } from './https.ts';
 import { basic, type Judging } from './registration.ts';
@@ -37,19 +36,19 @@ const maxSecretBytes = 4096;
 export async function enrolElsewhere(
   { enrolment, renews }: Elsewhere,
   server: AtServer,
-  pkcs8: Uint8Array,
+  key: DeviceKey,
   judging: Judging,
 ): Promise<Issued> {
   const { credentials } = server;
-  const renewed = renews ? await renewThere(enrolment, credentials, pkcs8, judging, noSecret) : null;
+  const renewed = renews ? await renewThere(enrolment, credentials, key, judging, noSecret) : null;
   if (renewed && (renewed.ok || !asksForMore(enrolment, renewed.fault))) return issuedOf(renewed);
   const secret = await secretFor(enrolment, server);
   if (secret.at !== 'told') return secret;
   const knowsRenewal = renewed !== null && renewed.fault.code !== 'capability-missing';
   if (knowsRenewal && secret.password === '') return issuedOf(renewed);
   const asked = knowsRenewal
-    ? renewThere(enrolment, credentials, pkcs8, judging, secret)
-    : enrolThere(enrolment, pkcs8, judging, secret);
+    ? renewThere(enrolment, credentials, key, judging, secret)
+    : enrolThere(enrolment, key, judging, secret);
   return issuedOf(await asked);
 }
 
@@ -60,10 +59,10 @@ const asksForMore = ({ protocol }: ForeignEnrolment, { code }: Fault): boolean =
 const issuedOf = (chain: Result<readonly string[]>): Exclude<Issued, { at: 'presented' }> =>
   chain.ok ? { at: 'issued', chain: chain.value } : { at: 'failed', fault: chain.fault };
 
-function renewThere(
+async function renewThere(
   enrolment: ForeignEnrolment,
   credentials: Credentials,
-  pkcs8: Uint8Array,
+  key: DeviceKey,
   judging: Judging,
   secret: Secret,
 ): Promise<Result<readonly string[]>> {
@@ -71,24 +70,28 @@ function renewThere(
   const { subject } = namesOf(certificate);
   if (enrolment.protocol === 'est') {
     const authorization = secret.password === '' ? null : basic(secret.user, secret.password);
-    return renewAt(enrolment, credentials, pkcs8, subject, judging, authorization);
+    return renewAt(enrolment, credentials, key, subject, judging, authorization);
   }
-  const old = { pkcs8: credentials.pkcs8, certificate };
-  return enrolByScep({ ...enrolment, challenge: challengeOf(secret) }, pkcs8, subject, judging, old);
+  if (!isInFile(key) || !isInFile(credentials.key)) return needsFile;
+  const old = { pkcs8: credentials.key, certificate };
+  return enrolByScep({ ...enrolment, challenge: challengeOf(secret) }, key, subject, judging, old);
 }
 
-function enrolThere(
+async function enrolThere(
   enrolment: ForeignEnrolment,
-  pkcs8: Uint8Array,
+  key: DeviceKey,
   judging: Judging,
   secret: Secret,
 ): Promise<Result<readonly string[]>> {
   const { protocol, subject } = enrolment;
   const { user, password } = secret;
-  return protocol === 'est'
-    ? enrol({ ...enrolment, invitation: user, password }, pkcs8, subject, judging)
-    : enrolByScep({ ...enrolment, challenge: challengeOf(secret) }, pkcs8, subject, judging);
+  if (protocol === 'est') return enrol({ ...enrolment, invitation: user, password }, key, subject, judging);
+  if (!isInFile(key)) return needsFile;
+  return enrolByScep({ ...enrolment, challenge: challengeOf(secret) }, key, subject, judging);
 }
+
+/** SCEP opens what it is sent with an RSA key. */
+const needsFile = bad('capability-missing', { what: 'RSA' });
 
 const challengeOf = ({ password }: Secret): string | null => (password === '' ? null : password);
 
@@ -126,7 +129,7 @@ async function secretFor(
 export async function announce(server: AtServer, next: Credentials): Promise<HttpOutcome> {
   const [inUse, following] = [server.credentials, next].map(({ chain }) => fingerprintOf(fromBase64(chain[0] ?? '')));
   const text = announcedText(inUse ?? '', following ?? '');
-  const signature = toBase64(sign('sha256', text, readKey(next.pkcs8)));
+  const signature = toBase64(signBy(next.key, 'sha256', text));
   const outcome = await exchange({
     ...server,
     authority: null,

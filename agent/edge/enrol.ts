@@ -10,7 +10,8 @@ import { reenrolmentPassword } from '../../protocol/reenrolment.ts';
 import { requestNumber } from '../../protocol/request-number.ts';
 import type { Order } from '../core/durable.ts';
 import { servedCertificates } from './cms.ts';
-import { makeRequest, readKey, type Subject, spkiOf } from './csr.ts';
+import { makeRequest, type Subject } from './csr.ts';
+import { type DeviceKey, isOfKey, spkiOf } from './device-key.ts';
 import { exchange, faultOfAnswer, type HttpAnswer, type HttpOrder, type HttpOutcome } from './https.ts';
 import { basic, type Judging } from './registration.ts';
 import type { Credentials } from './tls.ts';
@@ -37,10 +38,9 @@ export function readCertsOnly(body: Uint8Array): Result<readonly Uint8Array[]> {
  * The chain of our key, leaf first, then issuers as far as they are there (a SET has no order). Certificates that are no
  * part of it are left out. Fault: `key-mismatch` when none belongs to the key.
  */
-export function chainOfKey(certificates: readonly Uint8Array[], pkcs8: Uint8Array): Result<readonly string[]> {
-  const key = readKey(pkcs8);
+export function chainOfKey(certificates: readonly Uint8Array[], key: DeviceKey): Result<readonly string[]> {
   const parsed = certificates.map((der) => new X509Certificate(der));
-  let link = parsed.find((candidate) => candidate.checkPrivateKey(key));
+  let link = parsed.find((candidate) => isOfKey(candidate, key));
   if (!link) return bad('key-mismatch');
   const chain: X509Certificate[] = [];
   while (link && !chain.includes(link)) {
@@ -70,7 +70,7 @@ export type EstOrder = Pick<Order, 'address' | 'fingerprint' | 'invitation' | 'p
 /** One enrolment. Faults: those of `exchange`, `fingerprint-mismatch`, `invitation-refused`, `csr-refused`, and of the answer. */
 export async function enrol(
   order: EstOrder,
-  pkcs8: Uint8Array,
+  key: DeviceKey,
   subject: string,
   judging: Judging,
 ): Promise<Result<readonly string[]>> {
@@ -78,9 +78,9 @@ export async function enrol(
   const where = { address, accept: [fingerprint], authority: judging.at(), credentials: null, path: order.path };
   // A foreign server may need nothing to be told.
   const authorization = invitation === '' && password === '' ? null : basic(invitation, password);
-  const asked = await ask('simpleenroll', where, makeRequest(pkcs8, subject), authorization);
+  const asked = await ask('simpleenroll', where, makeRequest(key, subject), authorization);
   if (asked.at === 'presented') return bad('fingerprint-mismatch', { address });
-  const issued = asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('invitation-refused')) : asked;
+  const issued = asked.at === 'answered' ? issuedFrom(asked.answer, key, fault('invitation-refused')) : asked;
   return issued.at === 'issued' ? good(issued.chain) : { ok: false, fault: withoutOurs(issued.fault) };
 }
 
@@ -88,15 +88,15 @@ export async function enrol(
  * RFC 7030 §4.2.2: another certificate for the same device and a new key, by the certificate in use. Faults: those of
  * `exchange`, `identity-refused`, `identity-retired`, `csr-refused`, and of the answer.
  */
-export async function renew(order: RenewOrder, pkcs8: Uint8Array): Promise<Issued> {
+export async function renew(order: RenewOrder, key: DeviceKey): Promise<Issued> {
   const { accept, address, credentials, device } = order;
   const asked = await ask(
     'simplereenroll',
     { address, accept, authority: null, credentials },
-    makeRequest(pkcs8, device),
+    makeRequest(key, device),
     null,
   );
-  return asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('identity-refused')) : asked;
+  return asked.at === 'answered' ? issuedFrom(asked.answer, key, fault('identity-refused')) : asked;
 }
 
 /**
@@ -106,15 +106,15 @@ export async function renew(order: RenewOrder, pkcs8: Uint8Array): Promise<Issue
 export async function renewAt(
   { address, fingerprint, path }: Pick<EstOrder, 'address' | 'fingerprint' | 'path'>,
   credentials: Credentials,
-  pkcs8: Uint8Array,
+  key: DeviceKey,
   subject: Subject,
   judging: Judging,
   authorization: string | null,
 ): Promise<Result<readonly string[]>> {
   const where = { address, accept: [fingerprint], authority: judging.at(), credentials, path };
-  const asked = await ask('simplereenroll', where, makeRequest(pkcs8, subject), authorization);
+  const asked = await ask('simplereenroll', where, makeRequest(key, subject), authorization);
   if (asked.at === 'presented') return bad('authority-mismatch', { address });
-  const issued = asked.at === 'answered' ? issuedFrom(asked.answer, pkcs8, fault('identity-refused')) : asked;
+  const issued = asked.at === 'answered' ? issuedFrom(asked.answer, key, fault('identity-refused')) : asked;
   return issued.at === 'issued' ? good(issued.chain) : { ok: false, fault: issued.fault };
 }
 
@@ -122,13 +122,13 @@ export async function renewAt(
  * A retired device whose administrator has answered a code: it proves itself by its secret, over this very request
  * (`protocol/reenrolment`). Faults: as for `enrol`.
  */
-export async function enrolAgain(order: AgainOrder, pkcs8: Uint8Array): Promise<Issued> {
+export async function enrolAgain(order: AgainOrder, key: DeviceKey): Promise<Issued> {
   const { accept, address, device, secret } = order;
-  const csr = makeRequest(pkcs8, device);
+  const csr = makeRequest(key, device);
   const password = reenrolmentPassword(Buffer.from(secret, 'hex'), csr);
   const where = { address, accept, authority: null, credentials: null };
   const asked = await ask('simpleenroll', where, csr, basic(device, password));
-  if (asked.at === 'answered') return issuedFrom(asked.answer, pkcs8, fault('invitation-refused'));
+  if (asked.at === 'answered') return issuedFrom(asked.answer, key, fault('invitation-refused'));
   return asked.at === 'failed' ? { at: 'failed', fault: withoutOurs(asked.fault) } : asked;
 }
 
@@ -153,13 +153,13 @@ function ask(
   });
 }
 
-function issuedFrom(answer: HttpAnswer, pkcs8: Uint8Array, denied: Fault): Exclude<Issued, { at: 'presented' }> {
+function issuedFrom(answer: HttpAnswer, key: DeviceKey, denied: Fault): Exclude<Issued, { at: 'presented' }> {
   // RFC 7030 §4.2.3: somebody has to approve it first.
   if (answer.status === 202)
-    return { at: 'failed', fault: fault('enrolment-pending', { request: requestNumber(spkiOf(readKey(pkcs8))) }) };
+    return { at: 'failed', fault: fault('enrolment-pending', { request: requestNumber(spkiOf(key)) }) };
   if (answer.status !== 200) return { at: 'failed', fault: refusalOf(answer, denied) };
   const certificates = readCertsOnly(answer.body);
-  const chain = certificates.ok ? chainOfKey(certificates.value, pkcs8) : certificates;
+  const chain = certificates.ok ? chainOfKey(certificates.value, key) : certificates;
   return chain.ok ? { at: 'issued', chain: chain.value } : { at: 'failed', fault: chain.fault };
 }
 

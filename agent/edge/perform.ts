@@ -2,18 +2,20 @@
  * One effect to one edge. Disk and local effects are awaited and give their events; the network is only begun here, and its
  * events come from outside through `emit`: a server that hangs must not keep a code from being typed.
  */
-import { type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { AuditEvent } from '../../protocol/schema.ts';
-import type { Identity, Order } from '../core/durable.ts';
+import type { Identity, KeyRef, Order } from '../core/durable.ts';
 import type { Call, Effect, Happening } from '../core/shape.ts';
 import type { Clock } from './clock.ts';
 import type { Control } from './control.ts';
+import { type DeviceKey, isInFile, TokenError } from './device-key.ts';
 import type { Disk } from './disk.ts';
 import type { AtServer } from './elsewhere.ts';
 import type { Issued } from './enrol.ts';
 import type { ExportTrust } from './export.ts';
 import type { Forwarder } from './forward.ts';
 import type { Journal } from './journal.ts';
+import type { Keys } from './keys.ts';
 import type { Launcher } from './launcher.ts';
 import type { Mqtt } from './mqtt.ts';
 import type { Notify } from './notify.ts';
@@ -24,6 +26,7 @@ import type { Credentials } from './tls.ts';
 type Storage = Omit<Disk, 'read'>;
 export type Edges = {
   readonly storage: Storage;
+  readonly keys: Keys;
   readonly spool: Pick<Spool, 'append' | 'read' | 'drop'>;
   readonly logs: {
     readonly audited: (event: AuditEvent) => Promise<Result<null>>;
@@ -50,7 +53,7 @@ export function openPerform(edges: Edges): Perform {
   const begin = (call: Call, run: () => Promise<readonly Happening[]>): readonly Happening[] => {
     run().then(
       (happenings) => happenings.forEach(emit),
-      (error) => emit(callFailed(call, fault('internal', { what: String(error).slice(0, 200) }))),
+      (error) => emit(callFailed(call, faultOfThrown(error))),
     );
     return nothing;
   };
@@ -79,9 +82,10 @@ export function openPerform(edges: Edges): Perform {
         return done.ok ? nothing : [{ type: 'export-failed', fault: done.fault }];
       }
       case 'make-key': {
-        const { makeKey } = await import('./csr.ts');
-        const key = makeKey(effect.kind);
-        const written = await withRoom(() => storage.writeKey(key));
+        const made = await edges.keys.make(effect.kind ?? 'P-256');
+        if (!made.ok) return [{ type: 'key-failed', fault: made.fault }];
+        const { bytes, kind } = made.value;
+        const written = await withRoom(() => storage.writeKey(bytes, kind));
         return [written.ok ? { type: 'key-made', key: written.value } : { type: 'key-failed', fault: written.fault }];
       }
       case 'enrol':
@@ -98,7 +102,7 @@ export function openPerform(edges: Edges): Perform {
       case 'enrol-again':
         return begin(effect.do, () => followBy(effect, edges));
       case 'connect': {
-        const credentials = await credentialsOf(effect.identity, storage);
+        const credentials = await credentialsOf(effect.identity, edges);
         if (!credentials.ok) return [{ type: 'closed', connection: effect.connection, fault: credentials.fault }];
         void mqtt.connect({ ...effect, credentials: credentials.value });
         return nothing;
@@ -127,7 +131,7 @@ export function openPerform(edges: Edges): Perform {
         void edges.launch(effect);
         return nothing;
       case 'forward': {
-        const credentials = effect.identity ? await credentialsOf(effect.identity, storage) : good(null);
+        const credentials = effect.identity ? await credentialsOf(effect.identity, edges) : good(null);
         const { connection } = effect;
         if (!credentials.ok) return [{ type: 'forward-ended', connection, fault: credentials.fault, shown: null }];
         void edges.forwarder.forward({ ...effect, credentials: credentials.value });
@@ -177,37 +181,49 @@ async function probeBy({ place, request, rules }: Extract<Effect, { do: 'probe' 
   }
 }
 
-async function credentialsOf({ key, chain }: Identity, storage: Storage): Promise<Result<Credentials>> {
-  const pkcs8 = await storage.readKey(key);
-  return pkcs8.ok ? good({ pkcs8: pkcs8.value, chain }) : pkcs8;
+const faultOfThrown = (error: unknown): Fault =>
+  error instanceof TokenError ? error.fault : fault('internal', { what: String(error).slice(0, 200) });
+
+type KeyEdges = Pick<Edges, 'storage' | 'keys'>;
+
+async function keyOf(ref: KeyRef, { keys, storage }: KeyEdges): Promise<Result<DeviceKey>> {
+  const bytes = await storage.readKey(ref);
+  return bytes.ok ? keys.open(ref, bytes.value) : bytes;
+}
+
+async function credentialsOf({ key: ref, chain }: Identity, edges: KeyEdges): Promise<Result<Credentials>> {
+  const key = await keyOf(ref, edges);
+  return key.ok ? good({ key: key.value, chain }) : key;
 }
 
 async function enrolBy(
-  { key, order, subject }: Extract<Effect, { do: 'enrol' }>,
-  { judging, storage }: Edges,
+  { key: ref, order, subject }: Extract<Effect, { do: 'enrol' }>,
+  edges: Edges,
 ): Promise<readonly Happening[]> {
-  const pkcs8 = await storage.readKey(key);
-  if (!pkcs8.ok) return [callFailed('enrol', pkcs8.fault)];
-  const chain = await enrolWith(order, pkcs8.value, subject, judging);
+  const key = await keyOf(ref, edges);
+  if (!key.ok) return [callFailed('enrol', key.fault)];
+  const chain = await enrolWith(order, key.value, subject, edges.judging);
   return [chain.ok ? { type: 'enrolled', chain: chain.value } : callFailed('enrol', chain.fault)];
 }
 
 /** SCEP is loaded where it is asked for, and gone with the next start. */
-async function enrolWith(order: Order, pkcs8: Uint8Array, subject: string, judging: Judging) {
+async function enrolWith(order: Order, key: DeviceKey, subject: string, judging: Judging) {
   const { enrolment } = order;
   if (enrolment?.protocol === 'scep') {
     const { enrolByScep } = await import('./scep.ts');
-    return enrolByScep({ ...enrolment, challenge: enrolment.password }, pkcs8, subject, judging);
+    if (!isInFile(key)) return bad('capability-missing', { what: 'RSA' });
+    return enrolByScep({ ...enrolment, challenge: enrolment.password }, key, subject, judging);
   }
   const { enrol } = await import('./enrol.ts');
-  return enrol(enrolment ? { ...enrolment, invitation: enrolment.user } : order, pkcs8, subject, judging);
+  return enrol(enrolment ? { ...enrolment, invitation: enrolment.user } : order, key, subject, judging);
 }
 
 async function callBy(
   effect: Extract<Effect, { do: 'fetch-bundle' | 'confirm-bundle' }>,
-  { judging, storage }: Edges,
+  edges: Edges,
 ): Promise<readonly Happening[]> {
-  const credentials = await credentialsOf(effect.identity, storage);
+  const { judging } = edges;
+  const credentials = await credentialsOf(effect.identity, edges);
   if (!credentials.ok) return [callFailed(effect.do, credentials.fault)];
   const { confirmBundle, fetchBundle } = await import('./registration.ts');
   const { accept, address } = effect;
@@ -236,12 +252,12 @@ async function askRotations({
 
 async function checkInBy(
   { accept, address, announcedBy, body, do: call, identity }: Extract<Effect, { do: 'checkin' | 'prove' }>,
-  { storage }: Edges,
+  edges: Edges,
 ): Promise<readonly Happening[]> {
-  const credentials = await credentialsOf(identity, storage);
+  const credentials = await credentialsOf(identity, edges);
   if (!credentials.ok)
-    return [call === 'prove' ? nextUnreadable(credentials.fault) : callFailed('checkin', credentials.fault)];
-  const announcer = announcedBy ? await credentialsOf(announcedBy, storage) : null;
+    return [call === 'prove' ? nextLost(call, credentials.fault) : callFailed(call, credentials.fault)];
+  const announcer = announcedBy ? await credentialsOf(announcedBy, edges) : null;
   if (announcer && !announcer.ok) return [callFailed(call, announcer.fault)];
   const { checkIn } = await import('./checkin.ts');
   const place = { accept, address };
@@ -259,26 +275,29 @@ async function announceBy(server: AtServer, next: Credentials) {
   return announce(server, next);
 }
 
-const nextUnreadable = (why: Fault): Happening => ({ type: 'next-unreadable', fault: why });
+/** What may pass, as a TPM that does not answer, costs no key. */
+const nextLost = (call: Call, why: Fault): Happening =>
+  why.kind === 'unavailable' ? callFailed(call, why) : { type: 'next-unreadable', fault: why };
 
 async function followBy(
   effect: Extract<Effect, { do: 'renew' | 'enrol-again' }>,
-  { judging, storage }: Edges,
+  edges: Edges,
 ): Promise<readonly Happening[]> {
   const { do: call } = effect;
-  const pkcs8 = await storage.readKey(effect.key);
-  if (!pkcs8.ok) return [nextUnreadable(pkcs8.fault)];
-  const credentials = effect.do === 'renew' ? await credentialsOf(effect.identity, storage) : null;
+  const { judging } = edges;
+  const key = await keyOf(effect.key, edges);
+  if (!key.ok) return [nextLost(call, key.fault)];
+  const credentials = effect.do === 'renew' ? await credentialsOf(effect.identity, edges) : null;
   if (credentials && !credentials.ok) return [callFailed(call, credentials.fault)];
   const { accept, address, device } = effect;
   const { enrolAgain, renew } = await import('./enrol.ts');
   const ask = async (): Promise<Issued> => {
-    if (effect.do === 'enrol-again') return enrolAgain({ accept, address, device, secret: effect.secret }, pkcs8.value);
+    if (effect.do === 'enrol-again') return enrolAgain({ accept, address, device, secret: effect.secret }, key.value);
     if (!credentials) return { at: 'failed', fault: fault('internal') };
     const server = { accept, address, credentials: credentials.value };
-    if (!effect.elsewhere) return renew({ ...server, device }, pkcs8.value);
+    if (!effect.elsewhere) return renew({ ...server, device }, key.value);
     const { enrolElsewhere } = await import('./elsewhere.ts');
-    return enrolElsewhere(effect.elsewhere, server, pkcs8.value, judging);
+    return enrolElsewhere(effect.elsewhere, server, key.value, judging);
   };
   const outcome = await ask();
   if (outcome.at === 'failed') return [callFailed(call, outcome.fault)];

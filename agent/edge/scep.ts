@@ -20,7 +20,8 @@ import {
   sealFor,
   signMessage,
 } from './cms.ts';
-import { makeRequest, makeSelfSigned, nameOf, readKey, type Subject, spkiOf } from './csr.ts';
+import { makeRequest, makeSelfSigned, nameOf, type Subject } from './csr.ts';
+import { readKey, spkiOf } from './device-key.ts';
 import { chainOfKey } from './enrol.ts';
 import { exchangePlainly } from './plain-http.ts';
 import type { Judging } from './registration.ts';
@@ -112,9 +113,7 @@ export async function enrolByScep(
   const signer = old ?? { pkcs8, certificate: makeSelfSigned(pkcs8, subject, judging.at()) };
   const asker: Asker = { authority: authority.value, methods: methods.value, signer };
   const request = makeRequest(pkcs8, subject, order.challenge);
-  const transaction = createHash('sha256')
-    .update(spkiOf(readKey(pkcs8)))
-    .digest('hex');
+  const transaction = createHash('sha256').update(spkiOf(pkcs8)).digest('hex');
   let answer = await send(order, asker, makeMessage(asker, transaction, old ? 'renewal' : 'request', request));
   const issuer = namesOf(authority.value.issuing).subject;
   for (let poll = 0; answer.ok && answer.value.at === 'pending' && poll < polling.times; poll++) {

@@ -4,14 +4,22 @@
  * nothing about the certificate.
  */
 import { isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import {
+  type ConnectionOptions,
+  connect,
+  createSecureContext,
+  type DetailedPeerCertificate,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
 import { fingerprintOf, fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import type { Instant } from '../../protocol/time.ts';
+import { type DeviceKey, isInFile } from './device-key.ts';
 
 export type Place = { readonly host: string; readonly port: number };
-/** Private key as PKCS#8 DER, certificates as base64 DER, leaf first. */
-export type Credentials = { readonly pkcs8: Uint8Array; readonly chain: readonly string[] };
+/** Private key, and certificates as base64 DER, leaf first. */
+export type Credentials = { readonly key: DeviceKey; readonly chain: readonly string[] };
 export type HandshakeOrder = {
   /** `host:port`; a literal IPv6 host stands in brackets. */
   readonly address: string;
@@ -93,7 +101,7 @@ export async function openTls(order: TlsOrder): Promise<TlsAnswer> {
 /**
  * The handshake alone: whoever asks judges the chain before the first byte. The answer always comes, after `timeoutMs` at
  * the latest. Faults: `bad-argument`, `server-unreachable`, `tls-failed`, `timed-out`, `identity-refused`,
- * `identity-unreadable` (our key and certificates cannot be used).
+ * `identity-unreadable` (our key and certificates cannot be used), and those of a key in a token.
  */
 export async function shakeHands(order: HandshakeOrder): Promise<Secured | NotSecured> {
   const place = parseAddress(order.address);
@@ -137,17 +145,29 @@ const notSecured = (reason: Fault, shown: readonly Uint8Array[] = []): NotSecure
 function optionsOf({ carrier, credentials }: HandshakeOrder, { host, port }: Place): ConnectionOptions {
   return {
     ...(carrier ? { socket: carrier } : { host, port }),
-    minVersion: 'TLSv1.2',
-    // Judged by ours instead; an empty list also keeps Node from reading its own list of authorities.
+    // Judged by ours instead.
     rejectUnauthorized: false,
-    ca: [],
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(credentials && {
-      key: toPem(credentials.pkcs8, 'PRIVATE KEY'),
-      cert: credentials.chain.map((der) => toPem(fromBase64(der))).join(''),
-    }),
+    ...contextOf(credentials),
   };
 }
+
+/** Throws for a key and certificates that do not belong together. */
+function contextOf(credentials: Credentials | null): SecureContextOptions | Pick<ConnectionOptions, 'secureContext'> {
+  // An empty list also keeps Node from reading its own list of authorities.
+  const rules: SecureContextOptions = { minVersion: 'TLSv1.2', ca: [] };
+  if (!credentials) return rules;
+  const { key, chain } = credentials;
+  const cert = chain.map((der) => toPem(fromBase64(der))).join('');
+  if (isInFile(key)) return { ...rules, cert, key: toPem(key, 'PRIVATE KEY') };
+  const secureContext = key.useIn(() => createSecureContext({ ...rules, cert }));
+  if (!secureContext) throw new Error('the key in the token is of no use to this certificate');
+  return { secureContext };
+}
+
+/** What a token that did not sign makes of the fault of the handshake that it ended. */
+const refusedBy = (credentials: Credentials | null): Fault | null =>
+  credentials && !isInFile(credentials.key) ? credentials.key.refused() : null;
 
 function secure({ address, carrier, credentials, timeoutMs }: HandshakeOrder, socket: TLSSocket) {
   return new Promise<Secured | NotSecured>((resolve) => {
@@ -165,7 +185,7 @@ function secure({ address, carrier, credentials, timeoutMs }: HandshakeOrder, so
     const timer = setTimeout(() => finish(notSecured(fault('timed-out', { address }))), timeoutMs);
     // Stays on the socket: an error that nobody listens to would end the process.
     socket.on('error', (error) => {
-      const found = faultOfSocket(error, address, credentials !== null);
+      const found = (!secured && refusedBy(credentials)) || faultOfSocket(error, address, credentials !== null);
       const early = !secured && found.code === 'server-refused';
       const shown = !secured && wantsCertificate(error) ? servedChain(socket) : [];
       finish(notSecured(early ? fault('tls-failed', found.facts) : found, shown));

@@ -13,7 +13,7 @@ const built = instant(Date.parse('2026-06-01T00:00:00Z'));
 const der = fc.base64String({ minLength: 4, maxLength: 40 }).filter((text) => text.length > 0);
 const millis = fc.integer({ min: 0, max: 253402300799999 }).map(instant);
 const digest = fc.stringMatching(/^[0-9a-f]{64}$/);
-const keyRef = digest.map((sha256) => ({ kind: 'file' as const, sha256 }));
+const keyRef = fc.record({ kind: fc.constantFrom('file' as const, 'token' as const), sha256: digest });
 const source = fc.constantFrom('factory', 'policy', 'manual', 'replacement');
 const pin = fc.record({ der, source, addedAt: millis });
 const identity = fc.record({ key: keyRef, chain: fc.array(der, { minLength: 1, maxLength: 3 }) });

@@ -75,7 +75,7 @@ async function elsewhere(
   enrolment: Partial<ForeignEnrolment>,
   old: { key: Uint8Array; chain: readonly string[] },
 ) {
-  const server = { address: '127.0.0.1:1', accept: [], credentials: { pkcs8: old.key, chain: old.chain } };
+  const server = { address: '127.0.0.1:1', accept: [], credentials: { key: old.key, chain: old.chain } };
   const { address, fingerprint } = peer;
   const where = { address, fingerprint, user: '', password: '', subject: 'another', ...enrolment } as ForeignEnrolment;
   return enrolElsewhere({ enrolment: where, renews: true }, server, makeKey(where.key), judging);

@@ -500,7 +500,7 @@ test('the device’s own client renews, is told when it is retired, and enrols a
   });
   const [leaf] = value(readCertificateFile(Buffer.from(tls.chain)));
   const where = { address: `127.0.0.1:${http.port}`, accept: [leaf?.fingerprint ?? ''] };
-  const credentials = ({ key, chain }: Enrolled) => ({ pkcs8: key, chain: chain.map(toBase64) });
+  const credentials = ({ key, chain }: Enrolled) => ({ key, chain: chain.map(toBase64) });
   const late = await registered(world, 370);
   const key = makeKey();
   const order = { ...where, device: late.id, credentials: credentials(late) };

@@ -1,7 +1,8 @@
 /** Renewal with another authority, at the server: whose the new certificate becomes, by what, and whom nobody can take it from. */
 import { sign } from 'node:crypto';
 import fc from 'fast-check';
-import { makeKey, makeRequest, readKey, spkiOf } from '../../agent/edge/csr.ts';
+import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
+import { readKey, spkiOf } from '../../agent/edge/device-key.ts';
 import { announce } from '../../agent/edge/elsewhere.ts';
 import { announcedText } from '../../protocol/announcement.ts';
 import { parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
@@ -37,7 +38,7 @@ const other = await makeAuthority('Other CA', start);
 
 type Own = { readonly proof: RenewalProof; readonly key: Uint8Array; readonly chain: readonly Uint8Array[] };
 async function identityOf(authority: Authority, { key = makeKey(), days = 30, at = start } = {}): Promise<Own> {
-  const publicKeyDer = spkiOf(readKey(key));
+  const publicKeyDer = spkiOf(key);
   const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days, now: at });
   const { notBefore, notAfter } = value(parseCertificate(chainDer[0] ?? new Uint8Array()));
   return { proof: { ...proofOf(chainDer), notBefore, notAfter }, key, chain: chainDer };
@@ -257,7 +258,7 @@ test('over TLS: the device announces as it does; without the identity in use nob
     const { fingerprint } = value(parseCertificate(Buffer.from((await readPins(server.db)).main, 'base64')));
     const http = await serveDevices({ fleet, tls, host: '127.0.0.1', port: 0, clock: now, log: () => {} });
     const at = { address: `127.0.0.1:${http.port}`, accept: [fingerprint] };
-    const credentialsOf = ({ key, chain }: Own) => ({ pkcs8: key, chain: chain.map(toBase64) });
+    const credentialsOf = ({ key, chain }: Own) => ({ key, chain: chain.map(toBase64) });
     const codeAt = async (by: Own, told: Own): Promise<string> => {
       const outcome = await announce({ ...at, credentials: credentialsOf(by) }, credentialsOf(told));
       return outcome.at === 'failed' ? outcome.fault.code : outcome.at;

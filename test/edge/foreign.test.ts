@@ -2,7 +2,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeKey, readKey, spkiOf } from '../../agent/edge/csr.ts';
+import { makeKey } from '../../agent/edge/csr.ts';
+import { spkiOf } from '../../agent/edge/device-key.ts';
 import { confirmBundle, fetchBundle } from '../../agent/edge/registration.ts';
 import { type Certificate, parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
@@ -48,7 +49,7 @@ const stranger = '6f1dcf1c-1111-4111-8111-111111111111';
 
 /** A client certificate with any common name. */
 async function identityOf(authority: Authority, key = makeKey(), name = 'thin 1') {
-  const publicKeyDer = spkiOf(readKey(key));
+  const publicKeyDer = spkiOf(key);
   const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: name, days: 30, now: start });
   return proofOf(chainDer);
 }
@@ -233,12 +234,12 @@ test('over TLS: let in with the authority alone, bound at the bundle alone, and 
     const { fleet, server } = world;
     const key = makeKey();
     const issued = await issueDevice(foreign, {
-      publicKeyDer: spkiOf(readKey(key)),
+      publicKeyDer: spkiOf(key),
       deviceId: 'thin 1',
       days: 30,
       now: now(),
     });
-    const credentials = { pkcs8: key, chain: issued.chainDer.map(toBase64) };
+    const credentials = { key, chain: issued.chainDer.map(toBase64) };
     const tls = async () => value(await readListenerTls(server));
     const { fingerprint } = value(parseCertificate(Buffer.from((await readPins(server.db)).main, 'base64')));
     const log = () => {};
@@ -274,7 +275,7 @@ test('over MQTT: bound, it connects; once its authority is removed the connectio
     server.carriers.current = { ...broker, probe: async () => [] };
     const { serverAuthority, clientAuthority: client } = server.keys;
     const key = makeKey();
-    const request = { publicKeyDer: spkiOf(readKey(key)), deviceId: 'thin 1', days: 30, now: now() };
+    const request = { publicKeyDer: spkiOf(key), deviceId: 'thin 1', days: 30, now: now() };
     const { chainDer } = await issueDevice(foreign, request);
     const identity = { cert: chainDer.map((der) => toPem(der)).join(''), key: toPem(key, 'PRIVATE KEY') };
     const connect = (id: string) =>

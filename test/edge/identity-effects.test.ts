@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import type { KeyRef } from '../../agent/core/durable.ts';
 import type { Effect, Happening } from '../../agent/core/shape.ts';
 import { makeKey } from '../../agent/edge/csr.ts';
+import { type DeviceKey, spkiOf } from '../../agent/edge/device-key.ts';
 import { openPerform } from '../../agent/edge/perform.ts';
 import { fromBase64, toBase64 } from '../../protocol/certificate.ts';
-import { bad, good } from '../../protocol/fault.ts';
+import { bad, good, type Result } from '../../protocol/fault.ts';
 import { certsOnly, issueDevice } from '../../server/edge/authority.ts';
 import { readRequest } from '../../server/edge/request.ts';
 import { localParts } from '../fakes/device.ts';
@@ -19,12 +20,24 @@ const material = await serverMaterial(authority, ['127.0.0.1']);
 const [current, another] = [await deviceMaterial(authority), await deviceMaterial(authority)];
 const nextKey = makeKey();
 const refOf = (digit: string): KeyRef => ({ kind: 'file', sha256: digit.repeat(64) });
+/** What their TPM says of keys that lie on the disk: away, another, and one that loads them and does not sign. */
+const tokens: ReadonlyMap<string, Result<DeviceKey>> = new Map([
+  [refOf('7').sha256, bad('tpm-missing')],
+  [refOf('8').sha256, bad('tpm-foreign')],
+  [refOf('6').sha256, good(mute(bad('tpm-failed')))],
+]);
 /** What lies on the disk; `9` is lost. */
 const keys = new Map<string, Uint8Array>([
-  [refOf('1').sha256, current.pkcs8],
+  [refOf('1').sha256, current.key],
   [refOf('2').sha256, nextKey],
-  [refOf('3').sha256, another.pkcs8],
+  [refOf('3').sha256, another.key],
+  ...[...tokens.keys()].map((sha256) => [sha256, new Uint8Array()] as const),
 ]);
+
+/** A key that is there and never signs. */
+function mute(why: Result<Uint8Array>): DeviceKey {
+  return { spki: spkiOf(nextKey), sign: () => why, useIn: () => null, refused: () => null };
+}
 
 const identityBy = (digit: string, chain = current.chain) => ({ key: refOf(digit), chain });
 const own = { device: deviceId, accept: [material.fingerprint] };
@@ -54,6 +67,36 @@ const rows: readonly {
     name: 'renew: the key in use is not that of its certificate',
     effect: { do: 'renew', ...own, key: refOf('2'), identity: identityBy('3') },
     told: 'call-failed renew identity-unreadable',
+  },
+  {
+    name: 'renew: the TPM of the next key is away: it is not lost',
+    effect: { do: 'renew', ...own, key: refOf('7'), identity: identityBy('1') },
+    told: 'call-failed renew tpm-missing',
+  },
+  {
+    name: 'renew: the next key is of another TPM',
+    effect: { do: 'renew', ...own, key: refOf('8'), identity: identityBy('1') },
+    told: 'next-unreadable tpm-foreign',
+  },
+  {
+    name: 'renew: the key in use is of another TPM',
+    effect: { do: 'renew', ...own, key: refOf('2'), identity: identityBy('8') },
+    told: 'call-failed renew tpm-foreign',
+  },
+  {
+    name: 'renew: the next key does not sign',
+    effect: { do: 'renew', ...own, key: refOf('6'), identity: identityBy('1') },
+    told: 'call-failed renew tpm-failed',
+  },
+  {
+    name: 'check in: the TPM is away',
+    effect: { do: 'checkin', ...checkin, identity: identityBy('7') },
+    told: 'call-failed checkin tpm-missing',
+  },
+  {
+    name: 'prove: the TPM is away',
+    effect: { do: 'prove', ...checkin, identity: identityBy('7') },
+    told: 'call-failed prove tpm-missing',
   },
   {
     name: 'renew: another server',
@@ -136,6 +179,10 @@ table('one effect, and what it answers', rows, async ({ effect, status = 200, to
         const found = keys.get(sha256);
         return found ? good(found) : bad('identity-unreadable', { what: 'key', wrong: 'ENOENT' });
       },
+    },
+    keys: {
+      make: unused,
+      open: async ({ sha256 }, bytes) => tokens.get(sha256) ?? good(bytes),
     },
     emit: (happening) => hear(happening),
   });

@@ -1,5 +1,6 @@
 /** Agents without an identity against both HTTPS listeners: registration, tokens, check-in, migration, and what is refused. */
-import { makeKey, readKey, spkiOf } from '../../agent/edge/csr.ts';
+import { makeKey } from '../../agent/edge/csr.ts';
+import { spkiOf } from '../../agent/edge/device-key.ts';
 import { toPem } from '../../protocol/certificate.ts';
 import { instant, minuteMs } from '../../protocol/time.ts';
 import { makeAttempts } from '../../server/edge/attempts.ts';
@@ -49,7 +50,7 @@ const stay = async ({ fleet }: Setting) =>
 /** A client certificate of any authority. */
 async function identityOf(authority: Authority, at: number) {
   const key = makeKey();
-  const publicKeyDer = spkiOf(readKey(key));
+  const publicKeyDer = spkiOf(key);
   const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days: 2, now: instant(at) });
   return { cert: chainDer.map((der) => toPem(der)).join(''), key: toPem(key, 'PRIVATE KEY') };
 }

@@ -5,7 +5,8 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join as at } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { makeKey, makeRequest, readKey, spkiOf } from '../../agent/edge/csr.ts';
+import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
+import { spkiOf } from '../../agent/edge/device-key.ts';
 import { toPem } from '../../protocol/certificate.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
@@ -171,7 +172,7 @@ test('a certificate of a foreign authority is refused, also where it has the nam
     const standing = await connect(stand, own);
     for (const name of [own.id, 'thin 1']) {
       const key = makeKey();
-      const request = { publicKeyDer: spkiOf(readKey(key)), deviceId: name, days: 30, now: now() };
+      const request = { publicKeyDer: spkiOf(key), deviceId: name, days: 30, now: now() };
       const { chainDer: chain } = await issueDevice(foreign, request);
       const { invitation, password } = value(await invite(server, admin, {}));
       const device = value(await fleet.bind(proofOf(chain), { invitation, password }));

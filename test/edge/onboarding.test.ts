@@ -1,6 +1,7 @@
 /** Many devices at once, with an administrator's word for each or without, and one in the place of another (B13). */
 import { createHash } from 'node:crypto';
-import { makeKey, makeRequest, readKey, spkiOf } from '../../agent/edge/csr.ts';
+import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
+import { spkiOf } from '../../agent/edge/device-key.ts';
 import { enrol } from '../../agent/edge/enrol.ts';
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { requestNumber } from '../../protocol/request-number.ts';
@@ -34,7 +35,7 @@ const withOffice = (run: (world: FleetServer) => Promise<void>): Promise<void> =
     await run(world);
   });
 const leafOf = (chain: readonly Uint8Array[]): string => Buffer.from(chain[0] ?? []).toString('hex');
-const numberOf = (key: Uint8Array): string => requestNumber(spkiOf(readKey(key)));
+const numberOf = (key: Uint8Array): string => requestNumber(spkiOf(key));
 const ask = (
   { fleet }: FleetServer,
   { invitation, password }: Pick<Invited, 'invitation' | 'password'>,
@@ -263,9 +264,7 @@ test('a broken device is replaced: name, number and group stay, and the old one 
 
 test('the number is of the key alone', () => {
   const key = makeKey();
-  const hash = createHash('sha256')
-    .update(spkiOf(readKey(key)))
-    .digest('hex');
+  const hash = createHash('sha256').update(spkiOf(key)).digest('hex');
   assert.match(numberOf(key), /^[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}$/);
   assert.is(numberOf(key).replaceAll('-', '').toLowerCase(), hash.slice(0, 12));
 });

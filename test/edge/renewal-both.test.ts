@@ -48,14 +48,14 @@ async function registered({ world }: World, daysAgo: number): Promise<Enrolled> 
 }
 const placeOf = ({ http, pin }: World) => ({ address: `127.0.0.1:${http.port}`, accept: [pin] });
 const renewBy = (world: World, { id, key, chain }: Enrolled, next: Uint8Array): Promise<Issued> =>
-  renew({ ...placeOf(world), device: id, credentials: { pkcs8: key, chain: chain.map(toBase64) } }, next);
+  renew({ ...placeOf(world), device: id, credentials: { key, chain: chain.map(toBase64) } }, next);
 const outcomeOf = (issued: Issued): string => (issued.at === 'failed' ? issued.fault.code : issued.at);
 const chainOf = (issued: Issued): readonly string[] => (issued.at === 'issued' ? issued.chain : []);
 
 /** The proof, as the core asks for it. */
 async function prove(world: World, id: string, pkcs8: Uint8Array, chain: readonly string[]): Promise<string> {
   const body = JSON.stringify({ format: 1, nonce: 'ab'.repeat(16), report: report(id), events: [] });
-  const outcome = await checkIn({ ...placeOf(world), body, credentials: { pkcs8, chain } });
+  const outcome = await checkIn({ ...placeOf(world), body, credentials: { key: pkcs8, chain } });
   return outcome.at === 'answered' ? 'answered' : outcome.at === 'failed' ? outcome.fault.code : outcome.at;
 }
 

@@ -6,7 +6,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
-import { makeKey, makeRequest, readKey, spkiOf } from '../../agent/edge/csr.ts';
+import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
+import { spkiOf } from '../../agent/edge/device-key.ts';
 import { fingerprintOf, toPem } from '../../protocol/certificate.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { writeClientCert } from '../../server/core/client-cert.ts';
@@ -133,7 +134,7 @@ async function renewed(running: Running, device: Enrolled): Promise<Enrolled> {
 /** What whoever has the key of an authority can make. */
 async function forged(authority: Authority, id: string): Promise<Enrolled> {
   const key = makeKey();
-  const request = { publicKeyDer: spkiOf(readKey(key)), deviceId: id, days: 30, now: instant(Date.now()) };
+  const request = { publicKeyDer: spkiOf(key), deviceId: id, days: 30, now: instant(Date.now()) };
   const { chainDer } = await issueDevice(authority, request);
   return { id, key, chain: chainDer, proof: proofOf(chainDer) };
 }

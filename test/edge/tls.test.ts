@@ -205,7 +205,7 @@ table(
 test('openTls: a key that does not fit its certificate is our own fault', async () => {
   const served = await serveTls(named);
   const other = await deviceMaterial(local);
-  const credentials = { pkcs8: other.pkcs8, chain: device.chain };
+  const credentials = { key: other.key, chain: device.chain };
   assert.is(describe(await attempt(served, { accept: [named.fingerprint], credentials })), 'identity-unreadable');
   assert.is(served.connections(), 0);
 });

@@ -8,6 +8,7 @@ import { serialize } from 'node:v8';
 import { initial, type State, step } from '../../agent/core/agent.ts';
 import type { Ask, Effect, Exported, Happening, Now, Reply } from '../../agent/core/shape.ts';
 import { type Disk, openDisk } from '../../agent/edge/disk.ts';
+import { type Keys, openKeys } from '../../agent/edge/keys.ts';
 import { openPerform } from '../../agent/edge/perform.ts';
 import { openSpool, type Spool } from '../../agent/edge/spool.ts';
 import { run } from '../../agent/loop.ts';
@@ -208,8 +209,18 @@ function localEdges(disk: Disk, spool: Spool, device: Device, emit: (happening: 
   });
 }
 
+/** As a device with a TPM has them: what the disk, a cut and a restart make of such keys is what they make of those in files. */
+const tokenKeys: Keys = {
+  make: async (kind) => {
+    const made = await openKeys('file', '').make(kind);
+    return made.ok ? good({ ...made.value, kind: 'token' }) : made;
+  },
+  open: async (_ref, bytes) => good(bytes),
+};
+
 /** Edges that do nothing, but for the disk. */
 export const localParts = (): Omit<Parameters<typeof openPerform>[0], 'storage'> => ({
+  keys: tokenKeys,
   spool: { append: async () => good(null), read: async () => [], drop: async () => good(null) },
   logs: { audited: async () => good(null), giveWay: async () => false },
   forwarder: { forward: nowhere, stop: nowhere },

@@ -47,7 +47,7 @@ export async function deviceMaterial(authority: Authority, id: string = deviceId
   const publicKeyDer = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const issued = await issueDevice(authority, { publicKeyDer, deviceId: id, days: 30, now: now() });
   return {
-    pkcs8: new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' })),
+    key: new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' })),
     chain: issued.chainDer.map(toBase64),
   };
 }
