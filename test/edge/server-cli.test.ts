@@ -42,6 +42,8 @@ test('run makes a server by itself, prints the passphrase once and the ready lin
     /^ready https=127\.0\.0\.1:\d+ mqtt=127\.0\.0\.1:\d+ fingerprint=/,
   );
   assert.match(https, /^127\.0\.0\.1:[1-9]/);
+  assert.match(printed, /^Web Console: https:\/\/127\.0\.0\.1:\d+ \(certificate SHA-256 [0-9a-f]{64}\)$/m);
+  assert.match(printed, /^first account \(one-time link, until [^)]+\): https:\/\/127\.0\.0\.1:\d+\/setup#[\w-]{32}$/m);
   for (const file of ['control.sock', 'master.key', 'recovery-kit.json', 'thintrust.sqlite'])
     assert.is(statSync(join(state, file)).mode & 0o077, 0, file);
 });
