@@ -2,7 +2,9 @@
 import { accountEn, accountRu } from './web/account.ts';
 import { auditEn, auditRu } from './web/audit.ts';
 import { codesEn, codesRu } from './web/codes.ts';
+import { dashboardEn, dashboardRu } from './web/dashboard.ts';
 import { devicesEn, devicesRu } from './web/devices.ts';
+import { onboardingEn, onboardingRu } from './web/onboarding.ts';
 import { partsEn, partsRu } from './web/parts.ts';
 import { shellEn, shellRu } from './web/shell.ts';
 
@@ -12,7 +14,9 @@ export const webEn = {
   account: accountEn,
   audit: auditEn,
   codes: codesEn,
+  dashboard: dashboardEn,
   devices: devicesEn,
+  onboarding: onboardingEn,
 };
 
 export type WebWords = typeof webEn;
@@ -23,5 +27,7 @@ export const webRu: WebWords = {
   account: accountRu,
   audit: auditRu,
   codes: codesRu,
+  dashboard: dashboardRu,
   devices: devicesRu,
+  onboarding: onboardingRu,
 };

@@ -1,8 +1,6 @@
 /** Commands about devices that are to come: in bulk, by approval, in the place of others. */
-import { groupFingerprint } from '../../protocol/certificate.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import { writeCsv } from '../core/csv.ts';
 import { maxTokenDays, mostOfToken } from '../core/token.ts';
 import type { RequestView } from '../edge/approvals.ts';
 import { readBounded } from '../edge/files.ts';
@@ -11,7 +9,7 @@ import type { Invited } from '../edge/invitations.ts';
 import type { Imported } from '../edge/roster.ts';
 import { call, segment } from './client.ts';
 import { type Command, numberOption, textOption } from './command.ts';
-import { date, lines, table } from './print.ts';
+import { date, table } from './print.ts';
 import { doneText, invitationText, show } from './remote.ts';
 
 const { labels, values } = words;
@@ -98,17 +96,8 @@ export const onboardingCommands: readonly Command[] = [
 
 const pathOf = (number = ''): string => `/enrolment-requests/${segment(number)}`;
 
-/** What is needed at the devices, then a table for a spreadsheet. */
-const importedText = ({ address, fingerprint, expiresAt, rows }: Imported): string => {
-  const { invitation } = words;
-  const lead = lines([
-    [invitation.address, address],
-    [invitation.fingerprint, groupFingerprint(fingerprint)],
-    [labels.to, date(expiresAt)],
-  ]);
-  const heads = ['name', 'group', 'invitation', 'password'];
-  return `${lead}\n${writeCsv([heads, ...rows.map((row) => [row.name, row.group, row.invitation, row.password])])}`;
-};
+/** A table for a spreadsheet. */
+const importedText = ({ csv }: Imported): string => csv;
 
 const tokensText = (rows: readonly TokenView[]): string =>
   table(

@@ -1,6 +1,7 @@
 /** Invitations for a list of devices to come (B13): all of them or, where anything is wrong with the list, none. */
 import { randomBytes } from 'node:crypto';
 import { type Fault, fault, good } from '../../protocol/fault.ts';
+import { writeCsv } from '../core/csv.ts';
 import { groupPassword, invitationEnd, invitationTries } from '../core/invitation.ts';
 import { type Roster, readRoster } from '../core/roster.ts';
 import { spell } from '../core/spelling.ts';
@@ -20,8 +21,18 @@ export type Imported = {
   readonly fingerprint: string;
   readonly expiresAt: number;
   readonly rows: readonly Listed[];
+  /** The same with address and fingerprint, for a spreadsheet. */
+  readonly csv: string;
 };
 type Outcome = { readonly ok: true; readonly value: Imported } | Exclude<Roster, { readonly ok: true }>;
+
+function csvOf(rows: readonly Listed[], address: string, fingerprint: string): string {
+  const heads = ['name', 'group', 'invitation', 'password', 'address', 'fingerprint'];
+  return writeCsv([
+    heads,
+    ...rows.map(({ name, group, invitation, password }) => [name, group, invitation, password, address, fingerprint]),
+  ]);
+}
 
 /** Their passwords are told once. Faults: those of `readRoster`; `csv-group` for each line whose group is not there. */
 export async function importRoster(server: Server, actor: Actor, text: string): Promise<Outcome> {
@@ -68,6 +79,8 @@ export async function importRoster(server: Server, actor: Actor, text: string): 
       rows.push({ name, group: group.name, invitation, password: groupPassword(password) });
     }
     const main = (await readServerCertificates(trx)).find(({ role }) => role === 'main');
-    return good({ address: addressesOf(identity).https, fingerprint: main?.fingerprint ?? '', expiresAt, rows });
+    const address = addressesOf(identity).https;
+    const fingerprint = main?.fingerprint ?? '';
+    return good({ address, fingerprint, expiresAt, rows, csv: csvOf(rows, address, fingerprint) });
   });
 }

@@ -5,8 +5,10 @@ import { match, type Params } from './match.ts';
 import { AccountPage } from './pages/account.tsx';
 import { AuditPage } from './pages/audit.tsx';
 import { CodesPage } from './pages/codes.tsx';
+import { DashboardPage } from './pages/dashboard.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
+import { OnboardingPage } from './pages/onboarding.tsx';
 import type { IconName } from './parts/icon.tsx';
 
 export type PageProps = { readonly params: Params };
@@ -26,12 +28,24 @@ export type PageRoute = {
 /** In the order of the navigation. */
 export const pages: readonly PageRoute[] = [
   {
+    path: '/dashboard',
+    page: DashboardPage,
+    needs: 'read',
+    entry: { section: 'work', icon: 'eye', title: ({ web }) => web.dashboard.title },
+  },
+  {
     path: '/devices',
     page: DevicesPage,
     needs: 'read',
     entry: { section: 'fleet', icon: 'device', title: ({ web }) => web.devices.title },
   },
   { path: '/devices/:id', page: DevicePage, needs: 'read' },
+  {
+    path: '/onboarding',
+    page: OnboardingPage,
+    needs: 'invite',
+    entry: { section: 'fleet', icon: 'person', title: ({ web }) => web.onboarding.title },
+  },
   {
     path: '/codes',
     page: CodesPage,

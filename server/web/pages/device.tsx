@@ -2,6 +2,7 @@ import type { Purpose, Source } from '../../../protocol/shapes.ts';
 import { fill, formatDuration, sayFault } from '../../../words/say.ts';
 import { useApp, useLoad } from '../app.ts';
 import type { PageProps } from '../pages.ts';
+import { Rows } from '../parts/rows.tsx';
 import { type FactRow, Facts, FaultNote, Fingerprint, Loading, Page, Section, Status } from '../parts/show.tsx';
 import { Time, TimeOr } from '../parts/time.tsx';
 import { type DeviceRow, Presence, Standing } from './devices.tsx';
@@ -143,29 +144,13 @@ function Held({ report }: { readonly report: Report }) {
   const { words } = useApp();
   const { devices } = words.web;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
-    <section class="table-scroll" aria-label={devices.installed} tabIndex={0}>
-      <table class="table">
-        <caption class="unseen">{devices.installed}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{devices.purpose}</th>
-            <th scope="col">{devices.source}</th>
-            <th scope="col">{devices.fingerprint}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {report.certificates.map(({ fingerprint, purpose, source }) => (
-            <tr key={`${purpose}-${fingerprint}-${source}`}>
-              <td>{words.purposes[purpose]}</td>
-              <td>{words.sources[source]}</td>
-              <td>
-                <Fingerprint value={fingerprint} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+    <Rows
+      caption={devices.installed}
+      heads={[devices.purpose, devices.source, devices.fingerprint]}
+      rows={report.certificates.map(({ fingerprint, purpose, source }) => ({
+        key: `${purpose}-${fingerprint}-${source}`,
+        cells: [words.purposes[purpose], words.sources[source], <Fingerprint key="f" value={fingerprint} />],
+      }))}
+    />
   );
 }

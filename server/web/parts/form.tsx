@@ -121,6 +121,31 @@ export function SelectField({
   );
 }
 
+export function FileField({
+  label,
+  hint,
+  wrong,
+  accept,
+  onFile,
+}: FieldProps & {
+  /** Kinds of files, as `accept` of HTML. */
+  readonly accept: string;
+  readonly onFile: (file: File | null) => void;
+}) {
+  const ids = useFieldIds(hint, wrong);
+  return (
+    <Field ids={ids} label={label} hint={hint} wrong={wrong}>
+      <input
+        {...ids.input}
+        class="input"
+        type={'file' as 'text' /* the attributes are those all of them have */}
+        accept={accept}
+        onChange={({ currentTarget }) => onFile(currentTarget.files?.[0] ?? null)}
+      />
+    </Field>
+  );
+}
+
 export function CheckField({
   label,
   hint,
