@@ -296,6 +296,7 @@ export const serverWords = {
     fingerprint: 'Server fingerprint',
     invitation: 'Invitation',
     password: 'One-time password',
+    leadToken: 'Type this at each device; the password registers at most {most} devices, until {expires}.',
     leadUser:
       'Give this to the user; the password works once, until {expires}. It is typed behind the own password, with a blank between.',
     user: 'User',

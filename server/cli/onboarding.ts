@@ -1,4 +1,5 @@
 /** Commands about devices that are to come: in bulk, by approval, in the place of others. */
+import { groupFingerprint } from '../../protocol/certificate.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 import { maxTokenDays, mostOfToken } from '../core/token.ts';
@@ -9,7 +10,7 @@ import type { Invited } from '../edge/invitations.ts';
 import type { Imported } from '../edge/roster.ts';
 import { call, segment } from './client.ts';
 import { type Command, numberOption, textOption } from './command.ts';
-import { date, table } from './print.ts';
+import { date, lines, table } from './print.ts';
 import { doneText, invitationText, show } from './remote.ts';
 
 const { labels, values } = words;
@@ -53,7 +54,9 @@ export const onboardingCommands: readonly Command[] = [
       if (days.ok !== true) return days;
       const approval = given.options['approval'] === true;
       const body = { group: given.positionals[0] ?? '', most: most.value, days: days.value, approval };
-      return show(call<Invited>(given.state, 'POST', '/group-tokens', body), invitationText);
+      return show(call<Invited>(given.state, 'POST', '/group-tokens', body), (made) =>
+        tokenText(made, most.value ?? 0),
+      );
     },
   },
   {
@@ -98,6 +101,17 @@ const pathOf = (number = ''): string => `/enrolment-requests/${segment(number)}`
 
 /** A table for a spreadsheet. */
 const importedText = ({ csv }: Imported): string => csv;
+
+function tokenText({ address, fingerprint, invitation: id, password, expiresAt }: Invited, most: number): string {
+  const { invitation } = words;
+  const rows = lines([
+    [invitation.address, address],
+    [invitation.fingerprint, groupFingerprint(fingerprint)],
+    [invitation.invitation, id],
+    [labels.password, password],
+  ]);
+  return `${fill(invitation.leadToken, { most, expires: date(expiresAt) })}\n\n${rows}`;
+}
 
 const tokensText = (rows: readonly TokenView[]): string =>
   table(

@@ -3,6 +3,7 @@ import type { TObject, TSchema } from '@sinclair/typebox';
 import { type SelectQueryBuilder, sql } from 'kysely';
 import { good } from '../../protocol/fault.ts';
 import { type ListQuery, listQuery, type Page, pageOf } from '../api/list.ts';
+import { writeCsv } from '../core/csv.ts';
 import { usualPage } from '../core/page.ts';
 import type { Action } from '../core/permission.ts';
 import type { AdminRoute } from './admin-route.ts';
@@ -28,8 +29,6 @@ export type ListRoute<Query> = {
 };
 
 const byteOrderMark = '\ufeff';
-/** What spreadsheets take for a formula. */
-const formula = /^[=+\-@\t\r]/;
 
 export const listing = <Query>({
   url,
@@ -82,7 +81,7 @@ export async function* csvOf(
   read: (offset: number, limit: number) => Promise<Page<unknown> | null>,
 ): AsyncGenerator<string> {
   const fields = Object.entries(row.properties);
-  yield `${byteOrderMark}${fields.map(([name]) => cell(name)).join(',')}\r\n`;
+  yield byteOrderMark + writeCsv([fields.map(([name]) => name)]);
   const atOnce = 2000;
   for (let offset = 0; ; offset += atOnce) {
     const page = await read(offset, atOnce);
@@ -93,7 +92,7 @@ export async function* csvOf(
 }
 
 const lineOf = (fields: readonly (readonly [string, TSchema])[], row: Readonly<Record<string, unknown>>): string =>
-  `${fields.map(([name, schema]) => cell(textOf(row[name], schema))).join(',')}\r\n`;
+  writeCsv([fields.map(([name, schema]) => textOf(row[name], schema))]);
 
 function textOf(value: unknown, schema: TSchema): string {
   if (value === null || value === undefined) return '';
@@ -107,8 +106,3 @@ function textOf(value: unknown, schema: TSchema): string {
 
 const isInstant = (schema: TSchema): boolean =>
   schema.title === 'instant' || ((schema['anyOf'] ?? []) as readonly TSchema[]).some(isInstant);
-
-function cell(text: string): string {
-  const harmless = formula.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
-}

@@ -19,7 +19,6 @@ export const Rows = ({
       <thead>
         <tr>
           {heads.map((head, index) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: columns do not move
             <th key={index} scope="col">
               {head}
             </th>
@@ -30,7 +29,6 @@ export const Rows = ({
         {rows.map(({ key, cells }) => (
           <tr key={key}>
             {cells.map((cell, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: columns do not move
               <td key={index}>{cell}</td>
             ))}
           </tr>
