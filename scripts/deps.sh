@@ -34,6 +34,7 @@ END
 ls /usr/lib/*/rsyslog/lmnsd_gtls.so >/dev/null 2>&1 || missing="$missing rsyslog-gnutls"
 ls /usr/lib/*/ossl-modules/tpm2.so >/dev/null 2>&1 || missing="$missing tpm2-openssl"
 ls /usr/lib/*/rsyslog/lmnsd_ossl.so >/dev/null 2>&1 || missing="$missing rsyslog-openssl"
+[ -d /usr/lib/python3/dist-packages/prometheus_client ] || missing="$missing python3-prometheus-client"
 
 here=$(dirname "$0")
 [ "$(id -u)" != 0 ] || "$here/syslog-ng.sh" || echo 'syslog-ng could not be fetched' >&2

@@ -13,6 +13,7 @@ const syslogNg = fileURLToPath(new URL('../build/syslog-ng/usr/sbin/syslog-ng', 
 const exim = fileURLToPath(new URL('../build/exim/usr/sbin/exim4', import.meta.url));
 /** Brought by `make deps-freerdp3` and `make deps-enrolment`; its programs run by chroot(8) into it, its systemd in a container. */
 export const trixie = '/var/cache/thintrust-test/trixie';
+const prometheusClient = '/usr/lib/python3/dist-packages/prometheus_client';
 const init = join(trixie, 'usr/lib/systemd/systemd');
 const ofTrixie: ReadonlySet<string> = new Set(['xfreerdp3', 'scepserver', 'estserver', 'estclient', 'pki']);
 const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].filter(Boolean);
@@ -27,6 +28,7 @@ export function findProgram(name: string): string | null {
   if (name === 'node20') return isExecutable(node20) ? node20 : null;
   if (name === 'tpm2-provider') return tpm2Provider.find((path) => existsSync(path)) ?? null;
   if (name === 'systemd') return isExecutable(init) ? init : null;
+  if (name === 'prometheus-client') return existsSync(prometheusClient) ? prometheusClient : null;
   if (name === 'syslog-ng' && isExecutable(syslogNg)) return syslogNg;
   if (name === 'exim4') return isExecutable(exim) ? exim : null;
   if (ofTrixie.has(name) && isExecutable(join(trixie, 'usr/bin', name))) return join(trixie, 'usr/bin', name);

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bad, type Fault, type FaultCode, type Result } from '../../protocol/fault.ts';
 import { readBody } from './body.ts';
 
+const jsonType = 'application/json; charset=utf-8';
 const statuses: { readonly [code in FaultCode]?: number } = {
   'not-found': 404,
   'method-not-allowed': 405,
@@ -29,14 +30,14 @@ export async function bodyOf(request: IncomingMessage, limit: number): Promise<R
   return declared > limit ? bad('too-large', { bytes: declared, limit }) : readBody(request, limit);
 }
 
-export function send(response: ServerResponse, status: number, json: string): void {
+export function send(response: ServerResponse, status: number, text: string, type = jsonType): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(json),
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
   });
-  response.end(json);
+  response.end(text);
 }
 
 /** An unread body is not waited for: the connection ends with the answer. */

@@ -6,6 +6,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { bad, type Fault, fault, type Result } from '../../protocol/fault.ts';
 import type { LogPage, Status } from '../../protocol/local.ts';
+import { metricsType } from '../../protocol/open-metrics.ts';
+import { metricsOf } from '../core/metrics.ts';
 import type { Happening, Reply, Socket } from '../core/shape.ts';
 import { bodyOf, refuse, send } from './answers.ts';
 import type { Media } from './media.ts';
@@ -47,6 +49,7 @@ const maxUnreadBytes = 2 * 1024 * 1024;
 /** Serves until `close`. Throws when a socket cannot be listened on. */
 export async function openControl({ sockets, emit, secrets, log, media }: ControlOrder): Promise<Control> {
   let latest: string | null = null;
+  let current: Status | null = null;
   let certificates = '[]';
   let requests = 0;
   const listeners = new Set<ServerResponse>();
@@ -100,6 +103,9 @@ export async function openControl({ sockets, emit, secrets, log, media }: Contro
   });
   const routes: Routes = {
     '/status': get(({ response }) => (latest === null ? refuse(response, fault('busy')) : send(response, 200, latest))),
+    '/metrics': get(({ response }) =>
+      current === null ? refuse(response, fault('busy')) : send(response, 200, metricsOf(current), metricsType),
+    ),
     '/certificates': get(({ response }) => send(response, 200, certificates)),
     '/changes': get(({ response }) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
@@ -140,6 +146,7 @@ export async function openControl({ sockets, emit, secrets, log, media }: Contro
       const text = JSON.stringify(status);
       if (text === latest) return;
       latest = text;
+      current = status;
       certificates = JSON.stringify(status.certificates);
       for (const listener of listeners) push(listener, `data: ${text}\n\n`);
     },

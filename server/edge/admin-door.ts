@@ -116,7 +116,7 @@ export function addRoutes(app: FastifyInstance, door: Door, routes: readonly Adm
 function addRoute(
   app: FastifyInstance,
   { server, publish, callerOf, deny }: Door,
-  { method, url, body, query, action, run, records, list, answer }: AdminRoute,
+  { method, url, body, query, action, run, records, list, answer, type }: AdminRoute,
 ): void {
   const fits = answer && checksAnswers ? answers.compile<unknown>(answer) : null;
   app.route({
@@ -153,7 +153,7 @@ function addRoute(
         });
         return deny(reply, fault('internal', { what: `answer of ${method} ${url}` }));
       }
-      return reply.send(value);
+      return type ? reply.type(type).send(value) : reply.send(value);
     },
   });
 }

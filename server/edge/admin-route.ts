@@ -26,6 +26,8 @@ export type AdminRoute = {
   readonly answer?: TSchema;
   /** Its answer is a page of such rows, and may be had as CSV too. */
   readonly list?: TObject;
+  /** Media type of an answer that is text. */
+  readonly type?: string;
   /** `run` records itself what it refuses. */
   readonly records?: true;
   readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;

@@ -13,6 +13,8 @@ export type Described = {
   readonly answer?: TSchema;
   /** Its answer may be had as CSV. */
   readonly list?: TObject;
+  /** Media type of an answer that is text. */
+  readonly type?: string;
   /** To whoever comes. */
   readonly open?: boolean;
 };
@@ -56,8 +58,8 @@ export function describeApi(path: string, routes: readonly Described[]): object 
   };
 }
 
-function operationOf({ method, url, body, query, answer, list, open }: Described): object {
-  const json = { 'application/json': { schema: answer ?? {} } };
+function operationOf({ method, url, body, query, answer, list, type, open }: Described): object {
+  const json = type ? { [type]: { schema: Type.String() } } : { 'application/json': { schema: answer ?? {} } };
   return {
     operationId: `${method.toLowerCase()}${url.replace(/[^A-Za-z0-9]+(.)/g, (_, letter: string) => letter.toUpperCase())}`,
     parameters: [...parametersOf(url), ...queryOf(query)],

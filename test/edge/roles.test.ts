@@ -93,6 +93,7 @@ const rows: Readonly<Record<string, string>> = {
   'GET /certificates/:certificate': 'OAR',
   'POST /certificates/alias': 'O',
   'GET /status': 'OAR',
+  'GET /metrics': 'OAR',
   'GET /dashboard': 'OAR',
   'GET /server-certificates/offline-risk': 'OAR',
   'GET /mail': 'OAR',
