@@ -49,7 +49,7 @@ async function runAll(files: readonly string[], limitMs: number | null): Promise
   const outcomes: Outcome[] = [];
   const work = async (from: string[], defaultLimitMs: number) => {
     for (let file = from.shift(); file !== undefined; file = from.shift()) {
-      const outcome = await runFile(file, limitMs ?? defaultLimitMs);
+      const outcome = await runFile(file, limitMs ?? (isBrowser(file) ? flowLimitMs : defaultLimitMs));
       outcomes.push(outcome);
       say(describe(outcome));
     }
@@ -72,6 +72,8 @@ function findTests(places: readonly string[], long: boolean): readonly string[] 
   return [...new Set(found.map((path) => resolve(path)))].sort();
 }
 
+/** A browser is slow where many things run beside it. */
+const isBrowser = (file: string): boolean => file.includes('/test/web/');
 const isFlow = (file: string): boolean => file.includes('/test/flow/') || file.includes('/test/hil/');
 
 async function runFile(file: string, limitMs: number): Promise<Outcome> {

@@ -15,7 +15,8 @@ export type ListQuery<Column extends string> = {
 /** Its title tells who writes it down that it is a time. */
 export const instant = Type.Integer({ title: 'instant', description: 'milliseconds since 1970-01-01T00:00:00Z' });
 export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
-export const oneOf = <V extends string>(values: readonly V[]) => Type.Union(values.map((value) => Type.Literal(value)));
+export const oneOf = <const V extends string>(values: readonly V[]) =>
+  Type.Union(values.map((value) => Type.Literal(value)));
 
 export const listQuery = (columns: readonly string[], filters: TProperties = {}): TObject =>
   Type.Object(

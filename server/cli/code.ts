@@ -4,7 +4,7 @@ import { explain } from '../../protocol/codes.ts';
 import { bad } from '../../protocol/fault.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { CodeAnswer } from '../edge/codes.ts';
+import type { CodeAnswer } from '../api/code.ts';
 import { call } from './client.ts';
 import { type Command, misused, type Outcome, textOption, type Words } from './command.ts';
 import { readInput } from './input.ts';

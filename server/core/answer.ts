@@ -53,13 +53,17 @@ export function candidatesFor(
     });
 }
 
-/** Faults: `code-not-ours` when nothing fits, `code-ambiguous` with the devices when the administrator must pick. */
-export function pickCandidate(candidates: readonly Candidate[], picked: Picked): Result<Candidate> {
-  const fitting = candidates.filter(
+/** Those that are left when the administrator has named a device, a certificate, both or nothing. */
+export const narrowTo = (candidates: readonly Candidate[], picked: Picked): readonly Candidate[] =>
+  candidates.filter(
     ({ device, certificate }) =>
       (picked.device === undefined || device.id === picked.device) &&
       (picked.certificate === undefined || certificate?.fingerprint === picked.certificate),
   );
+
+/** Faults: `code-not-ours` when nothing fits, `code-ambiguous` with the devices when the administrator must pick. */
+export function pickCandidate(candidates: readonly Candidate[], picked: Picked): Result<Candidate> {
+  const fitting = narrowTo(candidates, picked);
   const [first] = fitting;
   if (!first) return bad('code-not-ours');
   if (fitting.length > 1) return bad('code-ambiguous', { count: fitting.length, devices: describe(fitting) });

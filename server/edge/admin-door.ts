@@ -141,7 +141,7 @@ function addRoute(
         return sendCsv(server, reply, list, url, (query) => run(server, { ...call, query }));
       const result: Result<unknown> = await run(server, call);
       if (!result.ok) {
-        const more = 'faults' in result ? { faults: result.faults } : {};
+        const more = moreOf(result);
         return records ? sendProblem(reply, result.fault, more) : deny(reply, result.fault, more);
       }
       if (method !== 'GET') await publish();
@@ -182,3 +182,9 @@ function sendCsv(
     .header('content-disposition', `attachment; filename="${url.split('/').at(-1)}.csv"`)
     .send(Readable.from(rows));
 }
+
+/** What a refusal carries beside its fault. */
+const moreOf = (result: object): object => ({
+  ...('faults' in result ? { faults: result.faults } : {}),
+  ...('candidates' in result ? { candidates: result.candidates } : {}),
+});

@@ -2,12 +2,13 @@
 import { Type } from '@sinclair/typebox';
 import { bad, good } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
+import { codeAnswer } from '../api/code.ts';
 import { auditColumns, auditRow, deviceColumns, deviceRow } from '../api/devices.ts';
 import { oneOf } from '../api/list.ts';
 import { authorityKeys, maxSpreadDays, steps } from '../core/succession.ts';
 import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { setAdopting } from './backup.ts';
-import { answerCode } from './codes.ts';
+import { answerCode, lookUpCode } from './codes.ts';
 import { addForeignAuthority, listForeignAuthorities, removeForeignAuthority } from './foreign.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
@@ -211,12 +212,18 @@ export const adminRoutes: readonly AdminRoute[] = [
     (server, body, { actor }) => draftRepair(server, actor, body),
   ),
   withBody(
-    { method: 'POST', url: '/codes', action: 'answer-codes', records: true },
+    { method: 'POST', url: '/codes', action: 'answer-codes', records: true, answer: codeAnswer },
     Type.Object(
-      { code: Type.String({ maxLength: 64 }), device: Type.Optional(name), certificate: Type.Optional(fingerprint) },
+      {
+        code: Type.String({ maxLength: 64 }),
+        device: Type.Optional(name),
+        certificate: Type.Optional(fingerprint),
+        /** Only shows what is asked; nothing is answered or opened. */
+        look: Type.Optional(Type.Boolean()),
+      },
       closed,
     ),
-    (server, body, { actor }) => answerCode(server, actor, body),
+    (server, { look, ...question }, { actor }) => (look ? lookUpCode : answerCode)(server, actor, question),
   ),
   listing({
     url: '/audit',

@@ -5,29 +5,19 @@ import { type CommonWords, commonEn } from '../../words/en.ts';
 import { commonRu } from '../../words/ru.ts';
 import type { Language } from '../../words/say.ts';
 import { type WebWords, webEn, webRu } from '../../words/web.ts';
+import type { SessionView } from '../api/account.ts';
 import type { Answer, Api, ShownFault } from './api.ts';
 import type { Navigate, Place } from './place.ts';
 
 export type Words = CommonWords & { readonly web: WebWords };
-export type Account = {
-  readonly name: string;
-  readonly fullName: string;
-  readonly roles: readonly string[];
-  readonly language: Language;
-  readonly secondFactor: boolean;
-};
-export type Session = {
-  readonly account: Account;
-  /** Actions the server lets this account do. */
-  readonly rights: readonly string[];
-  readonly csrf: string;
-};
+export type Session = SessionView;
 export type App = {
   readonly language: Language;
   readonly words: Words;
   readonly setLanguage: (language: Language) => void;
   readonly api: Api;
-  readonly account: Account;
+  readonly account: Session['account'];
+  /** What the server lets this account do. */
   readonly rights: readonly string[];
   readonly setSession: (session: Session) => void;
   readonly place: Place;

@@ -23,8 +23,18 @@ type Stage =
   | { readonly at: 'inside'; readonly session: Session };
 
 const nobody: Session = {
-  account: { name: '', fullName: '', roles: [], language: 'en', secondFactor: false },
-  rights: [],
+  account: {
+    id: '',
+    name: '',
+    fullName: '',
+    email: '',
+    roles: [],
+    actions: [],
+    language: 'en',
+    secondFactor: false,
+    disabled: false,
+    createdAt: 0,
+  },
   csrf: '',
 };
 const languageKey = 'thintrust-language';
@@ -71,7 +81,7 @@ function Console() {
     setLanguage,
     api,
     account: session.account,
-    rights: session.rights,
+    rights: session.account.actions,
     setSession,
     place,
     navigate,
@@ -79,7 +89,7 @@ function Console() {
   };
   const entry = stage.at === 'inside' && ['/', '/signin', '/setup'].includes(place.path);
   useEffect(() => {
-    if (entry) navigate(firstPage(session.rights), 'replace');
+    if (entry) navigate(firstPage(session.account.actions), 'replace');
   }, [entry, navigate, session]);
   const signOut = async () => {
     await api.send('DELETE', '/session');

@@ -1,11 +1,11 @@
 /** Policies, the server's own certificates and confirmation codes over a real database. */
 import { readFileSync } from 'node:fs';
 import { fingerprintOf, fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
-import { deriveSecret, locatorOf, makeConfirmation, parseReplacement } from '../../protocol/codes.ts';
+import { deriveSecret, makeConfirmation, parseReplacement } from '../../protocol/codes.ts';
 import type { Policy } from '../../protocol/schema.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { policyTopic } from '../../protocol/topics.ts';
-import { answerCode } from '../../server/edge/codes.ts';
+import { answerCode, lookUpCode } from '../../server/edge/codes.ts';
 import { addGroup } from '../../server/edge/places.ts';
 import {
   addCertificates,
@@ -25,6 +25,7 @@ import {
 } from '../../server/edge/rotation.ts';
 import { changeChoices, tick } from '../../server/edge/upkeep.ts';
 import {
+  addTwin,
   auditOf,
   bytes,
   codeOf,
@@ -403,7 +404,7 @@ test('a code is answered with its device and certificate, on record first', () =
     const der = await mainDer(world);
     const code = await confirmationOf(world, id, der);
     const answer = value(await answerCode(server, admin, { code }));
-    assert.equal(answer.device, { id, name: 'kiosk' });
+    assert.equal(answer.device, { id, name: 'kiosk', group: 'Unassigned', presence: 'offline', lastSeen: null });
     assert.is(answer.action, 'replaceCertificate');
     assert.is(answer.certificate?.view.fingerprint, fingerprintOf(der));
     assert.is(answer.certificate?.role, 'main');
@@ -475,13 +476,8 @@ test('a code that fits two devices names both, and one is picked', () =>
     const { server } = world;
     const { id } = await register(world, 'kiosk');
     const der = await mainDer(world);
-    // Two devices at one locator whose tags agree for some counter: found by looking, about one counter in 10^4 does.
-    const twin = findTwin(id);
-    const row = await server.db.selectFrom('devices').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-    await server.db
-      .insertInto('devices')
-      .values({ ...row, id: twin, name: 'twin' })
-      .execute();
+    // Their tags agree for some counter: found by looking, about one counter in 10^4 does.
+    const twin = await addTwin(world, id);
     let code = '';
     for (let counter = 0; counter < 100_000 && code === ''; counter++) {
       const one = await confirmationOf(world, id, der, counter);
@@ -492,14 +488,13 @@ test('a code that fits two devices names both, and one is picked', () =>
     assert.is(codeOf(refused), 'code-ambiguous');
     const devices = refused.ok ? '' : String(refused.fault.facts['devices']);
     assert.ok(devices.includes(id) && devices.includes(twin));
+    assert.equal(refused.candidates?.map(({ device }) => device.id).sort(), [id, twin].sort());
+    assert.is(codeOf(await lookUpCode(server, admin, { code })), 'code-ambiguous');
+    const looked = value(await lookUpCode(server, admin, { code, device: 'twin' }));
+    assert.equal(
+      [looked.device.id, 'replacementCode' in looked, (await auditOf(world))[0]],
+      [twin, false, 'code-refused code-ambiguous'],
+    );
     assert.is(value(await answerCode(server, admin, { code, device: 'twin' })).device.id, twin);
     assert.is(value(await answerCode(server, admin, { code, device: id })).device.id, id);
   }));
-
-function findTwin(id: string): string {
-  for (let number = 0; number < 1_000_000; number++) {
-    const candidate = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-    if (locatorOf(candidate) === locatorOf(id)) return candidate;
-  }
-  throw new Error('no twin');
-}

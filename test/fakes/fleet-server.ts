@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
+import { locatorOf } from '../../protocol/codes.ts';
 import type { Result } from '../../protocol/fault.ts';
 import type { Report } from '../../protocol/schema.ts';
 import { type Instant, instant } from '../../protocol/time.ts';
@@ -177,6 +178,20 @@ export function report(device: string, change: Partial<Report> = {}): Report {
 }
 
 export const bytes = (payload: unknown): Uint8Array => Buffer.from(JSON.stringify(payload));
+
+/** Another device at the same locator: some codes of the one fit it as well. */
+export async function addTwin({ server }: FleetServer, id: string): Promise<string> {
+  const idOf = (number: number): string => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+  let number = 0;
+  while (locatorOf(idOf(number)) !== locatorOf(id)) number++;
+  const twin = idOf(number);
+  const row = await server.db.selectFrom('devices').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  await server.db
+    .insertInto('devices')
+    .values({ ...row, id: twin, name: 'twin' })
+    .execute();
+  return twin;
+}
 
 /** Payload of a signed document, not verified. */
 export const payloadOf = (jws: string): Record<string, unknown> =>

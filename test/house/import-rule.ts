@@ -41,6 +41,7 @@ export function checkImports({ path, text }: Source): readonly string[] {
   const allowed = zone === null ? [] : (zones[zone] ?? []);
   return importsOf(text).flatMap(({ from, typeOnly }) => {
     const loadsSchemas = schemaLoaders.some((loader) => path.startsWith(loader));
+    if (zone === 'server/web/' && from.startsWith('node:') && !typeOnly) return [`${path} loads ${from}`];
     if (!from.startsWith('.'))
       return compilers.test(from) && !typeOnly && !loadsSchemas && !schemas.includes(path)
         ? [`${path} loads ${from}`]

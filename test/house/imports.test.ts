@@ -36,6 +36,7 @@ const badRows = [
   { name: 'schema values in the browser', path: 'server/web/a.tsx', text: `import { b } from '../api/b.ts';` },
   { name: 'TypeBox in the browser', path: 'server/web/a.ts', text: `import { Type } from '@sinclair/typebox';` },
   { name: 'the Web Console to the edge', path: 'server/web/a.ts', text: `import type { B } from '../edge/b.ts';` },
+  { name: 'Node in the browser', path: 'server/web/a.ts', text: `import { join } from 'node:path';` },
   { name: 'a folder nobody planned', path: 'common/a.ts', text: `import { b } from './b.ts';` },
 ];
 

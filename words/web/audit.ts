@@ -1,4 +1,6 @@
 /** The audit log of the server. */
+import { auditActionsEn, auditActionsRu } from './audit-actions.ts';
+
 export const auditEn = {
   title: 'Audit',
   lead: 'Every change and every refusal on this server, newest first. Nothing here can be changed or deleted.',
@@ -8,11 +10,7 @@ export const auditEn = {
   action: 'What',
   subject: 'Subject',
   facts: 'Details',
-  actions: {
-    'code-answered': 'Replacement code given',
-    'code-refused': 'Confirmation code refused',
-    'request-refused': 'Request refused',
-  },
+  actions: auditActionsEn,
 };
 
 export const auditRu: typeof auditEn = {
@@ -24,9 +22,5 @@ export const auditRu: typeof auditEn = {
   action: 'Что',
   subject: 'Объект',
   facts: 'Подробности',
-  actions: {
-    'code-answered': 'Выдан код замены',
-    'code-refused': 'Код подтверждения отклонён',
-    'request-refused': 'Запрос отклонён',
-  },
+  actions: auditActionsRu,
 };

@@ -52,8 +52,8 @@ export const shellEn = {
     codeHint: '6 digits, or a recovery code.',
     codeSubmit: 'Go on',
     other: 'Sign in as somebody else',
-    noAccount:
-      'No account? An administrator makes one. The first is made by the link the server printed at its first start.',
+    firstStart:
+      'There is no account yet. At its first start the server printed a one-time link: open it to make the first account. Another link: thintrust-server accounts setup-link',
   },
   setup: {
     title: 'First account',
@@ -90,7 +90,7 @@ export const shellRu: typeof shellEn = {
   none: 'нет',
   yes: 'да',
   no: 'нет',
-  sections: { work: 'Работа', fleet: 'Устройства', server: 'Сервер' },
+  sections: { work: 'Работа', fleet: 'Парк устройств', server: 'Сервер' },
   account: {
     menu: 'Учётная запись: {name}',
     own: 'Ваша учётная запись',
@@ -126,8 +126,8 @@ export const shellRu: typeof shellEn = {
     codeHint: '6 цифр или код восстановления.',
     codeSubmit: 'Продолжить',
     other: 'Войти под другим именем',
-    noAccount:
-      'Нет учётной записи? Её создаёт администратор. Первую создают по ссылке, которую сервер вывел при первом запуске.',
+    firstStart:
+      'Учётных записей ещё нет. При первом запуске сервер вывел одноразовую ссылку: откройте её, чтобы создать первую. Другая ссылка: thintrust-server accounts setup-link',
   },
   setup: {
     title: 'Первая учётная запись',

@@ -1,7 +1,8 @@
 /** The own account: language, password, second factor. */
 import { useState } from 'preact/hooks';
 import { inFours } from '../../../protocol/fours.ts';
-import { type App, type Session, useApp, useSending } from '../app.ts';
+import type { SecondFactorOffer, SecondFactorSet } from '../../api/account.ts';
+import { type Session, useApp, useSending } from '../app.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { Form, PasswordField, TextField } from '../parts/form.tsx';
 import { LanguageSwitch } from '../parts/language.tsx';
@@ -93,48 +94,37 @@ function FactorSection() {
   );
 }
 
-/** The server may have changed what it says of the account. */
-async function refresh({ api, setSession }: Pick<App, 'api' | 'setSession'>): Promise<void> {
-  const answer = await api.get<Session>('/session');
-  if (answer.ok) setSession(answer.value);
-}
-
-type Secret = { readonly secret: string; readonly uri: string };
-
 function TurnOn({ onClose }: { readonly onClose: () => void }) {
-  const app = useApp();
-  const { words, api, say } = app;
+  const { words, api, say, setSession } = useApp();
   const own = words.web.account;
   const [password, setPassword] = useState('');
-  const [recovery, setRecovery] = useState<readonly string[] | null>(null);
-  const [secret, setSecret] = useState<Secret | null>(null);
+  const [done, setDone] = useState<SecondFactorSet | null>(null);
+  const [secret, setSecret] = useState<SecondFactorOffer | null>(null);
   const [code, setCode] = useState('');
   const sending = useSending();
   const ask = async () => {
-    const answer = await sending.run(() => api.send<Secret>('POST', '/session/second-factor', { password }));
+    const answer = await sending.run(() => api.send<SecondFactorOffer>('POST', '/session/second-factor', { password }));
     if (answer.ok) setSecret(answer.value);
   };
   const finish = async () => {
     const answer = await sending.run(() =>
-      api.send<{ readonly recoveryCodes: readonly string[] }>('PUT', '/session/second-factor', {
-        code: code.replace(/\s/g, ''),
-      }),
+      api.send<SecondFactorSet>('PUT', '/session/second-factor', { code: code.replace(/\s/g, '') }),
     );
-    if (answer.ok) setRecovery(answer.value.recoveryCodes);
+    if (answer.ok) setDone(answer.value);
   };
-  const leave = async () => {
+  const leave = () => {
     onClose();
-    if (recovery === null) return;
+    if (done === null) return;
+    setSession(done);
     say(own.factorOn);
-    await refresh(app);
   };
   return (
-    <Dialog title={recovery ? own.recovery : own.turnOnTitle} onClose={leave}>
-      {recovery !== null ? (
+    <Dialog title={done ? own.recovery : own.turnOnTitle} onClose={leave}>
+      {done !== null ? (
         <>
           <p>{own.recoveryLead}</p>
           <ul class="recovery">
-            {recovery.map((each) => (
+            {done.recoveryCodes.map((each) => (
               <li key={each}>
                 <code>{each}</code>
               </li>
@@ -179,17 +169,16 @@ function TurnOn({ onClose }: { readonly onClose: () => void }) {
 }
 
 function TurnOff({ onClose }: { readonly onClose: () => void }) {
-  const app = useApp();
-  const { words, api, say } = app;
+  const { words, api, say, setSession } = useApp();
   const own = words.web.account;
   const [password, setPassword] = useState('');
   const sending = useSending();
   const send = async () => {
-    const answer = await sending.run(() => api.send('POST', '/session/second-factor/remove', { password }));
+    const answer = await sending.run(() => api.send<Session>('DELETE', '/session/second-factor', { password }));
     if (!answer.ok) return;
     onClose();
+    setSession(answer.value);
     say(own.factorOff);
-    await refresh(app);
   };
   return (
     <Dialog title={own.turnOffTitle} onClose={onClose}>

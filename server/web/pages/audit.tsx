@@ -1,27 +1,25 @@
 import { plainText } from '../../../words/say.ts';
+import type { AuditRow } from '../../api/devices.ts';
 import { useApp } from '../app.ts';
-import { Page } from '../parts/show.tsx';
+import { Fingerprint, Page } from '../parts/show.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
-
-type AuditRow = {
-  readonly id: number;
-  readonly at: number;
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly facts: Readonly<Record<string, string | number>>;
-};
 
 export function AuditPage() {
   const { words } = useApp();
   const { audit } = words.web;
   const columns: readonly Column<AuditRow>[] = [
-    { id: 'at', title: audit.at, sortable: true, cell: ({ at }) => <Time at={at} /> },
-    { id: 'actor', title: audit.actor, cell: ({ actor }) => actor },
-    { id: 'action', title: audit.action, kind: 'main', cell: ({ action }) => <ActionName action={action} /> },
-    { id: 'subject', title: audit.subject, minor: true, cell: ({ subject }) => <code>{plainText(subject)}</code> },
+    { id: 'at', title: audit.at, sortable: true, kind: 'main', cell: ({ at }) => <Time at={at} /> },
+    { id: 'actor', title: audit.actor, kind: 'code', cell: ({ actor }) => <ShortId text={actor} /> },
+    { id: 'action', title: audit.action, cell: ({ action }) => <ActionName action={action} /> },
     { id: 'facts', title: audit.facts, kind: 'text', cell: ({ facts }) => <FactList facts={facts} /> },
+    {
+      id: 'subject',
+      title: audit.subject,
+      kind: 'code',
+      minor: true,
+      cell: ({ subject }) => <ShortId text={subject} />,
+    },
   ];
   return (
     <Page title={audit.title} lead={audit.lead} wide>
@@ -47,8 +45,17 @@ export const FactList = ({ facts }: { readonly facts: AuditRow['facts'] }) => (
   <ul class="fact-list">
     {Object.entries(facts).map(([name, value]) => (
       <li key={name}>
-        <span class="quiet">{name}</span> {plainText(String(value))}
+        <span class="quiet">{name}</span> <FactValue value={value} />
       </li>
     ))}
   </ul>
 );
+
+const FactValue = ({ value }: { readonly value: string | number }) => {
+  const text = plainText(String(value));
+  return /^[0-9a-f]{64}$/.test(text) ? <Fingerprint value={text} /> : text;
+};
+
+/** A device or group that has no name here: the first digits of its id, enough to tell it from others in sight. */
+const ShortId = ({ text }: { readonly text: string }) =>
+  /^[0-9a-f]{8}-/.test(text) ? <code title={text}>{text.slice(0, 8)}…</code> : plainText(text);

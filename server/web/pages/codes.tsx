@@ -1,36 +1,22 @@
 /** `Confirm user actions`: the telephone call of a person in front of a device. First look, then answer. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { inFours } from '../../../protocol/fours.ts';
-import type { CertificateView } from '../../../protocol/local.ts';
 import { checkDigitsHold } from '../../../protocol/mod97.ts';
 import { fill, sayFault } from '../../../words/say.ts';
+import type { CodeAnswer, CodeAsked, CodeCandidate } from '../../api/code.ts';
 import type { Answer, Refused, ShownFault } from '../api.ts';
-import { useApp, useSending, type Words } from '../app.ts';
+import { useApp, useSending } from '../app.ts';
 import { Form, RadioField, TextField } from '../parts/form.tsx';
 import { type FactRow, Facts, Fingerprint, Note, Page, Section } from '../parts/show.tsx';
 import { sayTime, Time, TimeOr } from '../parts/time.tsx';
-import { type DeviceRow, Presence } from './devices.tsx';
+import { Presence } from './devices.tsx';
 
-type OfferedRole = 'main' | 'reserve' | 'previous' | 'retired' | 'front-end';
-type Looked = {
-  readonly action: keyof Words['web']['codes']['actions'];
-  readonly device: { readonly id: string; readonly name: string } & Partial<
-    Pick<DeviceRow, 'group' | 'presence' | 'lastSeen'>
-  >;
-  readonly certificate: { readonly role: OfferedRole; readonly view: CertificateView } | null;
-  readonly at: number;
-};
-type Given = Looked & { readonly replacementCode: string };
-type Candidate = {
-  readonly device: { readonly id: string; readonly name: string; readonly group?: string };
-  readonly certificate: { readonly role: OfferedRole; readonly fingerprint: string } | null;
-};
 type Picked = { readonly device?: string; readonly certificate?: string };
 type Stage =
   | { readonly at: 'asking' }
-  | { readonly at: 'choosing'; readonly candidates: readonly Candidate[] }
-  | { readonly at: 'looking'; readonly looked: Looked; readonly picked: Picked }
-  | { readonly at: 'given'; readonly given: Given };
+  | { readonly at: 'choosing'; readonly candidates: readonly CodeCandidate[] }
+  | { readonly at: 'looking'; readonly looked: CodeAsked; readonly picked: Picked }
+  | { readonly at: 'given'; readonly given: CodeAnswer };
 
 const confirmationDigits = 16;
 
@@ -44,9 +30,9 @@ export function CodesPage() {
   const mistyped = digits.length >= confirmationDigits && !isConfirmation(digits);
 
   const ask = (picked: Picked, look: boolean) =>
-    sending.run(() => api.send<Given>('POST', '/codes', { code: digits, ...picked, ...(look ? { look } : {}) }));
+    sending.run(() => api.send<CodeAnswer>('POST', '/codes', { code: digits, ...picked, ...(look ? { look } : {}) }));
   const look = async (picked: Picked) => {
-    const answer: Answer<Looked> = await ask(picked, true);
+    const answer: Answer<CodeAsked> = await ask(picked, true);
     if (answer.ok) return setStage({ at: 'looking', looked: answer.value, picked });
     const candidates = candidatesOf(answer);
     if (candidates.length === 0) return setStage({ at: 'asking' });
@@ -119,7 +105,7 @@ function Choosing({
   candidates,
   onChosen,
 }: {
-  readonly candidates: readonly Candidate[];
+  readonly candidates: readonly CodeCandidate[];
   readonly onChosen: (picked: Picked) => void;
 }) {
   const { words } = useApp();
@@ -161,7 +147,7 @@ function Looking({
   busy,
   onGive,
 }: {
-  readonly looked: Looked;
+  readonly looked: CodeAsked;
   readonly busy: boolean;
   readonly onGive: () => void;
 }) {
@@ -180,7 +166,7 @@ function Looking({
   );
 }
 
-function Asked({ looked }: { readonly looked: Looked }) {
+function Asked({ looked }: { readonly looked: CodeAsked }) {
   const { words } = useApp();
   const { codes } = words.web;
   const { device, certificate } = looked;
@@ -191,11 +177,9 @@ function Asked({ looked }: { readonly looked: Looked }) {
         {device.name}
       </a>,
     ],
-    ...(device.group === undefined ? [] : [[codes.group, device.group] as const]),
-    ...(device.presence ? [[codes.presence, <Presence key="p" presence={device.presence} />] as const] : []),
-    ...(device.lastSeen === undefined
-      ? []
-      : [[codes.lastSeen, <TimeOr key="l" at={device.lastSeen} none={words.web.devices.never} />] as const]),
+    [codes.group, device.group],
+    [codes.presence, <Presence key="p" presence={device.presence} />],
+    [codes.lastSeen, <TimeOr key="l" at={device.lastSeen} none={words.web.devices.never} />],
     [codes.looked, <Time key="t" at={looked.at} />],
   ];
   return (
@@ -220,7 +204,7 @@ function Asked({ looked }: { readonly looked: Looked }) {
   );
 }
 
-function Answered({ given, onNext }: { readonly given: Given; readonly onNext: () => void }) {
+function Answered({ given, onNext }: { readonly given: CodeAnswer; readonly onNext: () => void }) {
   const { words } = useApp();
   const { codes } = words.web;
   const answer = useRef<HTMLElement>(null);
@@ -255,13 +239,14 @@ function Answered({ given, onNext }: { readonly given: Given; readonly onNext: (
 /** Groups of four while digits are added at the end; what is corrected in the middle stays as it is typed. */
 function grouped(value: string, before: string): string {
   const digits = value.replace(/\D/g, '').slice(0, confirmationDigits);
-  return value.length > before.length && value.startsWith(before.trimEnd()) ? inFours(digits) : value;
+  const added = value.length > before.length && value.startsWith(before.trimEnd());
+  return added || digits.length === confirmationDigits ? inFours(digits) : value;
 }
 
 const isConfirmation = (digits: string): boolean =>
   digits.length === confirmationDigits && /^[123]/.test(digits) && checkDigitsHold(digits);
 
-function candidatesOf({ fault, problem }: Refused): readonly Candidate[] {
+function candidatesOf({ fault, problem }: Refused): readonly CodeCandidate[] {
   const { candidates } = problem;
   return fault.code === 'code-ambiguous' && Array.isArray(candidates) ? candidates : [];
 }

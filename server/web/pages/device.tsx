@@ -1,11 +1,12 @@
 import type { Purpose, Source } from '../../../protocol/shapes.ts';
 import { fill, formatDuration, sayFault } from '../../../words/say.ts';
+import type { DeviceRow } from '../../api/devices.ts';
 import { useApp, useLoad } from '../app.ts';
 import type { PageProps } from '../pages.ts';
 import { Rows } from '../parts/rows.tsx';
 import { type FactRow, Facts, FaultNote, Fingerprint, Loading, Page, Section, Status } from '../parts/show.tsx';
 import { Time, TimeOr } from '../parts/time.tsx';
-import { type DeviceRow, Presence, Standing } from './devices.tsx';
+import { Presence, Standing } from './devices.tsx';
 
 type Report = {
   readonly applied: { readonly policy: number; readonly device: number; readonly command: number };

@@ -1,21 +1,8 @@
+import type { DeviceRow } from '../../api/devices.ts';
 import { useApp } from '../app.ts';
 import { Page, Status, type Tone } from '../parts/show.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { TimeOr } from '../parts/time.tsx';
-
-export type DeviceRow = {
-  readonly id: string;
-  readonly name: string;
-  readonly group: string;
-  readonly groupId: string;
-  readonly presence: 'online' | 'offline';
-  readonly lastSeen: number | null;
-  readonly confirmed: boolean;
-  readonly waiting: boolean;
-  readonly standing: 'active' | 'retired' | 'inactive' | 'removed';
-  readonly agent: 'thin-client' | 'no-migration' | 'always-mutual' | null;
-  readonly migration: 'pending' | 'success' | null;
-};
 
 export function DevicesPage() {
   const { words } = useApp();

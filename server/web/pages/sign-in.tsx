@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { Session } from '../app.ts';
 import { useApp, useSending } from '../app.ts';
 import { Form, PasswordField, TextField } from '../parts/form.tsx';
@@ -14,7 +14,11 @@ export function SignInPage({ reason }: { readonly reason: SignInReason }) {
   const [name, setName] = useState('');
   const [password, setPassword] = useState('');
   const [code, setCode] = useState<string | null>(null);
+  const [empty, setEmpty] = useState(false);
   const sending = useSending();
+  useEffect(() => {
+    api.get<{ readonly needed: boolean }>('/setup').then((answer) => setEmpty(answer.ok && answer.value.needed));
+  }, [api]);
   const send = async () => {
     const answer = await sending.run(() =>
       api.send<Session>('POST', '/session', { name: name.trim(), password, ...(code ? { code } : {}) }),
@@ -65,6 +69,7 @@ export function SignInPage({ reason }: { readonly reason: SignInReason }) {
   return (
     <Gate title={signIn.title}>
       {reason && <Note tone="quiet">{reason === 'ended' ? signIn.ended : signIn.signedOut}</Note>}
+      {empty && <Note tone="warn">{signIn.firstStart}</Note>}
       <Form submit={signIn.submit} busy={sending.busy} fault={sending.fault} onSend={send}>
         <TextField
           label={signIn.name}
@@ -77,7 +82,6 @@ export function SignInPage({ reason }: { readonly reason: SignInReason }) {
         />
         <PasswordField label={signIn.password} autocomplete="current-password" value={password} onValue={setPassword} />
       </Form>
-      <p class="quiet gate-help">{signIn.noAccount}</p>
     </Gate>
   );
 }

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { fill } from '../../../words/say.ts';
+import type { Page as Listing } from '../../api/list.ts';
 import { base } from '../api.ts';
 import { useApp, useLoad } from '../app.ts';
 import { type Choice, SelectField } from './form.tsx';
@@ -19,14 +20,13 @@ import {
   writeQuery,
 } from './table-query.ts';
 
-export type Listing<Row> = { readonly rows: readonly Row[]; readonly total: number };
 export type Column<Row> = {
   /** Its name at the API. */
   readonly id: string;
   readonly title: string;
   readonly sortable?: boolean;
   readonly cell: (row: Row) => ComponentChildren;
-  readonly kind?: 'number' | 'text' | 'main';
+  readonly kind?: 'number' | 'text' | 'code' | 'main';
   /** Left out where there is little room. */
   readonly minor?: boolean;
 };
@@ -223,7 +223,7 @@ function Search({ value, onSearch }: { readonly value: string; readonly onSearch
         aria-label={table.search}
         placeholder={table.search}
         spellcheck={false}
-        maxLength={200}
+        maxLength={120}
         value={typed}
         onInput={({ currentTarget }) => later(currentTarget.value)}
       />

@@ -1,0 +1,56 @@
+/** Every page of the Web Console: nothing axe-core finds wrong, and pictures in `build/screens/web` to be looked at. */
+import { assert, needs, table, test } from '../harness.ts';
+import { axeOf, shoot, type Visit } from './browser.ts';
+import { enter, open, type Stage } from './stage.ts';
+
+needs(['chromium']);
+
+const locales = { en: 'en-GB', ru: 'ru-RU' } as const;
+
+/** Every page of somebody who may do everything, with what shows that it is there. */
+const places = [
+  { name: 'devices', path: () => '/devices', shows: '.table tbody tr' },
+  { name: 'device', path: ({ device }: Stage) => `/devices/${device.id}`, shows: '.facts' },
+  { name: 'codes', path: () => '/codes', shows: '.input-code' },
+  { name: 'audit', path: () => '/audit', shows: '.table tbody tr' },
+  { name: 'account', path: () => '/account', shows: 'main .segments' },
+  { name: 'missing', path: () => '/nowhere', shows: 'h1' },
+];
+
+table('nothing axe-core finds wrong, in both languages, light and dark', places, async ({ name, path, shows }) => {
+  const world = await open();
+  for (const language of ['en', 'ru'] as const) {
+    const one = await enterIn(world, language, path(world));
+    await one.page.locator(shows).first().waitFor();
+    assert.is(await one.page.locator('html').getAttribute('lang'), language);
+    for (const scheme of ['light', 'dark'] as const) {
+      await one.page.emulateMedia({ colorScheme: scheme });
+      assert.equal(await axeOf(one), [], `${language} ${scheme}`);
+      if ((language === 'en') === (scheme === 'light')) await shoot(one, `${name}-${language}-${scheme}`);
+    }
+    await one.page.emulateMedia({ colorScheme: 'light' });
+  }
+});
+
+test('the sign-in page, in both languages, light and dark', async () => {
+  const { visit } = await open();
+  for (const language of ['en', 'ru'] as const) {
+    const one = await visit(locales[language]);
+    await one.open('/');
+    for (const scheme of ['light', 'dark'] as const) {
+      await one.page.emulateMedia({ colorScheme: scheme });
+      assert.equal(await axeOf(one), [], `${language} ${scheme}`);
+      if ((language === 'en') === (scheme === 'light')) await shoot(one, `sign-in-${language}-${scheme}`);
+    }
+  }
+});
+
+test('no page asked another host, broke its own policy or failed', async () => {
+  const { complaints, close } = await open();
+  await close();
+  assert.equal(complaints, []);
+});
+
+/** Once somebody is signed in the language is the account's. */
+const enterIn = (world: Stage, language: 'en' | 'ru', path: string): Promise<Visit> =>
+  enter(world, language === 'en' ? 'anna' : 'boris', path, locales[language]);

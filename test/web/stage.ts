@@ -1,0 +1,67 @@
+/** A server with accounts of every role and two devices, and a way in. */
+import { fromBase64 } from '../../protocol/certificate.ts';
+import { deriveSecret, makeConfirmation } from '../../protocol/codes.ts';
+import { allRights, type Role } from '../../server/core/permission.ts';
+import { addAccount } from '../../server/edge/accounts.ts';
+import { leafOf, readServerCertificates } from '../../server/edge/pins.ts';
+import { addGroup } from '../../server/edge/places.ts';
+import { bytes, type Enrolled, register, report, value } from '../fakes/fleet-server.ts';
+import { addPerson, password } from '../fakes/web-client.ts';
+import { openWorld, type Visit, type World } from './browser.ts';
+
+export type Stage = World & { readonly device: Enrolled };
+
+/** `administrator` is nobody's name. */
+export const nameOf = (role: Role): string => `the-${role}`;
+const roles: readonly Role[] = ['officer', 'administrator', 'auditor'];
+let stage: Promise<Stage> | null = null;
+
+/** One server and one browser for all of it; the last test closes them. */
+export function open(): Promise<Stage> {
+  stage ??= (async () => {
+    const world = await openWorld();
+    return furnish(world).catch(async (failed) => {
+      await world.close();
+      throw failed;
+    });
+  })();
+  return stage;
+}
+
+async function furnish(world: World): Promise<Stage> {
+  const { console } = world;
+  for (const role of roles) await addPerson(console, nameOf(role), role);
+  await addPerson(console, 'anna', 'officer', 'administrator');
+  const boris = { name: 'boris', roles: ['officer', 'administrator'], password, language: 'ru' } as const;
+  value(await addAccount(console.world.server, { actor: 'root', rights: allRights }, boris));
+  value(await addGroup(console.world.server, 'root', { name: 'Office' }));
+  const device = await register(console.world, 'reception', 'Office');
+  await register(console.world, 'warehouse', 'Office');
+  const faults = [{ code: 'policy-stale', kind: 'unavailable', facts: {} }] as const;
+  const pins = { current: 'a'.repeat(64), reserve: null, previous: null };
+  const certificates = [{ fingerprint: 'b'.repeat(64), purpose: 'rdp', source: 'policy' }] as const;
+  const sent = report(device.id, { faults: [...faults], pins, certificates: [...certificates] });
+  value(await console.world.fleet.receive(device.id, 'report', bytes(sent)));
+  return { ...world, device };
+}
+
+export const secretOf = ({ console }: Stage, id: string): Uint8Array =>
+  deriveSecret(console.world.server.keys.codeMaster, id, 1);
+
+export async function codeOf(world: Stage, { id }: Enrolled, action: 1 | 2 | 3, counter: number): Promise<string> {
+  const [main] = (await readServerCertificates(world.console.world.server.db)).filter(({ role }) => role === 'main');
+  const certificateDer = action === 1 && main ? fromBase64(leafOf(main)) : null;
+  return makeConfirmation({ secret: secretOf(world, id), deviceId: id, certificateDer, action, counter });
+}
+
+export async function enter({ visit }: Stage, name: string, path = '/', locale?: string): Promise<Visit> {
+  const one = await visit(locale);
+  const answer = await one.context.request.post('/api/v1/session', {
+    data: { name, password },
+    headers: { 'sec-fetch-site': 'same-origin' },
+  });
+  if (!answer.ok()) throw new Error(`no way in: ${await answer.text()}`);
+  await one.open(path);
+  await one.page.locator('.shell h1').waitFor();
+  return one;
+}
