@@ -117,8 +117,8 @@ yocto-source: fresh-bundles ## the source archive of the Yocto layer, the same b
 	@sha256sum $(layer_source)
 
 .PHONY: deb
-deb: fresh-bundles ## Debian packages of the device and of the server, in build/deb
-	@packaging/deb.sh build/deb $(version) $(epoch)
+deb: fresh-bundles ## Debian packages of the device and of the server, in build/deb; ARCH=arm64: in build/deb-arm64
+	@packaging/deb.sh build/deb$(if $(filter-out $(arch),$(ARCH)),-$(ARCH)) $(version) $(epoch) $(ARCH)
 
 .PHONY: deps-debian
 deps-debian: ## a Debian to boot in a container, for deb-test (as root; a minute, 160 MB)
@@ -127,6 +127,11 @@ deps-debian: ## a Debian to boot in a container, for deb-test (as root; a minute
 .PHONY: deb-test
 deb-test: deps-debian deb ## installs, upgrades, removes and purges them on a Debian with systemd (as root; minutes)
 	@node test/run.ts --limit-ms 600000 test/deb
+
+.PHONY: deb-test-arm64
+deb-test-arm64: ## packages for arm64, and their programs run by qemu-user (after `make deps-image ARCH=arm64`; by hand, minutes)
+	@$(MAKE) deb ARCH=arm64
+	@node test/run.ts --limit-ms 3600000 test/arm64
 
 .PHONY: layer-check
 layer-check: build ## the Yocto layer, as far as it can be checked without bitbake

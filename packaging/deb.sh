@@ -1,20 +1,36 @@
 #!/bin/bash
-# deb.sh FOLDER VERSION EPOCH: Debian packages of this machine's architecture from dist/, into FOLDER. The same commit gives the
-# same bytes. Plain dpkg-deb, since everything lies where it belongs already.
+# deb.sh FOLDER VERSION EPOCH [ARCH]: Debian packages for ARCH (x64, arm64; that of this machine) from dist/, into FOLDER. The
+# same commit gives the same bytes. Plain dpkg-deb, since everything lies where it belongs already.
 set -euo pipefail
 umask 022
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 folder=$1 version=$2
 export SOURCE_DATE_EPOCH=$3
-arch=$(dpkg --print-architecture)
-case $arch in amd64) npm=x64 ;; arm64) npm=arm64 ;; *) echo "no Node for $arch" >&2; exit 1 ;; esac
-runtime=$top/node_modules/node-linux-$npm
-node_version=$(sed -n 's/^ *"version": "\(.*\)",*/\1/p' "$runtime/package.json")
+npm=${4:-$(node -p process.arch)}
+case $npm in
+  x64) arch=amd64 tools=x86_64-linux-gnu- ;;
+  arm64) arch=arm64 tools=aarch64-linux-gnu- ;;
+  *) echo "no Node for $npm" >&2; exit 1 ;;
+esac
+[ "$npm" != "$(node -p process.arch)" ] || tools=
+locked() { node -p "require('$top/package-lock.json').packages['node_modules/node-linux-$npm'].$1"; }
+node_version=$(locked version)
 from=$top/packaging/debian
 mkdir -p "$folder"
 work=$(mktemp -d "$folder/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
+ADDON=$top/$("$top/scripts/cross-addon.sh" "$npm")
+export ADDON
+
+# The Node of another architecture is not among what npm installed here; its bytes are those that package-lock.json names.
+fetch_node() {
+  local digest
+  npm pack --silent --pack-destination "$work" "node-linux-$npm@$node_version" >/dev/null
+  digest=sha512-$(openssl dgst -sha512 -binary "$work/node-linux-$npm-$node_version.tgz" | base64 -w 0)
+  [ "$digest" = "$(locked integrity)" ] || { echo "node-linux-$npm $node_version is not what package-lock.json says" >&2; exit 1; }
+  tar -xzf "$work/node-linux-$npm-$node_version.tgz" -C "$work"
+}
 
 # stage NAME: the tree of a package, empty.
 stage() { mkdir -p "$work/$1/DEBIAN" "$work/$1/usr/share/doc/$1"; }
@@ -75,7 +91,9 @@ package=thintrust-node_${node_version}_$arch.deb
 if [ ! -e "$folder/$package" ]; then
   stage thintrust-node
   mkdir -p "$work/thintrust-node${node%/node}"
-  strip -o "$work/thintrust-node$node" "$runtime/bin/node"
+  runtime=$top/node_modules/node-linux-$npm
+  [ -d "$runtime" ] || { fetch_node && runtime=$work/package; }
+  "${tools}strip" -o "$work/thintrust-node$node" "$runtime/bin/node"
   chmod 0755 "$work/thintrust-node$node"
   document thintrust-node "$node_version" 'Node.js as its project releases it.' "$runtime/LICENSE"
   build thintrust-node "$node_version"

@@ -34,12 +34,7 @@ fi
 since "Node ($node)"
 
 began=$SECONDS
-addon=build/native/thintrust.node
-if [ "$arch" != "$(node -p process.arch)" ]; then
-  addon=build/native-$arch/thintrust.node
-  [ "$arch" = arm64 ] && cross=aarch64-linux-gnu || cross=x86_64-linux-gnu
-  make -s -C "$top/native" "CXX=$cross-g++" "STRIP=$cross-strip" OUT="$top/$addon"
-fi
+addon=$("$top/scripts/cross-addon.sh" "$arch")
 device=$(printf 'dist/%s.cjs ' thintrustd thintrust thintrust-session thintrust-ui)
 # shellcheck disable=SC2086 # a list of files
 inputs=$(cd "$top" && key rootfs-overlay packaging/install.sh scripts/image $device dist/usr "$addon")
