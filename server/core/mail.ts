@@ -105,7 +105,11 @@ export const lifetimeMs = 3 * dayMs;
 /** Minutes; RFC 5321 §4.5.4.1 asks for half an hour in the long run, greylisting is over in five minutes. */
 const pauses = [1, 2, 5, 10, 20, 30];
 
+export const longestPauseMs = 30 * minuteMs;
 export const pauseMs = (tries: number): number => (pauses[tries] ?? 30) * minuteMs;
+
+/** A time farther off than any pause was set by a clock that has been put back since. */
+export const isDue = (nextAt: number, now: Instant): boolean => nextAt <= now || nextAt > now + longestPauseMs;
 
 /** After a try at `now`. */
 export function afterTry({ tries, endsAt }: Waiting, tried: Tried, now: Instant): Decided {

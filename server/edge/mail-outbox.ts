@@ -7,7 +7,7 @@ import { good, type Result } from '../../protocol/fault.ts';
 import { dayMs, type Instant, instant } from '../../protocol/time.ts';
 import type { ListQuery, Page } from '../api/list.ts';
 import type { MailColumn, MailRow, MailState } from '../api/mail.ts';
-import { afterTry, type Tried } from '../core/mail.ts';
+import { afterTry, longestPauseMs, type Tried } from '../core/mail.ts';
 import type { MailKind, MailText } from '../core/mail-text.ts';
 import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
@@ -126,11 +126,12 @@ export async function sweepMails(server: Server): Promise<boolean> {
 
 /** What is due, oldest first. */
 export async function dueMails({ db, clock, keys, log }: Server, most: number): Promise<readonly Letter[]> {
+  const now = clock();
   const rows = await db
     .selectFrom('mails')
     .selectAll()
     .where('state', '=', 'waiting')
-    .where('next_at', '<=', clock())
+    .where(({ or, eb }) => or([eb('next_at', '<=', now), eb('next_at', '>', now + longestPauseMs)]))
     .orderBy('next_at')
     .orderBy('made_at')
     .limit(most)

@@ -75,15 +75,17 @@ export async function openSession({ setting, password }: MailAccess, serverName:
         end(new Error('timed out'));
         connection.close();
       }, stepMs);
-      told = (error) => {
+      const finish = (error: SmtpError | null): void => {
         clearTimeout(late);
         resolve(error);
       };
-      run((error) => told?.(error ?? null));
+      told = finish;
+      run((error) => finish(error ?? null));
     });
   const opened = await settled((done) => connection.connect(done));
   if (opened) {
     connection.close();
+    socket.destroy();
     if (isInsecure(opened)) return refuse('mail-insecure', opened);
     return opened.responseCode ? refuse('mail-refused', opened) : refuse('mail-unreachable', opened);
   }
@@ -93,6 +95,7 @@ export async function openSession({ setting, password }: MailAccess, serverName:
     );
     if (signedIn) {
       connection.close();
+      socket.destroy();
       return signedIn.code === 'EAUTH' ? refuse('mail-sign-in', signedIn) : refuse('mail-unreachable', signedIn);
     }
   }

@@ -1,7 +1,7 @@
 /** Sends what waits: one connection at a time, mails one after the other; nobody else waits for it. */
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type Instant, instant, secondMs } from '../../protocol/time.ts';
-import { pauseMs } from '../core/mail.ts';
+import { isDue, pauseMs } from '../core/mail.ts';
 import { readAddress } from '../core/mail-address.ts';
 import { readIdentity, type Server } from './context.ts';
 import { forget } from './database.ts';
@@ -80,7 +80,7 @@ async function sendAll(server: Server, away: Away, { opened, goesOn }: Watch): P
   const access = await readMailAccess(server);
   if (!access.ok) return false;
   const setting = JSON.stringify(access.value);
-  if (setting === away.setting && server.clock() < away.until) return false;
+  if (setting === away.setting && !isDue(away.until, server.clock())) return false;
   const session = await openAs(server, access.value);
   if (!session.ok) {
     away.failures = setting === away.setting ? away.failures + 1 : 1;

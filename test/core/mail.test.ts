@@ -1,6 +1,14 @@
 /** What is decided about mail: addresses, the setting, tries, texts. */
 import { dayMs, hourMs, instant, minuteMs } from '../../protocol/time.ts';
-import { afterTry, judgeSetting, type MailSetting, pauseMs, readReply, type Tried } from '../../server/core/mail.ts';
+import {
+  afterTry,
+  isDue,
+  judgeSetting,
+  type MailSetting,
+  pauseMs,
+  readReply,
+  type Tried,
+} from '../../server/core/mail.ts';
 import { readAddress } from '../../server/core/mail-address.ts';
 import { fillText, judgeText, type MailKind, mailKinds } from '../../server/core/mail-text.ts';
 import { mailEn } from '../../words/mail-en.ts';
@@ -126,6 +134,14 @@ test('the pauses leave no more than an hour between two tries, and greylisting i
   assert.ok(all.every((pause) => pause >= minuteMs && pause <= hourMs));
   assert.ok((all[0] ?? 0) + (all[1] ?? 0) + (all[2] ?? 0) <= 15 * minuteMs);
 });
+
+const dues = [
+  { name: 'over', leftMs: 0, is: true },
+  { name: 'not yet', leftMs: 1, is: false },
+  { name: 'the longest pause', leftMs: 30 * minuteMs, is: false },
+  { name: 'set by a clock that was ahead', leftMs: dayMs, is: true },
+];
+table('isDue', dues, ({ leftMs, is }) => assert.is(isDue(now + leftMs, now), is));
 
 const replies = [
   { name: '451', code: 451, at: 'later' },

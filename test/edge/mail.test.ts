@@ -1,51 +1,19 @@
 /** E-mail over a real SMTP server: a real outbox, a real database, and Exim at the other end of the wire. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { dayMs, hourMs, instant, minuteMs } from '../../protocol/time.ts';
-import type { MailSetting } from '../../server/core/mail.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { setRules } from '../../server/edge/issuance.ts';
 import { pageMails } from '../../server/edge/mail-outbox.ts';
-import { setMail, viewMailSetting } from '../../server/edge/mail-setting.ts';
 import { setText } from '../../server/edge/mail-texts.ts';
-import { type Away, sendDue, sendTest } from '../../server/edge/mailer.ts';
-import { databaseFile } from '../../server/edge/state.ts';
-import { addUser } from '../../server/edge/users.ts';
-import { auditOf, codeOf, type FleetServer, start, value, withFleet } from '../fakes/fleet-server.ts';
+import { sendTest } from '../../server/edge/mailer.ts';
+import { auditOf, codeOf, start, value } from '../fakes/fleet-server.ts';
+import { anna, readAll, set, type World, withSmtp } from '../fakes/mail-world.ts';
 import { secretsIn } from '../fakes/secrets.ts';
-import { type SmtpServer, startRelay, startSmtp, type Wanted } from '../fakes/smtp-server.ts';
-import { authorityOf, authorityPem, serverMaterial } from '../fakes/tls-server.ts';
-import { assert, needs, table, test } from '../harness.ts';
+import { startRelay } from '../fakes/smtp-server.ts';
+import { assert, needs, test } from '../harness.ts';
 
 needs(['exim4', 'python3']);
 
 const admin = 'administrator';
-const user = { name: 'thintrust', password: 'Mail-Password-77' };
-const anna = 'anna@corp.example';
-
-type World = FleetServer & { readonly smtp: SmtpServer; readonly send: () => Promise<void> };
-
-const set = ({ server }: Pick<FleetServer, 'server'>, change: Partial<MailSetting> & { password?: string }) =>
-  setMail(server, admin, { host: '127.0.0.1', security: 'none', from: 'thintrust@corp.example', ...change });
-
-let plain: Promise<SmtpServer> | null = null;
-
-/** Those in the clear share one server, each finding it empty. */
-async function withSmtp(wanted: Wanted | null, run: (world: World) => Promise<void>): Promise<void> {
-  if (!wanted) plain ??= startSmtp({});
-  const smtp = wanted ? await startSmtp(wanted) : ((await plain) ?? (await startSmtp({})));
-  await smtp.start();
-  smtp.empty();
-  try {
-    await withFleet(async (fleet) => {
-      const away: Away = { failures: 0, until: instant(0), setting: '' };
-      value(await addUser(fleet.server, admin, { name: anna, fullName: 'Анна Каренина', email: 'anna@почта.example' }));
-      await run({ ...fleet, smtp, send: () => sendDue(fleet.server, away) });
-    });
-  } finally {
-    if (wanted) await smtp.remove();
-  }
-}
 
 test('an invitation in the clear: read by another reader, wiped from the disk, not on the screen', () =>
   withSmtp(null, async (world) => {
@@ -107,74 +75,6 @@ test('shown too when asked; without a user, an address, or a server it is refuse
     assert.match(mail?.text ?? '', /Device: +desk\n/);
   }));
 
-const secure = [
-  { name: 'STARTTLS', security: 'starttls', onConnect: false },
-  { name: 'TLS from the first byte', security: 'tls', onConnect: true },
-] as const;
-
-table('with a password, judged strictly', secure, async ({ security, onConnect }) => {
-  const authority = await authorityOf('Mail CA');
-  const other = await authorityOf('Other CA');
-  const { cert, key } = await serverMaterial(authority, ['127.0.0.1']);
-  const elsewhere = await serverMaterial(authority, ['127.0.0.1']);
-  await withSmtp({ tls: { cert, key }, user, onConnect }, async (world) => {
-    const { server, smtp, send, time } = world;
-    const right = {
-      port: smtp.port,
-      security,
-      user: user.name,
-      password: user.password,
-      authorities: authorityPem(authority),
-    };
-    value(await set(world, right));
-    value(await invite(server, admin, { user: anna, mail: {} }));
-    const refused = async (change: object, code: string): Promise<void> => {
-      value(await set(world, { ...right, ...change }));
-      assert.is(codeOf(await sendTest(server, 'x@corp.example')), code, JSON.stringify(change).slice(0, 60));
-      await send();
-      assert.equal(
-        (await pageMails(server, {})).rows.map(({ state, tries }) => `${state} ${tries}`),
-        ['waiting 0'],
-      );
-    };
-    await refused({ authorities: authorityPem(other) }, 'mail-insecure');
-    await refused({ authorities: '' }, 'mail-insecure');
-    await refused({ authorities: firstOf(elsewhere.cert) }, 'mail-insecure');
-    await refused({ host: 'localhost' }, 'mail-insecure');
-    await refused({ password: 'wrong' }, 'mail-sign-in');
-    // Its own certificate, pinned by itself.
-    value(await set(world, { ...right, authorities: firstOf(cert) }));
-    await send();
-    time.now = instant(time.now + minuteMs);
-    value(await sendTest(server, 'x@corp.example'));
-    const mails = await smtp.wait(2);
-    assert.match(mails[0]?.received ?? '', /TLS1\.[23]/);
-    assert.match(mails[0]?.subject ?? '', /^Registering a thin client/);
-    for (const change of [{ host: 'x.example' }, { port: 25 }, { user: 'other' }])
-      assert.is(
-        codeOf(await setMail(server, admin, change)),
-        'bad-argument',
-        'the password goes nowhere else by itself',
-      );
-    value(await setMail(server, admin, { language: 'ru' }));
-    const view = await viewMailSetting(server.db);
-    assert.is(view?.password, true);
-    assert.not.ok(JSON.stringify(view).includes(user.password));
-    assert.equal(secretsIn(readAll(world.directory), [{ name: 'password', bytes: Buffer.from(user.password) }]), []);
-  });
-});
-
-test('a server without TLS is sent nothing where TLS is demanded, and no password is ever sent in the clear', () =>
-  withSmtp(null, async (world) => {
-    const { server, smtp } = world;
-    value(await set(world, { port: smtp.port, security: 'starttls' }));
-    assert.is(codeOf(await sendTest(server, 'x@corp.example')), 'mail-insecure');
-    value(await set(world, { port: smtp.port, security: 'tls' }));
-    assert.is(codeOf(await sendTest(server, 'x@corp.example')), 'mail-insecure');
-    assert.is(codeOf(await set(world, { port: smtp.port, user: 'a', password: 'b' })), 'bad-argument');
-    assert.is(smtp.mails().length, 0);
-  }));
-
 test('greylisted, then taken; refused for good; both at once', () =>
   withSmtp(null, async (world) => {
     const { server, smtp, send, time } = world;
@@ -186,10 +86,14 @@ test('greylisted, then taken; refused for good; both at once', () =>
     assert.match((await pageMails(server, {})).rows[0]?.reason ?? '', /^451.*greylisted/);
     await send();
     assert.equal(await states(world), ['waiting 1', 'waiting 1'], 'not before its time');
+    time.now = instant(time.now - 2 * hourMs);
+    await send();
+    assert.equal(await states(world), ['waiting 2', 'waiting 2'], 'a clock that was put back holds nothing up');
+    time.now = instant(start);
     smtp.behave('greylist', false);
     time.now = instant(time.now + minuteMs);
     await send();
-    assert.equal(await states(world), ['sent 1', 'undeliverable 1']);
+    assert.equal(await states(world), ['sent 2', 'undeliverable 2']);
     await smtp.wait(1);
     assert.ok((await auditOf(world)).includes('mail-undeliverable'));
     const [row] = await server.db
@@ -286,13 +190,7 @@ test('nothing in a name or a text adds a header', () =>
     assert.is(smtp.mails().length, 1);
   }));
 
-const firstOf = (pem: string): string => pem.split(/(?<=-----END CERTIFICATE-----\n)/)[0] ?? '';
-
 const states = async ({ server }: World): Promise<readonly string[]> => {
   const rows = await server.db.selectFrom('mails').select(['state', 'tries']).orderBy('address').execute();
   return rows.map(({ state, tries }) => `${state} ${tries}`);
 };
-
-/** Database and write-ahead log. */
-const readAll = (directory: string): Buffer =>
-  Buffer.concat(['', '-wal'].map((end) => readFileSync(join(directory, `${databaseFile}${end}`))));
