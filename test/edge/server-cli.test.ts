@@ -517,7 +517,7 @@ table(
       path: '/api/v1/audit?limit=0',
       body: '',
       status: 400,
-      code: 'bad-argument',
+      code: 'bad-shape',
     },
     {
       name: 'a broken escape',
