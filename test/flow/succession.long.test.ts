@@ -2,10 +2,10 @@
  * Our authority of identities gives way to the next one under real agents: over MQTT and over check-in alone, with devices that
  * were off all the while and come back within their grace and after it.
  */
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { freePort } from '../../server/cli/port.ts';
 import type { IdentityRow } from '../../server/edge/identities.ts';
 import type { SuccessionView } from '../../server/edge/succession.ts';
+import { openRelay } from '../fakes/relay.ts';
 import { assert, needs, test } from '../harness.ts';
 import { connectedByAnother, fingerprintOf, good, json, register, renewalMs, travel } from './acts.ts';
 import { ask, type Device, openSystem, type System, statusOf, until, whenStatus } from './system.ts';
@@ -202,21 +202,3 @@ test('over check-in alone: reports get through after every step, renewed when as
     await system.close();
   }
 });
-
-type Place = { readonly host: string; readonly port: number };
-
-/** Bytes as they come: TLS is between the two ends. */
-function openRelay(from: Place, to: Place): Promise<Server> {
-  const relay = createServer((near) => {
-    const far = connect(to);
-    const end = (): void => {
-      near.destroy();
-      far.destroy();
-    };
-    for (const side of [near, far] as readonly Socket[]) side.on('error', end).on('close', end);
-    near.pipe(far).pipe(near);
-  });
-  return new Promise((ready) => {
-    relay.listen(from.port, from.host, () => ready(relay));
-  });
-}
