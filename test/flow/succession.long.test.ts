@@ -1,32 +1,14 @@
 /**
- * Our authority of identities gives way to the next one under real agents: over MQTT and over check-in alone, with devices that
- * were off all the while and come back within their grace and after it.
+ * Our authority of identities gives way to the next one under real agents: one stays connected over MQTT, others were off all
+ * the while and come back within their grace and after it.
  */
-import { freePort } from '../../server/cli/port.ts';
 import type { IdentityRow } from '../../server/edge/identities.ts';
-import type { SuccessionView } from '../../server/edge/succession.ts';
-import { openRelay } from '../fakes/relay.ts';
 import { assert, needs, test } from '../harness.ts';
-import { connectedByAnother, fingerprintOf, good, json, register, renewalMs, travel } from './acts.ts';
-import { ask, type Device, openSystem, type System, statusOf, until, whenStatus } from './system.ts';
+import { connectedByAnother, fingerprintOf, good, json, register, travel } from './acts.ts';
+import { refusedFor, roles, rollover, view } from './rolling.ts';
+import { type Device, openSystem, statusOf, until, whenStatus } from './system.ts';
 
-needs(['faketime', 'tmux']);
-
-const view = async (system: System) => (await ask<SuccessionView>(system, '/device-authorities')) as SuccessionView;
-const roles = async (system: System) => (await view(system)).authorities.map(({ role }) => role).sort();
-const rollover = (system: System, ...more: readonly string[]) =>
-  system.admin(['authority', 'rollover', ...more, '--json']);
-
-/** Refused in a sentence of its own that names exactly these. */
-async function refusedFor(system: System, names: string): Promise<void> {
-  const { code, out } = await rollover(system, '--retire');
-  assert.is(code, 1);
-  const { code: fault, facts } = JSON.parse(out);
-  assert.equal([fault, facts.devices], ['identities-not-renewed', names]);
-  const { err } = await system.admin(['authority', 'rollover', '--retire']);
-  assert.match(err, /Devices still use an identity of the former authority/);
-  assert.match(err, new RegExp(`\\(${names}\\)`));
-}
+needs(['faketime']);
 
 /** Whoever looks all the time sees it connected, but for the moment in which it comes back by its next identity. */
 function watched(device: Device) {
@@ -141,64 +123,6 @@ test('over MQTT: the connection stands through every step, and who was off comes
     const logs = ['thintrust-server', 'thintrustd'].map((name) => `--- ${name}\n${system.log(name)}`);
     throw new Error([String(error), ...logs].join('\n'));
   } finally {
-    await system.close();
-  }
-});
-
-test('over check-in alone: reports get through after every step, renewed when asked, and the former authority goes without override', async () => {
-  const system = openSystem();
-  const port = await freePort('127.0.0.1', 0);
-  const relay = await openRelay({ host: '127.0.0.1', port }, { host: '127.0.0.2', port });
-  try {
-    // Nobody listens where devices look for MQTT.
-    const places = ['--host', '127.0.0.2', '--name', '127.0.0.1', '--https-port', `${port}`, '--legacy-port', 'off'];
-    await system.startServer(places);
-    const device = system.device('polling');
-    await system.powerOn(device);
-    const invited = (await json(system.admin(['invite', '--name', 'polling', '--json']))) as Record<string, string>;
-    const told = ['--address', `127.0.0.1:${port}`, '--fingerprint', invited['fingerprint'] ?? ''];
-    await good(
-      system.thintrust(
-        device,
-        ['register', ...told, '--invitation', invited['invitation'] ?? ''],
-        `${invited['password']}\n`,
-      ),
-    );
-    const reportedAt = async () => (await ask<{ reportedAt: number }>(system, '/devices/polling')).reportedAt ?? 0;
-    /** Off and on again, since it reports at once then. */
-    const still = async (step: string): Promise<void> => {
-      const before = await reportedAt();
-      await system.powerOff(device);
-      await system.powerOn(device);
-      await until(`a report after ${step}`, reportedAt, (at) => at > before);
-      assert.not.ok((await statusOf(device)).faults.some(({ code }) => code.startsWith('identity')));
-    };
-    await until('a first report', reportedAt, (at) => at > 0);
-    const first = await fingerprintOf(device);
-    await good(rollover(system));
-    await still('made');
-    await good(rollover(system, '--activate', '--days', '90'));
-    await still('activated');
-    assert.is(await fingerprintOf(device), first);
-    await refusedFor(system, 'polling');
-    await good(system.admin(['identity', 'renew', 'polling']));
-    await system.powerOff(device);
-    await system.powerOn(device);
-    await until(
-      'renewed',
-      () => statusOf(device),
-      ({ identity }) => identity?.at === 'valid' && identity.fingerprint !== first,
-      renewalMs,
-    );
-    await good(rollover(system, '--retire'));
-    assert.equal(await roles(system), ['issuing', 'retired']);
-    assert.equal((await view(system)).behind, []);
-    await still('retired');
-  } catch (error) {
-    const logs = ['thintrust-server', 'thintrustd'].map((name) => `--- ${name}\n${system.log(name)}`);
-    throw new Error([String(error), ...logs].join('\n'));
-  } finally {
-    relay.close();
     await system.close();
   }
 });

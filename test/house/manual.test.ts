@@ -48,6 +48,7 @@ const lines = [
   { name: 'thintrust certificates add --purpose ', offers: ['rdp', 'broker', 'log'] },
   { name: 'thintrust certificates add --purpose rdp --s', offers: ['--server'] },
   { name: 'thintrust certificates add --purpose rdp /etc/os-rel', offers: ['/etc/os-release'] },
+  { name: 'thintrust register --ca-password-file /etc/os-rel', offers: ['/etc/os-release'] },
   { name: 'thintrust --json preflight b', offers: ['broker'] },
   { name: 'thintrust --runtime /run preflight k', offers: ['ksc'] },
   { name: 'thintrust settings set l', offers: ['log-server', 'language'] },
