@@ -9,6 +9,8 @@ const locales = { en: 'en-GB', ru: 'ru-RU' } as const;
 
 /** Every page of somebody who may do everything, with what shows that it is there. */
 const places = [
+  { name: 'dashboard', path: () => '/dashboard', shows: '.shell h1' },
+  { name: 'onboarding', path: () => '/onboarding', shows: '.shell h1' },
   { name: 'devices', path: () => '/devices', shows: '.table tbody tr' },
   { name: 'device', path: ({ device }: Stage) => `/devices/${device.id}`, shows: '.facts' },
   { name: 'codes', path: () => '/codes', shows: '.input-code' },
