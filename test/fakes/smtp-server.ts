@@ -76,13 +76,12 @@ export async function startSmtp(wanted: Wanted = {}): Promise<SmtpServer> {
     if (!running?.pid || running.exitCode !== null || running.signalCode !== null) return;
     running.ref();
     const ended = once(running, 'exit');
-    process.kill(-running.pid, 'SIGKILL');
+    killAll(running.pid);
     await ended;
   };
   const start = async (): Promise<void> => {
     if (child?.exitCode === null && child.signalCode === null) return;
     child = spawn(program, ['-C', at('conf'), '-bdf', '-q5s'], {
-      detached: true,
       stdio: 'ignore',
       ...(process.getuid?.() === 0 ? { uid, gid: uid } : {}),
       env: {
@@ -102,7 +101,7 @@ export async function startSmtp(wanted: Wanted = {}): Promise<SmtpServer> {
   };
   const mails = (): readonly ReadMail[] => readMails(at('mail/new'));
   process.on('exit', () => {
-    if (child?.pid && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGKILL');
+    if (child?.pid && child.exitCode === null && child.signalCode === null) killAll(child.pid);
     rmSync(folder, { recursive: true, force: true });
   });
   const remove = async (): Promise<void> => {
@@ -137,6 +136,17 @@ export async function startSmtp(wanted: Wanted = {}): Promise<SmtpServer> {
     kill,
     remove,
   };
+}
+
+/** A daemon and those it has forked. It stays in the group of the test, so that it ends with a test that is killed. */
+function killAll(daemon: number): void {
+  const forked = readFileSync(`/proc/${daemon}/task/${daemon}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  for (const pid of [daemon, ...forked])
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
 }
 
 /** Where its user can read it, whoever owns the clone. */
