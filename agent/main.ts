@@ -15,6 +15,7 @@ import { openClock } from './edge/clock.ts';
 import { openControl } from './edge/control.ts';
 import { openDisk } from './edge/disk.ts';
 import { openExport } from './edge/export.ts';
+import { openExportCorporate } from './edge/export-corporate.ts';
 import { readFactory } from './edge/factory.ts';
 import { diskFault, errnoOf, realFiles } from './edge/files.ts';
 import { openForwarder } from './edge/forward.ts';
@@ -148,6 +149,7 @@ async function serve(
     logs: { audited: (event) => appendAudit(logs, event), giveWay: logs.giveWay },
     forwarder,
     exportTrust: openExport(runtime, realFiles),
+    exportCorporate: openExportCorporate(runtime, realFiles, disk.readKey),
     mqtt,
     control,
     notify,

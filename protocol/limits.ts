@@ -30,5 +30,7 @@ export const maxBatchLineBytes = 4 * 1024 * 1024;
 /** Presented beside a leaf; a path uses at most 10 of them. */
 export const maxIntermediates = 64;
 export const maxCrls = 256;
+/** Mail and VPN certificates of one device. */
+export const maxCorporate = 32;
 /** Certificates of front ends that a policy names beside those of the server. */
 export const maxFrontEnds = 8;

@@ -510,6 +510,21 @@ export const agentState = Type.Object(
     connection: nullable(addresses),
     repaired: nullable(Type.Object({ aud: text(200), rev: count, addresses: nullable(addresses) }, closed)),
     former: nullable(addresses),
+    corporate: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: uuid,
+            type: Type.Union([Type.Literal('mail'), Type.Literal('vpn')]),
+            alias: text(64),
+            order: Type.Integer({ minimum: 1, maximum: 1000000 }),
+            identity,
+          },
+          closed,
+        ),
+        { maxItems: 1024 },
+      ),
+    ),
     requests: Type.Array(
       Type.Object(
         {

@@ -7,7 +7,14 @@
  * Signed documents tolerate unknown fields (see `critical`); everything local is closed.
  */
 import { type Static, Type } from '@sinclair/typebox';
-import { maxCertificates, maxFrontEnds, maxKeyStatements, maxRevocationLists, maxRotations } from './limits.ts';
+import {
+  maxCertificates,
+  maxCorporate,
+  maxFrontEnds,
+  maxKeyStatements,
+  maxRevocationLists,
+  maxRotations,
+} from './limits.ts';
 import {
   address,
   authorityPlace,
@@ -35,6 +42,9 @@ import {
 } from './shapes.ts';
 
 export type { ClientPurpose, Contacts, PublicKey, Purpose, RevocationMode, Source } from './shapes.ts';
+
+const corporateType = Type.Union([Type.Literal('mail'), Type.Literal('vpn')]);
+const x25519 = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
 
 // signed documents
 
@@ -141,6 +151,25 @@ export const deviceDocument = Type.Object(
     secretGeneration: Type.Integer({ minimum: 1, maximum: 1000000 }),
     /** When this device should renew its identity, so that a fleet does not do it at once. */
     identity: Type.Optional(Type.Object({ renewAt: nullable(millis) }, open)),
+    /**
+     * Certificates for other programs of the device, and none of their keys. `order` rises when another one is to be fetched:
+     * `request` for a key of the device's own, `delivery` with its key.
+     */
+    certificates: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            id: uuid,
+            type: corporateType,
+            alias: text(64),
+            order: Type.Integer({ minimum: 1, maximum: 1000000 }),
+            from: Type.Union([Type.Literal('request'), Type.Literal('delivery')]),
+          },
+          open,
+        ),
+        { maxItems: maxCorporate },
+      ),
+    ),
   },
   open,
 );
@@ -191,6 +220,29 @@ export const enrolmentSecret = Type.Object(
     fingerprint: sha256,
     user: text(64),
     password: text(128),
+  },
+  open,
+);
+
+/** `POST /v1/certificate`: either a request (PKCS#10, base64), or the X25519 key that the answer is for. */
+export const corporateRequest = Type.Object(
+  {
+    format: Type.Literal(1),
+    id: uuid,
+    order: count,
+    csr: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 24_000 })),
+    key: Type.Optional(x25519),
+  },
+  open,
+);
+/** Leaf first. `sealed`: PKCS#8 by AES-256-GCM, nonce before and tag behind it (`protocol/delivery`). */
+export const corporateAnswer = Type.Object(
+  {
+    format: Type.Literal(1),
+    chain: Type.Array(der, { minItems: 1, maxItems: 10 }),
+    sealed: nullable(
+      Type.Object({ key: x25519, data: Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 24_000 }) }, open),
+    ),
   },
   open,
 );
@@ -301,6 +353,16 @@ export const report = Type.Object(
     newer: Type.Array(jws, { maxItems: 2 }),
     /** Thumbprints of the policy keys it holds. */
     policyKeys: Type.Optional(Type.Array(text(64), { maxItems: 16 })),
+    /** Mail and VPN certificates it holds, also those the server names no more. */
+    corporate: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { id: uuid, type: corporateType, alias: text(64), order: count, fingerprint: sha256, notAfter: millis },
+          open,
+        ),
+        { maxItems: 2 * maxCorporate },
+      ),
+    ),
   },
   open,
 );
@@ -367,6 +429,8 @@ export type LegacyRegistration = Static<typeof legacyRegistration>;
 export type EnrolmentOrder = Static<typeof enrolmentOrder>;
 export type Announcement = Static<typeof announcement>;
 export type EnrolmentSecret = Static<typeof enrolmentSecret>;
+export type CorporateRequest = Static<typeof corporateRequest>;
+export type CorporateAnswer = Static<typeof corporateAnswer>;
 export type Report = Static<typeof report>;
 export type AuditEvent = Static<typeof auditEvent>;
 export type Presence = Static<typeof presence>;

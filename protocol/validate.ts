@@ -18,6 +18,8 @@ type Shapes = {
   legacyRegistration: schema.LegacyRegistration;
   announcement: schema.Announcement;
   enrolmentSecret: schema.EnrolmentSecret;
+  corporateRequest: schema.CorporateRequest;
+  corporateAnswer: schema.CorporateAnswer;
   report: schema.Report;
   auditEvent: schema.AuditEvent;
   presence: schema.Presence;

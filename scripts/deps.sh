@@ -27,6 +27,9 @@ xfreerdp freerdp2-x11
 freerdp-shadow-cli freerdp2-shadow-x11
 Xvfb xvfb
 nginx nginx-light
+openvpn openvpn
+hostapd hostapd
+eapol_test eapoltest
 curl curl
 chromium chromium
 swtpm swtpm

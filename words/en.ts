@@ -18,6 +18,12 @@ export const commonEn = {
     'not-found': 'There is nothing by this name[: {what}].',
     'method-not-allowed': 'This cannot be done here.',
     'bad-argument': 'A value is not right[: {what}].',
+    'step-not-offered': 'This choice is not there for such a certificate and such devices[: {what}].',
+    'pki-not-integrated': 'No public key infrastructure is integrated with this server.',
+    'record-only':
+      'Devices of this kind get nothing from this server: certificates that were made elsewhere can be recorded.',
+    'identity-needed': 'A thin client gets its certificates by its own mobile certificate, and in no other way.',
+    'not-renewable': 'An uploaded certificate cannot be renewed. Upload its successor[: {what}].',
     'already-exists': 'There is already one by this name[: {what}].',
     'not-allowed': 'You do not have the right to do this[: {what}].',
     'setting-locked': 'The administrator has locked this setting. It cannot be changed on this device.',
@@ -138,6 +144,7 @@ export const commonEn = {
       'An administrator has to approve the request of this device[ ({request})]. It asks again by itself.',
     'identity-unreadable':
       'The certificate or the key of this device cannot be read. Ask the administrator to register it again.',
+    'delivery-damaged': 'The key the server sent with a certificate cannot be opened. It is asked for again.',
     'key-mismatch': 'The certificate the server issued does not belong to the key of this device.',
     'tpm-missing':
       'The key of this device is in its security chip (TPM), and the chip is not there[: {reason}]. The device cannot connect without it; look whether it is turned off in the settings of the firmware (BIOS, UEFI).',

@@ -5,8 +5,10 @@
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { onSettingsAsk } from './changing.ts';
 import { onCheckedIn, onCheckinFailed, sendCheckin, withErrand } from './checking-in.ts';
+import { fetchTickMs, onCorporateFetched, onFetchFailed, settleFetching } from './corporate.ts';
 import { greet, handOverEvents, onPublished, publishEvents, publishReport, trail } from './delivering.ts';
 import type { Durable } from './durable.ts';
+import { noFetching } from './fetching.ts';
 import { forwardTickMs } from './forward-line.ts';
 import { onForwardEnded, onForwarding, onLogCounted, settleForwarding } from './forwarding.ts';
 import { callExpired, endRenewal, isIdentityStep, withoutLostKey } from './identity.ts';
@@ -62,7 +64,12 @@ export function step(state: State, event: Event): Step {
   );
   const handed = then(errands, (next) => (next.pending ? rest(next) : handOverEvents(next)));
   const leaving = event.type === 'stopping' || handed.state.pending !== null || handed.state.at !== 'running';
-  const decided = leaving ? handed : then(handed, (next) => settleForwarding(next, event.now));
+  const decided = leaving
+    ? handed
+    : then(
+        then(handed, (next) => settleForwarding(next, event.now)),
+        (next) => settleFetching(next, event.now),
+      );
   return { state: decided.state, effects: withPicture(decided.effects, shown(decided.state, event.now)) };
 }
 
@@ -125,6 +132,8 @@ function decide(state: State, event: Event): Step {
       return onRenewed(state, event);
     case 'proven':
       return onProven(state, event);
+    case 'corporate-fetched':
+      return onCorporateFetched(state, event);
     case 'next-unreadable':
       return onNextUnreadable(state, event);
     case 'call-failed':
@@ -168,6 +177,7 @@ function decide(state: State, event: Event): Step {
 function onAnyCallFailed(state: State, event: Of<'call-failed'>): Step {
   const { call: failed, fault: why, now } = event;
   if (isIdentityCall(failed)) return onRenewalFailed(state, failed, why, now);
+  if (failed === 'fetch-corporate') return onFetchFailed(state, why, now);
   if (failed === 'fetch-rotations') return onRotationsFailed(state, now);
   if (failed !== 'checkin') return onCallFailed(state, event);
   const told = state.nonce === null ? null : why.code;
@@ -194,12 +204,16 @@ function onPersisted(state: State, event: Of<'persisted'>): Step {
     counters,
     opened: pending.opened,
     views: certificatesOf(durable, held),
+    // What is on its way is of before.
+    fetching: pending.forget ? noFetching : state.fetching,
   };
   const changed = storeChanged(state.durable, durable);
   return then(trail(applied, pending.audit, event.now), (next) => {
     const effects: Effect[] = [];
     if (pending.counters) effects.push({ do: 'count', counters: next.counters });
     if (changed) effects.push({ do: 'export', certificates: exportsOf(durable, held) });
+    if (durable.corporate !== state.durable.corporate)
+      effects.push({ do: 'export-corporate', certificates: durable.corporate ?? [] });
     effects.push(...acknowledge(next, delivery));
     effects.push(...answer(pending.answer?.request ?? null, pending.answer?.result ?? { ok: true, value: null }));
     const followed = then({ state: next, effects }, (last) => follow(last, pending.next, event.now));
@@ -304,7 +318,8 @@ function shown(state: State, now: Now): readonly Effect[] {
   const linkMs = nextTickMs(state.link, now) ?? longestSleepMs;
   const renewalMs = renewalTickMs(state, now) ?? longestSleepMs;
   const forwardMs = forwardTickMs(state.forwarding, now) ?? longestSleepMs;
-  const inMs = Math.min(longestSleepMs, linkMs, renewalMs, forwardMs, errandMs);
+  const fetchMs = fetchTickMs(state, now) ?? longestSleepMs;
+  const inMs = Math.min(longestSleepMs, linkMs, renewalMs, fetchMs, forwardMs, errandMs);
   return [
     { do: 'show', status: statusOf(state, now) },
     { do: 'wake', inMs },

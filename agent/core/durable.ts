@@ -68,6 +68,18 @@ export type NextIdentity =
   | { readonly at: 'keyed'; readonly key: KeyRef; readonly enrolment?: ForeignEnrolment | undefined }
   | { readonly at: 'issued'; readonly identity: Identity; readonly enrolment?: ForeignEnrolment | undefined };
 
+/**
+ * A certificate for other programs of this device. `order` is the number the server gave it; a higher one in the device document asks
+ * for another. `id` and `alias` are the server's.
+ */
+export type CorporateCertificate = {
+  readonly id: string;
+  readonly type: 'mail' | 'vpn';
+  readonly alias: string;
+  readonly order: number;
+  readonly identity: Identity;
+};
+
 /** Resting places of registration; a power cut goes on from the last one. */
 export type Registration =
   | { readonly at: 'unregistered' }
@@ -148,6 +160,8 @@ export type Durable = {
   readonly repaired: Repaired | null;
   /** Where the server was last reached, until it is reached at the addresses that took their place. */
   readonly former: Addresses | null;
+  /** Left out where there never was one. */
+  readonly corporate?: readonly CorporateCertificate[];
 };
 
 /** Small, atomic, of their own file; they only rise. Times are powered-on milliseconds unless said otherwise. */

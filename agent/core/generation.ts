@@ -56,7 +56,8 @@ export function keysOf(durable: Durable): readonly KeyRef[] {
   if (registration.at === 'ordered') return [registration.key];
   const { key } = registration.identity;
   const next = registration.at === 'registered' ? nextKeyOf(registration) : null;
-  return next ? [key, next] : [key];
+  const corporate = (durable.corporate ?? []).map(({ identity }) => identity.key);
+  return next ? [key, next, ...corporate] : [key, ...corporate];
 }
 
 /** The key of the identity that is to follow; null before there is one. */

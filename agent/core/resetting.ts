@@ -1,6 +1,7 @@
 /** The reset: what the device was is gone in one durable step; counters, the clock and what the firmware brought stay. */
 import { deviceLeafTopic } from '../../protocol/topics.ts';
 import { emptyDurable } from './durable.ts';
+import { noFetching } from './fetching.ts';
 import { idle } from './link.ts';
 import type { Effect, Now } from './shape.ts';
 import { audienceOf, audit, commit, done, type State, type Step, then } from './state.ts';
@@ -29,6 +30,7 @@ export function reset(state: State, request: number, now: Now): Step {
       opened: null,
       answer: { request, result: done },
       next: 'forget',
+      forget: true,
     }),
   );
 }
@@ -48,6 +50,7 @@ export function forget(state: State, now: Now): Step {
       offered: null,
       newer: [],
       renewal: { at: 'resting' },
+      fetching: noFetching,
       calledExpired: null,
       faults: {
         ...(disk && { disk }),

@@ -22,7 +22,16 @@ import type { AuditEvent, Purpose, Source } from '../../protocol/schema.ts';
 import type { Place } from '../../protocol/target.ts';
 import type { Instant } from '../../protocol/time.ts';
 import type { TrustRequest, Verdict } from './decide.ts';
-import type { Counters, ForeignEnrolment, Identity, KeyKind, KeyRef, LocalEntry, Order } from './durable.ts';
+import type {
+  CorporateCertificate,
+  Counters,
+  ForeignEnrolment,
+  Identity,
+  KeyKind,
+  KeyRef,
+  LocalEntry,
+  Order,
+} from './durable.ts';
 
 export type Now = {
   /** What the system clock says. */
@@ -123,6 +132,14 @@ export type Happening =
   | { readonly type: 'renewed'; readonly key: KeyRef; readonly chain: readonly string[] }
   /** A check-in by the next identity was answered. */
   | { readonly type: 'proven'; readonly fingerprint: string; readonly bytes: Uint8Array }
+  /** A certificate for other programs; its key is on the disk and belongs to it. */
+  | {
+      readonly type: 'corporate-fetched';
+      readonly id: string;
+      readonly order: number;
+      readonly key: KeyRef;
+      readonly chain: readonly string[];
+    }
   /** The key of the next identity cannot be read back. */
   | { readonly type: 'next-unreadable'; readonly fault: Fault }
   /** A registration step, a check-in or a step towards the next identity did not work. */
@@ -179,7 +196,8 @@ export type Call =
   | 'renew'
   | 'enrol-again'
   | 'prove'
-  | 'fetch-rotations';
+  | 'fetch-rotations'
+  | 'fetch-corporate';
 
 /** One certificate for consumers, below `<runtime>/trust/<purpose>/`. */
 export type Exported = {
@@ -202,6 +220,20 @@ export type Effect =
   /** Replaces the counters file atomically and durably: `counted` or `count-failed`. */
   | { readonly do: 'count'; readonly counters: Counters }
   | { readonly do: 'export'; readonly certificates: readonly Exported[] }
+  /** Below `<runtime>/identities/`. */
+  | { readonly do: 'export-corporate'; readonly certificates: readonly CorporateCertificate[] }
+  /** A certificate for other programs, by the identity in use: `corporate-fetched`. `secret` is the device secret, hex. */
+  | {
+      readonly do: 'fetch-corporate';
+      readonly address: string;
+      readonly accept: readonly string[];
+      readonly identity: Identity;
+      readonly device: string;
+      readonly secret: string;
+      readonly id: string;
+      readonly order: number;
+      readonly from: 'request' | 'delivery';
+    }
   /** P-256 where no kind is said. */
   | { readonly do: 'make-key'; readonly kind?: KeyKind }
   | { readonly do: 'enrol'; readonly order: Order; readonly key: KeyRef; readonly subject: string }

@@ -69,6 +69,9 @@ export function onStarted(state: State, event: Of<'started'>): Step {
       ...found.map((each) => warn('restored with a fault', each)),
       ...unfit.slice(0, mostFound).map((each) => warn('a certificate of the firmware was left out', each)),
       { do: 'export', certificates: exportsOf(durable, opened.held) },
+      ...((durable.corporate?.length ?? 0) > 0
+        ? [{ do: 'export-corporate' as const, certificates: durable.corporate ?? [] }]
+        : []),
       { do: 'notify', ready: true, status: 'running' },
     ],
   };

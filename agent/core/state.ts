@@ -5,6 +5,7 @@ import { instant } from '../../protocol/time.ts';
 import { type ClockView, judgeClock, type TimeAnchor } from './clock.ts';
 import type { Audience, Held, OpenDevice } from './documents.ts';
 import { type Counters, type Durable, emptyDurable, type Order } from './durable.ts';
+import { type Fetching, noFetching } from './fetching.ts';
 import { type Forwarding, noForwarding } from './forward-line.ts';
 import { freshCounters, keysOf, toObjects } from './generation.ts';
 import type { Renewal } from './identity.ts';
@@ -26,7 +27,8 @@ export type Area =
   | 'answer'
   | 'registration'
   | 'link'
-  | 'identity';
+  | 'identity'
+  | 'corporate';
 export type Faults = { readonly [area in Area]?: Fault };
 
 /** What a change of state is told the audit log. */
@@ -49,6 +51,8 @@ export type Pending = {
   readonly delivery: { readonly connection: number; readonly ticket: number } | null;
   readonly answer: { readonly request: number; readonly result: Result<Reply> } | null;
   readonly next: Next;
+  /** Nothing of before stays on the disk, no key either. */
+  readonly forget: boolean;
 };
 
 /** What the audit log was told of refusals: in this hour of powered-on time, and since the server last took events. */
@@ -114,6 +118,7 @@ export type State = {
   /** The request of the control API that waits for the outcome of a registration. */
   readonly registerRequest: number | null;
   readonly renewal: Renewal;
+  readonly fetching: Fetching;
   /** SHA-256 of our own certificate where the server has called it expired, although our clock does not. */
   readonly calledExpired: string | null;
   /** Of logs to the log server. */
@@ -158,6 +163,7 @@ export const initial: State = {
   events: { sent: [], acknowledged: 0, reading: null, forgettable: null },
   registerRequest: null,
   renewal: { at: 'resting' },
+  fetching: noFetching,
   calledExpired: null,
   forwarding: noForwarding,
   pendingOrder: null,
@@ -240,10 +246,10 @@ export function commit(state: State, change: Change): Step {
     delivery: null,
     answer: null,
     next: 'nothing',
+    forget: false,
     ...change,
   };
-  const { durable } = pending;
-  const forget = pending.next === 'forget';
+  const { durable, forget } = pending;
   const counted: readonly Effect[] = state.generation === 0 ? [{ do: 'count', counters: state.counters }] : [];
   return {
     state: { ...state, generation: number, pending },

@@ -4,6 +4,7 @@ import { type Fault, type FaultCode, fault, type Result } from '../../protocol/f
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { fromNumericDate } from '../../protocol/time.ts';
 import { parseTopic } from '../../protocol/topics.ts';
+import { withAliases } from './corporate.ts';
 import { publishReport, trail } from './delivering.ts';
 import {
   type Admission,
@@ -56,6 +57,8 @@ export type Draft = {
   /** What a document of ours came for, even if we already had it or cannot use it. */
   readonly heard: readonly Awaited[];
   readonly changed: boolean;
+  /** Nothing of before stays on the disk. */
+  readonly forget: boolean;
 };
 
 export const draftOf = (state: State): Draft => ({
@@ -68,6 +71,7 @@ export const draftOf = (state: State): Draft => ({
   fault: null,
   heard: [],
   changed: false,
+  forget: false,
 });
 
 /** A document over MQTT. It is acknowledged when it is durable, rejected or replayed; never when the disk failed. */
@@ -147,6 +151,7 @@ export function settle(state: State, draft: Draft, delivery: Delivery, now: Now)
       audit: draft.audit,
       delivery,
       next: moves ? 'connect' : 'report',
+      forget: draft.forget,
     }),
   );
 }
@@ -224,7 +229,10 @@ function apply(draft: Draft, state: State, held: State['held'], now: Now): Draft
   };
   return {
     ...draft,
-    durable: { ...durable, former: formerOf(draft.durable, draft.held, durable, held) },
+    durable: withAliases(
+      { ...durable, former: formerOf(draft.durable, draft.held, durable, held) },
+      held.device?.device,
+    ),
     held,
     waiting,
     counters: raisedBy(draft.counters, documents),
@@ -291,11 +299,25 @@ function takeCommand(draft: Draft, state: State, audience: Audience, jws: string
     return { ...draft, counters, fault: fault('command-expired', { command: command.do }) };
   const told = { ...draft, counters, audit: [...draft.audit, { event: 'command', facts: { do: command.do } }] };
   if (command.do === 'report') return told;
+  if (command.do === 'wipe') return wipe(told);
   if (command.do !== 'renew') return { ...draft, counters, fault: fault('bad-argument', { command: command.do }) };
   const { registration } = draft.durable;
   // Durable, since it is acknowledged. What is on its way already is what the administrator wants.
   if (registration.at !== 'registered' || registration.next !== null) return told;
   return { ...told, durable: withNext(draft.durable, { at: 'wanted' }), changed: true };
+}
+
+/** Corporate data goes with its keys, also from older generations; the connection to the server stays. */
+function wipe(draft: Draft): Draft {
+  const { corporate = [] } = draft.durable;
+  const audit: AuditDraft = { event: 'corporate-data-wiped', facts: { certificates: corporate.length } };
+  return {
+    ...draft,
+    durable: { ...draft.durable, corporate: [] },
+    audit: [...draft.audit, audit],
+    changed: true,
+    forget: true,
+  };
 }
 
 function kindOf(state: State, topic: string): Kind | null {

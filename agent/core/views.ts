@@ -2,6 +2,7 @@
 import { fromBase64, parseCertificate, viewCertificate } from '../../protocol/certificate.ts';
 import { type Fault, fault } from '../../protocol/fault.ts';
 import { thumbprint } from '../../protocol/jws.ts';
+import { maxCorporate } from '../../protocol/limits.ts';
 import type { CertificateView, Status } from '../../protocol/local.ts';
 import type { Report } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
@@ -20,8 +21,9 @@ import { operationOf, settingsOf } from './settings.ts';
 import type { Exported, Now } from './shape.ts';
 import { blocklistOf, clockOf, poweredOf, type State } from './state.ts';
 
-const accepts = ['policy/1', 'device/1', 'command/1', 'time/1', 'repair/1'];
+const accepts = ['policy/1', 'device/1', 'command/1', 'time/1', 'repair/1', 'corporate/1'];
 const maxFaults = 64;
+const maxReported = 2 * maxCorporate;
 
 /** The store: what is trusted for what, and where it came from. Derived, so it cannot disagree with the signed policy. */
 export function certificatesOf(durable: Durable, held: Held): readonly CertificateView[] {
@@ -105,8 +107,15 @@ export function reportOf(state: State, now: Now): Report | null {
     accepts,
     newer: state.newer.slice(0, 2),
     policyKeys: registration.policyKeys.map(thumbprint),
+    corporate: corporateOf(state.durable),
   };
 }
+
+const corporateOf = ({ corporate = [] }: Durable): NonNullable<Report['corporate']> =>
+  corporate.slice(-maxReported).flatMap(({ id, type, alias, order, identity }) => {
+    const leaf = leafOf(identity);
+    return leaf ? [{ id, type, alias, order, fingerprint: leaf.fingerprint, notAfter: leaf.notAfter }] : [];
+  });
 
 export function statusOf(state: State, now: Now): Status {
   const { registration } = state.durable;

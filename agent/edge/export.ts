@@ -22,19 +22,19 @@ import { quietly } from './whole-file.ts';
 export type ExportTrust = (certificates: readonly Exported[]) => Promise<Result<null>>;
 /** By name: the bytes of a file, or where a link points. */
 type Content = ReadonlyMap<string, Uint8Array | string>;
+export type Modes = { readonly folder: number; readonly file: number };
 
 const purposes: readonly Purpose[] = ['ksc', 'rdp', 'broker', 'log'];
 /** Public certificates: everybody may read them. */
-const folderMode = 0o755;
-const exportMode = 0o644;
+const modes: Modes = { folder: 0o755, file: 0o644 };
 
 export function openExport(runtime: string, files: Files): ExportTrust {
   const root = join(runtime, 'trust');
   return async (certificates) => {
     try {
-      await makeFolder(files, root);
+      await makeFolder(files, root, modes.folder);
       for (const purpose of purposes)
-        await exportPurpose(root, purpose, contentFor(root, purpose, certificates), files);
+        await exportFolder(root, purpose, contentFor(root, purpose, certificates), files, modes);
       return good(null);
     } catch (error) {
       return { ok: false, fault: diskFault(error, 'export') };
@@ -72,29 +72,40 @@ function hashLinks(chosen: ReadonlyMap<string, Uint8Array>): readonly (readonly 
   return links;
 }
 
-async function exportPurpose(root: string, purpose: Purpose, content: Content, files: Files): Promise<void> {
-  const digest = digestOf([...content].map(([name, each]) => `${name} ${digestOf(each)}\n`).join(''));
-  const folder = `.${purpose}-${digest.slice(0, 32)}`;
-  const link = join(root, purpose);
-  if (!(await isWhole(files, join(root, folder), content))) await build(files, join(root, folder), content);
+/** `<root>/<name>` as a link to a hidden directory with this content; the directory before stays for who has it open. */
+export async function exportFolder(
+  root: string,
+  name: string,
+  content: Content,
+  files: Files,
+  modes: Modes,
+): Promise<void> {
+  const digest = digestOf([...content].map(([file, each]) => `${file} ${digestOf(each)}\n`).join(''));
+  const folder = `.${name}-${digest.slice(0, 32)}`;
+  const link = join(root, name);
+  if (!(await isWhole(files, join(root, folder), content))) await build(files, join(root, folder), content, modes);
   await quietly(() => files.unlink(`${link}.new`));
   const before = await targetOf(files, link);
   if (before !== folder) {
     await files.link(folder, `${link}.new`);
     await files.rename(`${link}.new`, link);
   }
-  for (const name of await files.list(root))
-    if (name.startsWith(`.${purpose}-`) && name !== folder && name !== before)
-      await files.removeDirectory(join(root, name));
+  for (const other of await files.list(root))
+    if (isVersionOf(other, name) && other !== folder && other !== before)
+      await files.removeDirectory(join(root, other));
 }
 
-async function build(files: Files, folder: string, content: Content): Promise<void> {
+/** Of a name that begins with this one, more than digits follows. */
+const isVersionOf = (folder: string, name: string): boolean =>
+  folder.startsWith(`.${name}-`) && /^[0-9a-f]+$/.test(folder.slice(name.length + 2));
+
+async function build(files: Files, folder: string, content: Content, modes: Modes): Promise<void> {
   try {
     await files.removeDirectory(folder);
-    await files.makeDirectory(folder, folderMode);
+    await files.makeDirectory(folder, modes.folder);
     for (const [name, each] of content)
       if (typeof each === 'string') await files.link(each, join(folder, name));
-      else await writeFile(files, join(folder, name), each);
+      else await writeFile(files, join(folder, name), each, modes.file);
     if (!(await isWhole(files, folder, content)))
       throw Object.assign(new Error('what was exported reads back differently'), { code: 'EIO' });
   } catch (error) {
@@ -103,8 +114,8 @@ async function build(files: Files, folder: string, content: Content): Promise<vo
   }
 }
 
-async function writeFile(files: Files, path: string, bytes: Uint8Array): Promise<void> {
-  const file = await files.open(path, 'create', exportMode);
+async function writeFile(files: Files, path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  const file = await files.open(path, 'create', mode);
   try {
     await file.write(bytes);
   } finally {
@@ -132,9 +143,9 @@ async function isWhole(files: Files, folder: string, content: Content): Promise<
   }
 }
 
-async function makeFolder(files: Files, folder: string): Promise<void> {
+export async function makeFolder(files: Files, folder: string, mode: number): Promise<void> {
   try {
-    await files.makeDirectory(folder, folderMode);
+    await files.makeDirectory(folder, mode);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
   }

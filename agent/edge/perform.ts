@@ -13,6 +13,7 @@ import type { Disk } from './disk.ts';
 import type { AtServer } from './elsewhere.ts';
 import type { Issued } from './enrol.ts';
 import type { ExportTrust } from './export.ts';
+import type { ExportCorporate } from './export-corporate.ts';
 import type { Forwarder } from './forward.ts';
 import type { Journal } from './journal.ts';
 import type { Keys } from './keys.ts';
@@ -34,6 +35,7 @@ export type Edges = {
   };
   readonly forwarder: Pick<Forwarder, 'forward' | 'stop'>;
   readonly exportTrust: ExportTrust;
+  readonly exportCorporate: ExportCorporate;
   readonly mqtt: Mqtt;
   readonly control: Pick<Control, 'show' | 'answer'>;
   readonly notify: Notify;
@@ -81,6 +83,12 @@ export function openPerform(edges: Edges): Perform {
         const done = await edges.exportTrust(effect.certificates);
         return done.ok ? nothing : [{ type: 'export-failed', fault: done.fault }];
       }
+      case 'export-corporate': {
+        const done = await edges.exportCorporate(effect.certificates);
+        return done.ok ? nothing : [{ type: 'export-failed', fault: done.fault }];
+      }
+      case 'fetch-corporate':
+        return begin(effect.do, () => fetchCorporateBy(effect, edges, withRoom));
       case 'make-key': {
         const made = await edges.keys.make(effect.kind ?? 'P-256');
         if (!made.ok) return [{ type: 'key-failed', fault: made.fault }];
@@ -268,6 +276,22 @@ async function checkInBy(
   if (outcome.at === 'presented') return [{ type: 'presented', der: outcome.der, ...(call === 'prove' && { call }) }];
   const { body: bytes, fingerprint } = outcome.answer;
   return [{ type: call === 'prove' ? 'proven' : 'checked-in', fingerprint, bytes }];
+}
+
+async function fetchCorporateBy(
+  effect: Extract<Effect, { do: 'fetch-corporate' }>,
+  edges: Edges,
+  withRoom: <T>(write: () => Promise<Result<T>>) => Promise<Result<T>>,
+): Promise<readonly Happening[]> {
+  const credentials = await credentialsOf(effect.identity, edges);
+  if (!credentials.ok) return [callFailed(effect.do, credentials.fault)];
+  const { fetchCorporate } = await import('./corporate.ts');
+  const fetched = await fetchCorporate({ ...effect, credentials: credentials.value });
+  if (!fetched.ok) return [callFailed(effect.do, fetched.fault)];
+  const { pkcs8, chain } = fetched.value;
+  const key = await withRoom(() => edges.storage.writeKey(pkcs8));
+  const { id, order } = effect;
+  return [key.ok ? { type: 'corporate-fetched', id, order, key: key.value, chain } : callFailed(effect.do, key.fault)];
 }
 
 async function announceBy(server: AtServer, next: Credentials) {

@@ -4,6 +4,8 @@ import type {
   Announcement,
   CheckinAnswer,
   CheckinRequest,
+  CorporateAnswer,
+  CorporateRequest,
   EnrolmentSecret,
   RegistrationBundle,
   Rotations,
@@ -61,6 +63,8 @@ export type Fleet = {
   readonly bind: (proof: ClientProof, typed: Credentials) => Promise<Result<string>>;
   readonly bundle: (device: string) => Promise<Result<RegistrationBundle>>;
   readonly confirm: (device: string) => Promise<Result<null>>;
+  /** A mail or VPN certificate that the device is told to have. Faults: `not-found`, `csr-refused`, `busy`; on record. */
+  readonly certificate: (device: string, request: CorporateRequest) => Promise<Result<CorporateAnswer>>;
   /** Signed links from a certificate of ours (SHA-256) to the main one, for whoever asks; `not-found`. */
   readonly rotations: (from: string) => Promise<Result<Rotations>>;
   readonly checkin: (device: string, request: CheckinRequest) => Promise<Result<CheckinAnswer>>;

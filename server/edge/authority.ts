@@ -14,6 +14,7 @@ import type { AuthorityKey } from '../core/succession.ts';
 import {
   alternativeName,
   authorityKeyId,
+  emailName,
   endEntity,
   extension,
   integer,
@@ -41,6 +42,12 @@ export type DeviceRequest = {
   readonly days: number;
   readonly now: Instant;
 };
+export type ClientRequest = Omit<DeviceRequest, 'deviceId'> & {
+  readonly commonName: string;
+  /** An rfc822Name where it is ASCII; null for none. */
+  readonly email: string | null;
+  readonly type: keyof typeof clientOrganizations;
+};
 export type Identity = {
   /** Leaf, then the authority: its root, or where it follows another one its key certified by that. */
   readonly chainDer: Uint8Array[];
@@ -60,6 +67,9 @@ export type CrlRequest = {
 
 const organization = 'thintrust';
 const deviceOrganization = 'thintrust device';
+/** Not that of identities, so that who takes the one need not take the other. */
+const clientOrganizations = { mail: 'thintrust mail', vpn: 'thintrust vpn' } as const;
+const plainEmail = /^[\x21-\x7e]{3,254}$/;
 const authorityDays = 20 * 365;
 /** The longest life of a certificate that browsers and other strict clients still take. */
 const maxDays = 397;
@@ -134,6 +144,29 @@ export async function issueDevice(
     publicKeyDer: request.publicKeyDer,
     extensions: endEntity(oid.clientAuth),
   });
+  return identityOf(leaf, above);
+}
+
+/** A certificate for mail (S/MIME too) or VPN over such a key. It is no identity: its common name must not be like a device id. */
+export async function issueClient(
+  authority: Authority,
+  { publicKeyDer, commonName, email, type, days, now }: ClientRequest,
+  above: Uint8Array = authority.certificateDer,
+): Promise<Identity> {
+  const uses = type === 'mail' ? [oid.clientAuth, oid.emailProtection] : [oid.clientAuth];
+  const names = email !== null && plainEmail.test(email) ? [emailName(email)] : [];
+  const alternatives = names.map((name) =>
+    extension(oid.subjectAltName, false, new pkijs.GeneralNames({ names: [name] }).toSchema()),
+  );
+  const leaf = await issue(authority, days, now, {
+    subject: nameOf(commonName.slice(0, maxCommonName), clientOrganizations[type]),
+    publicKeyDer,
+    extensions: [...endEntity(...uses), ...alternatives],
+  });
+  return identityOf(leaf, above);
+}
+
+function identityOf(leaf: Uint8Array, above: Uint8Array): Identity {
   const read = parseCertificate(leaf);
   if (!read.ok) throw new Error('the certificate just made cannot be read');
   const { issuer, serial, fingerprint, notAfter } = read.value;

@@ -1,5 +1,6 @@
 /** What the administration API offers about the certificates of managed devices. */
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
+import { good } from '../../protocol/fault.ts';
 import { certificateColumns, certificateRow } from '../api/certificates.ts';
 import { oneOf } from '../api/list.ts';
 import {
@@ -9,11 +10,58 @@ import {
   certificateTypes,
   deviceKinds,
 } from '../core/certificates.ts';
-import { type AdminRoute, closed, of, reading, withBody } from './admin-route.ts';
+import { authentications, connectionMethods, issueSources } from '../core/issue-order.ts';
+import { type AdminRoute, closed, name, of, reading, withBody } from './admin-route.ts';
 import { listCertificates, setAlias, showCertificate } from './certificate-list.ts';
+import { issueCertificates } from './corporate-issue.ts';
+import { deleteCertificates, renewCertificates, wipeDevice } from './corporate-orders.ts';
+import { readCorporateRules, setCorporateRules } from './corporate-rules.ts';
+import type { IdentityFile } from './identity-file.ts';
+import { listInstalled } from './installed.ts';
 import { listing } from './listing.ts';
 
 const id = Type.String({ maxLength: 64 });
+const base64File = Type.String({ maxLength: 1_500_000, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
+/** PKCS#12 (P12, PFX), or certificates (CER, CRT, CERT) with their key in the same file or in another (PRK, PEM). */
+const uploadedFile = Type.Object(
+  { content: base64File, key: Type.Optional(base64File), password: Type.Optional(Type.String({ maxLength: 1000 })) },
+  closed,
+);
+const names = Type.Optional(Type.Array(name, { maxItems: 1000 }));
+const issueBody = Type.Object(
+  {
+    type: oneOf(certificateTypes),
+    kind: oneOf(deviceKinds),
+    connection: Type.Optional(oneOf(connectionMethods)),
+    users: names,
+    devices: names,
+    alias: Type.Optional(Type.String({ maxLength: 200 })),
+    source: Type.Optional(oneOf(issueSources)),
+    authentication: Type.Optional(oneOf(authentications)),
+    reuse: Type.Optional(Type.Boolean()),
+    mail: Type.Optional(
+      Type.Object(
+        { copy: Type.Optional(Type.String({ maxLength: 254 })), show: Type.Optional(Type.Boolean()) },
+        closed,
+      ),
+    ),
+    file: Type.Optional(uploadedFile),
+  },
+  closed,
+);
+const onConnection = Type.Object({ issue: Type.Boolean(), alias: Type.String({ maxLength: 64 }) }, closed);
+const typeRules = Type.Partial(
+  Type.Object(
+    {
+      validityDays: Type.Integer(),
+      renewBeforeDays: Type.Integer(),
+      automaticRenewal: Type.Boolean(),
+      template: Type.Union([Type.String({ minLength: 1, maxLength: 120 }), Type.Null()]),
+      onConnection: Type.Object({ 'thin-client': onConnection, android: onConnection, ios: onConnection }, closed),
+    },
+    closed,
+  ),
+);
 const ids = Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { minItems: 1, maxItems: 1000 });
 
 export const certificateRoutes: readonly AdminRoute[] = [
@@ -39,4 +87,40 @@ export const certificateRoutes: readonly AdminRoute[] = [
     Type.Object({ ids, alias: Type.String({ maxLength: 200 }) }, closed),
     (server, body, { actor }) => setAlias(server, actor, body),
   ),
+  withBody(
+    { method: 'POST', url: '/certificates/issue', action: 'edit-certificates' },
+    issueBody,
+    (server, { file, ...order }, { actor }) =>
+      issueCertificates(server, actor, order, file ? identityFile(file) : null),
+  ),
+  withBody(
+    { method: 'POST', url: '/certificates/renew', action: 'edit-certificates' },
+    Type.Object({ ids }, closed),
+    async (server, body, { actor }) => good(await renewCertificates(server, actor, body.ids)),
+  ),
+  withBody(
+    { method: 'POST', url: '/certificates/delete', action: 'edit-certificates' },
+    Type.Object({ ids, revoke: Type.Optional(Type.Boolean()) }, closed),
+    async (server, { ids: deleted, revoke = false }, { actor }) =>
+      good(await deleteCertificates(server, actor, { ids: deleted, revoke })),
+  ),
+  {
+    method: 'POST',
+    url: '/devices/:device/wipe',
+    action: 'edit-certificates',
+    run: (server, call) => wipeDevice(server, call.actor, of(call, 'device')),
+  },
+  reading('/devices/:device/certificates', (server, call) => listInstalled(server, of(call, 'device'))),
+  reading('/corporate-rules', async ({ db }) => good(await readCorporateRules(db))),
+  withBody(
+    { method: 'PUT', url: '/corporate-rules', action: 'edit-certificates' },
+    Type.Object({ mail: Type.Optional(typeRules), vpn: Type.Optional(typeRules) }, closed),
+    (server, body, { actor }) => setCorporateRules(server, actor, body),
+  ),
 ];
+
+const identityFile = ({ content, key, password = '' }: Static<typeof uploadedFile>): IdentityFile => ({
+  content: Buffer.from(content, 'base64'),
+  key: key === undefined ? null : Buffer.from(key, 'base64'),
+  password,
+});

@@ -103,5 +103,7 @@ async function publishAgain(server: Server, trx: Database, device: string): Prom
 }
 
 async function isWanted(trx: Database, device: string, what: CommandName): Promise<boolean> {
-  return what === 'renew' && currentOf(await readLives(trx, device))?.renewAskedAt !== null;
+  if (what === 'renew') return currentOf(await readLives(trx, device))?.renewAskedAt !== null;
+  // Asked for once, it stays asked for.
+  return true;
 }

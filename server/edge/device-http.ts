@@ -22,6 +22,8 @@ export type { DeviceHttp } from './device-app.ts';
 
 /** Ten certificates, base64 in JSON. */
 const maxAnnouncementBytes = 11 * 22_000;
+/** One request, base64 in JSON. */
+const maxCorporateBytes = 26_000;
 
 export type DeviceHttpOptions = ListenOptions & {
   /** Left out: nobody passes certificates on. */
@@ -114,6 +116,16 @@ function routesOf(fleet: Fleet): readonly Route[] {
         const followed = announced.ok && proof ? await fleet.follow(proof, announced.value) : announced;
         if (followed.ok) return good(null);
         return refuse(fleet, request, device, followed.fault);
+      },
+    },
+    {
+      method: 'POST',
+      url: '/v1/certificate',
+      bodyLimit: maxCorporateBytes,
+      identity: 'current',
+      answer: async (request, _reply, device) => {
+        const asked = read('corporateRequest', bodyOf(request), maxCorporateBytes);
+        return asked.ok ? fleet.certificate(device, asked.value) : refuse(fleet, request, device, asked.fault);
       },
     },
     {

@@ -27,6 +27,7 @@ import {
 import { datesAt, nextRevision, raisedRevision } from '../core/revision.ts';
 import { slotOf } from '../core/slot.ts';
 import { addressesOf, type Identity, readIdentity, type Server } from './context.ts';
+import { readWanted } from './corporate-wanted.ts';
 import { readLives } from './lives.ts';
 import { readPins } from './pins.ts';
 import { readRules } from './rules.ts';
@@ -141,6 +142,7 @@ export async function signDevice(server: Server, trx: Database, device: string):
     groupRev: policy.rev,
     secretGeneration: row.secret_generation,
     identity: { renewAt: await renewAt(server, trx, { device, group: row.group_id }) },
+    certificates: await readWanted(trx, device),
   };
   const aud = deviceAudience(serverId, device);
   await store(server, trx, { type: 'device', aud, topic: deviceLeafTopic(device, 'device'), body });

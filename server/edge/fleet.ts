@@ -5,6 +5,7 @@ import type { ClientProof, Fleet } from '../core/ports.ts';
 import { adopt } from './adoption.ts';
 import { isOfUnknown, trustedAuthorities } from './authorities.ts';
 import type { Server } from './context.ts';
+import { giveCorporate } from './corporate.ts';
 import { transact } from './database.ts';
 import { bundle, confirm, enrol } from './enrolment.ts';
 import { follow } from './following.ts';
@@ -44,6 +45,7 @@ export function makeFleet(server: Server, publish: () => Promise<void>): Fleet {
     bind: (proof, typed) => andPublish(bindForeign(server, proof, typed)),
     bundle: (device) => bundle(server, device),
     confirm: (device) => confirm(server, device),
+    certificate: (device, request) => giveCorporate(server, device, request),
     rotations: (from) => statementsFrom(server, from),
     checkin: (device, request) => andPublish(checkinMutually(server, device, request)),
     receive: (device, leaf, payload) => andPublish(receive(server, device, leaf, payload)),

@@ -243,6 +243,15 @@ const notices: readonly string[] = [
   'create index notices_untold on notices (told_at, kind)',
 ];
 
+/** Mail and VPN certificates beside their rows in the list, and the numbers of those that were revoked. */
+const corporate: readonly string[] = [
+  `create table corporate_certificates (
+    id text primary key references certificates (id), order_no integer not null, made_at bigint not null, chain text,
+    sealed_key text, key_hash text, serials text not null, given text, given_order integer, given_issued_at bigint,
+    given_not_after bigint, issues integer not null, issues_since bigint not null)`,
+  'create table corporate_revocations (serial text primary key, revoked_at bigint not null)',
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -335,6 +344,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0016-notices': {
     up: async (db: Untyped) => {
       for (const statement of notices) await run(db, statement);
+    },
+  },
+  '0017-corporate': {
+    up: async (db: Untyped) => {
+      for (const statement of corporate) await run(db, statement);
     },
   },
 };

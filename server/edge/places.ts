@@ -7,6 +7,7 @@ import type { ListQuery, Page } from '../api/list.ts';
 import type { Migration } from '../core/mutual.ts';
 import { pathTo } from '../core/policy.ts';
 import { type Actor, audit, type Server } from './context.ts';
+import { endCorporate } from './corporate.ts';
 import { transact } from './database.ts';
 import { readGroups, signDevice, signFamily } from './documents.ts';
 import { endIdentities, shutOut } from './identities.ts';
@@ -224,6 +225,7 @@ export async function removeDevice(
     const { id, name } = found.value;
     await trx.updateTable('devices').set({ removed_at: server.clock() }).where('id', '=', id).execute();
     await endIdentities(server, trx, id);
+    await endCorporate(server, trx, id);
     await audit(server, trx, { actor, action: 'device-removed', subject: id, facts: { name } });
     return good({ id });
   });

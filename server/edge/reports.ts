@@ -11,6 +11,7 @@ import { noteHeard } from './absences.ts';
 import { questionsFor, takeNewer } from './adoption.ts';
 import { commandsFor, settleCommands } from './commands.ts';
 import { readIdentity, type Server } from './context.ts';
+import { settleCorporate } from './corporate.ts';
 import { transact } from './database.ts';
 import { readDocument } from './documents.ts';
 import { queueLagging } from './publishing.ts';
@@ -115,6 +116,7 @@ async function keepReport(server: Server, trx: Database, device: string, report:
   if (report.identity) await noteContact(server, trx, device, report.identity.fingerprint);
   await takeNewer(server, trx, device, newer);
   await settleCommands(server, trx, device, report.applied.command);
+  await settleCorporate(server, trx, device, report);
   const { serverId } = await readIdentity(trx);
   const group = groupAudience(serverId, row.group_id);
   const applied = report.applied.group === row.group_id ? report.applied.policy : 0;

@@ -28,7 +28,9 @@ const freshMs = hourMs;
 /** One for each authority that is let in, the issuing one first; in force for `days`. */
 export async function makeRevocationLists(server: Server, days: number): Promise<readonly RevocationList[]> {
   const { keys, clock } = server;
-  const rows = await ofOurs(server, server.db).select(['serial', 'revoked_at']).orderBy('revoked_at').execute();
+  const identities = await ofOurs(server, server.db).select(['serial', 'revoked_at']).orderBy('revoked_at').execute();
+  const corporate = await server.db.selectFrom('corporate_revocations').selectAll().orderBy('revoked_at').execute();
+  const rows = [...identities, ...corporate];
   const now = clock();
   const revoked = rows.map(({ serial, revoked_at }) => ({ serial, at: instant(revoked_at ?? now) }));
   const lists: RevocationList[] = [];
@@ -43,23 +45,29 @@ export async function makeRevocationLists(server: Server, days: number): Promise
 /** What anybody may fetch: new after each revocation, each change of the authorities and each hour. */
 export async function publishedRevocations(server: Server): Promise<readonly RevocationList[]> {
   const { db, clock, keys } = server;
-  const { count, last } = await ofOurs(server, db)
+  const identities = await ofOurs(server, db)
     .select(({ fn }) => [fn.countAll<number>().as('count'), fn.max('revoked_at').as('last')])
     .executeTakeFirstOrThrow();
+  const others = await db
+    .selectFrom('corporate_revocations')
+    .select(({ fn }) => [fn.countAll<number>().as('count'), fn.max('revoked_at').as('last')])
+    .executeTakeFirstOrThrow();
+  const count = identities.count + others.count;
+  const last = Math.max(identities.last ?? 0, others.last ?? 0);
   const row = await db.selectFrom('settings').select('value').where('name', '=', setting).executeTakeFirst();
   const there = row ? (JSON.parse(row.value) as Published) : null;
   const age = clock() - (there?.madeAt ?? 0);
   const wanted = trustedAuthorities(keys).map(({ certificateDer }) => fingerprintOf(certificateDer));
   const held = there?.lists ?? [];
   const same = held.map(({ authority }) => authority).join() === wanted.join();
-  if (there && same && there.count === count && there.last === (last ?? 0) && age >= 0 && age < freshMs)
+  if (there && same && there.count === count && there.last === last && age >= 0 && age < freshMs)
     return held.map(({ authority, der }) => ({ authority, der: fromBase64(der) }));
   const lists = await makeRevocationLists(server, publishedDays);
   const made: Published = {
     lists: lists.map(({ authority, der }) => ({ authority, der: toBase64(der) })),
     madeAt: clock(),
     count,
-    last: last ?? 0,
+    last,
   };
   const value = JSON.stringify(made);
   await db

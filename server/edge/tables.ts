@@ -17,7 +17,7 @@ import type { NoticeKind } from '../core/notices.ts';
 import type { Role, Source } from '../core/role.ts';
 import type { Decision } from '../core/token.ts';
 
-export type CommandName = 'renew';
+export type CommandName = 'renew' | 'wipe';
 export type GroupKind = 'ordinary' | 'unassigned' | 'recovered';
 
 export type Tables = {
@@ -151,6 +151,30 @@ export type Tables = {
     /** Of `searchText`. */
     search: string;
   };
+  /** What mail and VPN certificates of devices have beside their row in the list. */
+  corporate_certificates: {
+    id: string;
+    /** What the device is told to have; rises with each renewal. */
+    order_no: number;
+    made_at: number;
+    /** JSON array of base64 DER, leaf first: the one last given, or the uploaded one. */
+    chain: string | null;
+    /** Of an uploaded one, for its device. */
+    sealed_key: string | null;
+    /** SHA-256 of the public key the last one was issued for. */
+    key_hash: string | null;
+    /** JSON array of hex, of all that our authority has issued for it, the last one last. */
+    serials: string;
+    /** Fingerprint of what was last given, for which order, and its dates. */
+    given: string | null;
+    given_order: number | null;
+    given_issued_at: number | null;
+    given_not_after: number | null;
+    issues: number;
+    issues_since: number;
+  };
+  /** Serial numbers of mail and VPN certificates of our authority. */
+  corporate_revocations: { serial: string; revoked_at: number };
   /** Devices whose identities have to be listed anew; filled by triggers. */
   certificates_due: { device_id: string };
   /** Of devices that registered without an identity: hash of the secret, and what it is for until it ends. */

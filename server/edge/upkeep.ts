@@ -7,6 +7,7 @@ import { dueAt, type RoleCertificate, withRole } from '../core/role.ts';
 import { expireCertificates, mirrorIdentities } from './certificate-mirror.ts';
 import { renewConsoleCertificate } from './console-certificate.ts';
 import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
+import { renewDueCorporate } from './corporate-orders.ts';
 import { transact } from './database.ts';
 import { signAllPolicies, signDevice } from './documents.ts';
 import { rewriteKit } from './kit.ts';
@@ -35,6 +36,7 @@ export async function tick(server: Server): Promise<void> {
   if (due.do === 'warn') await warnOnceADay(server, due.notReady);
   await resignLinks(server);
   await renewAhead(server);
+  await renewDueCorporate(server);
   await expireCertificates(server);
   await mirrorIdentities(server);
   await renewConsoleCertificate(server);

@@ -21,6 +21,7 @@ export const oid = {
   extendedKeyUsage: '2.5.29.37',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
+  emailProtection: '1.3.6.1.5.5.7.3.4',
 } as const;
 
 /** Bits of KeyUsage, RFC 5280 §4.2.1.3. */
@@ -49,10 +50,10 @@ export function time(unixMs: number): pkijs.Time {
 export const extension = (id: string, critical: boolean, value: { toBER(): ArrayBuffer }): pkijs.Extension =>
   new pkijs.Extension({ extnID: id, critical, extnValue: value.toBER() });
 
-export const endEntity = (purpose: string): pkijs.Extension[] => [
+export const endEntity = (...purposes: string[]): pkijs.Extension[] => [
   extension(oid.basicConstraints, true, new asn1js.Sequence()),
   keyUsage(usage.digitalSignature),
-  extension(oid.extendedKeyUsage, false, new pkijs.ExtKeyUsage({ keyPurposes: [purpose] }).toSchema()),
+  extension(oid.extendedKeyUsage, false, new pkijs.ExtKeyUsage({ keyPurposes: purposes }).toSchema()),
 ];
 
 export function keyUsage(bits: number): pkijs.Extension {
@@ -88,6 +89,9 @@ export function alternativeName(name: string): pkijs.GeneralName {
     throw new RangeError(`"${name}" is no DNS name and no IP address`);
   return new pkijs.GeneralName({ type: 2, value: ascii });
 }
+
+/** RFC 5280 §4.2.1.6: 1 is rfc822Name, an IA5String. */
+export const emailName = (email: string): pkijs.GeneralName => new pkijs.GeneralName({ type: 1, value: email });
 
 /** Network order; WHATWG URL brings IPv6 into one spelling. A zone is no part of a certificate. */
 function addressBytes(text: string): Uint8Array<ArrayBuffer> | null {

@@ -10,7 +10,14 @@ import { fingerprintOf, toBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, makeReplacement, parseConfirmation } from '../../protocol/codes.ts';
 import { type Fault, type FaultCode, fault } from '../../protocol/fault.ts';
 import type { DocumentType } from '../../protocol/jws.ts';
-import type { AuditEvent, Policy, PolicySettings, RegistrationBundle, Report } from '../../protocol/schema.ts';
+import type {
+  AuditEvent,
+  DeviceDocument,
+  Policy,
+  PolicySettings,
+  RegistrationBundle,
+  Report,
+} from '../../protocol/schema.ts';
 import { dayMs, type Instant, toNumericDate } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { makeSigningKey, type SigningKey, signDocument } from '../../server/edge/sign.ts';
@@ -105,6 +112,9 @@ function freshKnowledge() {
     enrolment: undefined as Policy['enrolment'] | undefined,
     /** Keys of certificates of the other authority that devices have announced. */
     announced: [] as string[],
+    /** Mail and VPN certificates the device is told to have, and the keys that any of them ever had. */
+    corporate: [] as NonNullable<DeviceDocument['certificates']>,
+    corporateKeys: [] as string[],
     commands: [] as string[],
     commandSeq: 0,
     /** Whether policies allow rotation statements, and the changes of the certificate so far, by index. */
@@ -197,6 +207,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
       groupRev: state.revisions.get(`${serverId}/group/${state.group.id}`) ?? 0,
       secretGeneration: 1,
       ...(state.renewAt !== undefined && { identity: { renewAt: state.renewAt } }),
+      ...(state.corporate.length > 0 && { certificates: state.corporate }),
       ...more,
     };
   };
@@ -296,6 +307,13 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
     return fingerprint ? null : [{ type: 'call-failed', call, fault: fault('fingerprint-mismatch') }];
   };
 
+  /** Until a report covers them. */
+  const uncounted = (): string[] =>
+    state.commands.filter((jws) => {
+      const payload = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString());
+      return payload.seq > (state.report?.applied.command ?? 0);
+    });
+
   const keep = (event: AuditEvent): void => {
     const known = state.events.get(event.seq);
     if (known && JSON.stringify(known) !== JSON.stringify(event)) state.conflicts.push(event.seq);
@@ -366,6 +384,15 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         Object.assign(state, { readmits: false, retired: false });
         return [{ type: 'renewed', key: effect.key, chain: issueNext(effect.key.sha256) }];
       }
+      case 'fetch-corporate': {
+        const { id, order } = effect;
+        const named = state.corporate.some((each) => each.id === id && each.order === order);
+        const why = state.reachable ? (named ? null : fault('not-found')) : fault('server-unreachable');
+        if (why) return [{ type: 'call-failed', call: 'fetch-corporate', fault: why }];
+        return [
+          { type: 'corporate-fetched', id, order, key: { kind: 'file', sha256: '' }, chain: newChain('somebody') },
+        ];
+      }
       case 'fetch-rotations': {
         if (!state.reachable)
           return [{ type: 'call-failed', call: 'fetch-rotations', fault: fault('server-unreachable') }];
@@ -385,7 +412,8 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
         const allowed = effect.topics.filter(
           (topic) => !topic.endsWith('/policy') || topic === policyTopic(state.group.id),
         );
-        return [{ type: 'connected', connection, fingerprint }, ...allowed.flatMap(deliver)];
+        const commands = uncounted().map((jws) => deliverRaw(deviceLeafTopic(device.id, 'command'), jws));
+        return [{ type: 'connected', connection, fingerprint }, ...allowed.flatMap(deliver), ...commands];
       }
       case 'disconnect':
         if (state.connection === effect.connection) state.connection = null;
@@ -424,7 +452,7 @@ export function openAdministration(now: () => Instant, knowledge: Knowledge = fr
           format: 1,
           policy: state.retained.get(policyTopic(state.group.id)) ?? null,
           device: state.retained.get(deviceLeafTopic(device.id, 'device')) ?? null,
-          commands: state.commands.splice(0),
+          commands: uncounted(),
           time: signTime(body.nonce),
           acknowledged: Math.max(0, ...state.events.keys()),
           ...(state.statements.length > 0 && { keys: state.statements }),

@@ -107,6 +107,7 @@ export async function live(world: World, plan: Plan): Promise<{ ending: Ending; 
   };
   const performOne = async (effect: Effect): Promise<readonly Happening[]> => {
     const network = world.server.perform(effect);
+    if (network) await layKeys(world, disk, network);
     if (network) {
       for (const each of network) loop.send(each);
       return [];
@@ -154,6 +155,18 @@ export async function live(world: World, plan: Plan): Promise<{ ending: Ending; 
     world.time.trueMs = Math.max(world.time.trueMs + 1, Math.ceil(next.atMs));
     alarm = null;
     next.ring();
+  }
+}
+
+/** The edge has them on the disk before it tells of a certificate. */
+async function layKeys(world: World, disk: Disk, happenings: Happening[]): Promise<void> {
+  for (const [index, each] of happenings.entries()) {
+    if (each.type !== 'corporate-fetched') continue;
+    const written = await disk.writeKey(Buffer.from(`key ${world.server.state.corporateKeys.length} of ${each.id}`));
+    if (written.ok) world.server.state.corporateKeys.push(written.value.sha256);
+    happenings[index] = written.ok
+      ? { ...each, key: written.value }
+      : { type: 'call-failed', call: 'fetch-corporate', fault: written.fault };
   }
 }
 
@@ -225,6 +238,7 @@ export const localParts = (): Omit<Parameters<typeof openPerform>[0], 'storage'>
   logs: { audited: async () => good(null), giveWay: async () => false },
   forwarder: { forward: nowhere, stop: nowhere },
   exportTrust: async () => good(null),
+  exportCorporate: async () => good(null),
   mqtt: { connect: nowhere, disconnect: nowhere, acknowledge: nowhere, publish: nowhere, leave: async () => {} },
   control: { show: () => {}, answer: () => {} },
   notify: { send: async () => {}, stopping: async () => {}, close: () => {} },

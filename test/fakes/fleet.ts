@@ -103,6 +103,7 @@ export function fakeFleet(authorities: readonly Uint8Array[]): FakeFleet {
       confirmed.push(device);
       return good(null);
     },
+    certificate: async () => bad('not-found'),
     rotations: async (from) => (from === known ? good({ format: 1, statements: ['a.b.c'] }) : bad('not-found')),
     checkin: async (_device, { events }) => {
       if (answers.checkin) await answers.checkin();

@@ -1,0 +1,69 @@
+/** The certificates on a device, as it reports them (M7). */
+import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { Purpose, Report } from '../../protocol/schema.ts';
+import type { Server } from './context.ts';
+import { findDevice } from './lookup.ts';
+import type { Database } from './tables.ts';
+
+export type InstalledCertificate = {
+  /** Alias, or the file it came in; empty where the server does not know it. */
+  readonly name: string;
+  /** Whether the device shows by it who it is; else it is for judging servers. */
+  readonly userCertificate: boolean;
+  /** SHA-256. */
+  readonly thumbprint: string;
+  readonly use: 'mobile' | 'mail' | 'vpn' | Purpose;
+  readonly notAfter: number | null;
+};
+export type Installed = { readonly reportedAt: number; readonly certificates: readonly InstalledCertificate[] };
+
+/** Faults: `not-found`, `bad-argument`; `not-found` too while the device has not reported. */
+export async function listInstalled({ db }: Pick<Server, 'db'>, wanted: string): Promise<Result<Installed>> {
+  const found = await findDevice(db, wanted);
+  if (!found.ok) return found;
+  const { id, name } = found.value;
+  const row = await db
+    .selectFrom('reports')
+    .select(['body', 'received_at'])
+    .where('device_id', '=', id)
+    .executeTakeFirst();
+  if (!row) return bad('not-found', { what: `${name}: report` });
+  const { identity, corporate = [], certificates } = JSON.parse(row.body) as Report;
+  const files = await fileNames(
+    db,
+    certificates.map(({ fingerprint }) => fingerprint),
+  );
+  const own: readonly InstalledCertificate[] = identity
+    ? [{ name, userCertificate: true, thumbprint: identity.fingerprint, use: 'mobile', notAfter: identity.notAfter }]
+    : [];
+  return good({
+    reportedAt: row.received_at,
+    certificates: [
+      ...own,
+      ...corporate.map(({ alias, fingerprint, type, notAfter }) => ({
+        name: alias,
+        userCertificate: true,
+        thumbprint: fingerprint,
+        use: type,
+        notAfter,
+      })),
+      ...certificates.map(({ fingerprint, purpose }) => ({
+        name: files.get(fingerprint) ?? '',
+        userCertificate: false,
+        thumbprint: fingerprint,
+        use: purpose,
+        notAfter: null,
+      })),
+    ],
+  });
+}
+
+async function fileNames(db: Database, fingerprints: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (fingerprints.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('policy_certificates')
+    .select(['fingerprint', 'file'])
+    .where('fingerprint', 'in', [...new Set(fingerprints)])
+    .execute();
+  return new Map(rows.map(({ fingerprint, file }) => [fingerprint, file]));
+}
