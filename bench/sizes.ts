@@ -1,11 +1,13 @@
-/** What lies on the device of ours, laid as image and packages lay it, beside the Node it needs. */
+/** What lies on the device of ours, laid as image and packages lay it, beside the Node it needs; what a browser loads. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Row } from './row.ts';
 
 const goalBytes = 15e6;
+const goalWebBytes = 100e3;
 
 export async function benchSizes(): Promise<Row[]> {
   const root = mkdtempSync(join(tmpdir(), 'thintrust-sizes-'));
@@ -20,10 +22,25 @@ export async function benchSizes(): Promise<Row[]> {
         goal: `≤ ${megabytes(goalBytes)}`,
         met: bytes <= goalBytes,
       },
+      webRow(),
     ];
   } finally {
     rmSync(root, { recursive: true });
   }
+}
+
+/** Each file by itself, as the server sends it. */
+function webRow(): Row {
+  const packed = (path: string): number => gzipSync(readFileSync(path), { level: 9 }).length;
+  const files = globSync('dist/web/**/*.*');
+  const bytes = files.reduce((sum, path) => sum + packed(path), 0);
+  return {
+    what: 'Web Console, compressed, both languages',
+    figure: kilobytes(bytes),
+    floor: `preact ${kilobytes(packed('node_modules/preact/dist/preact.mjs'))}`,
+    goal: `≤ ${kilobytes(goalWebBytes)}`,
+    met: bytes <= goalWebBytes,
+  };
 }
 
 const bytesBelow = (root: string): number =>
@@ -32,3 +49,4 @@ const bytesBelow = (root: string): number =>
     .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const kilobytes = (bytes: number): string => `${(bytes / 1e3).toFixed(1)} kB`;
