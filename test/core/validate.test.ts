@@ -294,5 +294,5 @@ test('the validators make no code at run time and load nothing', () => {
   execFileSync(process.execPath, ['--disallow-code-generation-from-strings', '-e', script]);
   const source = readFileSync(validators, 'utf8');
   assert.not.match(source, /^import |\bnew Function\b|\beval\(/m);
-  assert.ok(source.length < 210_000, `${source.length} bytes`);
+  assert.ok(source.length < 220_000, `${source.length} bytes`);
 });
