@@ -9,7 +9,7 @@ import { orderOf } from '../fakes/story.ts';
 import { assert, table, test } from '../harness.ts';
 
 type Wanted = NonNullable<DeviceDocument['certificates']>;
-/** Of the disk operations every third is cut short here; what the disk itself makes of each is `edge/disk-cut`. */
+/** Of the disk operations every third is cut short here; what the disk itself makes of each is `edge/disk-cut.long`. */
 const diskStride = 3;
 const wanted = (order: number): Wanted => [
   { id: '5d2c7c9e-1111-4111-8111-111111111111', type: 'vpn', alias: 'Office', order, from: 'request' },

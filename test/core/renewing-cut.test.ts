@@ -12,7 +12,7 @@ import { orderOf } from '../fakes/story.ts';
 import { assert, table, test } from '../harness.ts';
 
 const days = 100;
-/** Of the disk operations every third is cut short here; what the disk itself makes of each is `edge/disk-cut`. */
+/** Of the disk operations every third is cut short here; what the disk itself makes of each is `edge/disk-cut.long`. */
 const diskStride = 3;
 
 /** Registered, its documents there; the power is off. */

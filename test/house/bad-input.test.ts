@@ -14,10 +14,13 @@ const rowsOf = (text: string, head: string): readonly string[][] =>
 const [recorded = '', surfaces = ''] = page.split(/^## Protocol$/m);
 const rows = rowsOf(surfaces, 'surface');
 
+const testsIn = (cell: string): readonly string[] =>
+  [...cell.matchAll(/`((?:core|edge|ui)\/[a-z-]+(?:\.long)?)`/g)].map(([, name]) => `test/${name}.test.ts`);
+
 test('every row has a bound and names tests that are there', () => {
   assert.ok(rows.length > 40);
   for (const [, surface, bound, , tests = ''] of rows) {
-    const named = [...tests.matchAll(/`((?:core|edge|ui)\/[a-z-]+)`/g)].map(([, name]) => `test/${name}.test.ts`);
+    const named = testsIn(tests);
     assert.ok(bound && named.length > 0, surface);
     for (const name of named) assert.ok(existsSync(path(name)), `${surface}: ${name}`);
   }
@@ -25,7 +28,7 @@ test('every row has a bound and names tests that are there', () => {
 
 test('where 10⁴ runs are promised, a test of the row has them', () => {
   for (const [, surface, , , tests = ''] of rows.filter(([, , , , last]) => last?.includes('10⁴'))) {
-    const named = [...tests.matchAll(/`((?:core|edge|ui)\/[a-z-]+)`/g)].map(([, name]) => `test/${name}.test.ts`);
+    const named = testsIn(tests);
     const many = named.filter((name) => readFileSync(path(name), 'utf8').includes('numRuns: 10_000'));
     assert.ok(many.length > 0, surface);
   }
