@@ -16,8 +16,9 @@ export function noticesOf(model: Model): readonly string[] {
   const own = words.screens.notices;
   const floor = formatInstant(words, status.clock.floor, model.offsetMinutes);
   const shown = [
-    ...(status.replacement ? [status.replacement.about === 'device' ? own.reenrolment : own.replacement] : []),
+    // Where there is room for one alone: the way back that needs no telephone. The other has a button of its own.
     ...(status.repair === null ? [] : [fill(own.repair, { file: status.repair })]),
+    ...(status.replacement ? [status.replacement.about === 'device' ? own.reenrolment : own.replacement] : []),
     ...(status.at === 'broken' ? [own.broken] : []),
     ...(status.clock.at === 'unknown' ? [fill(own.clock, { date: floor })] : []),
     ...(status.policy?.stale ? [own.stale] : []),

@@ -415,6 +415,7 @@ export const screens = {
     validTo: 'valid to {date}',
     fingerprint: 'SHA-256 starts with',
     answer: 'You will get a replacement code in return. Then press Next.',
+    repair: '! A repair file is on the USB stick: press F4, and no code is needed.',
     locked: 'Code entry is locked for {time}.',
   },
   code: {

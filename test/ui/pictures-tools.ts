@@ -3,7 +3,18 @@ import { fault } from '../../protocol/fault.ts';
 import type { LogRecord, RepairView, Severity, Status } from '../../protocol/local.ts';
 import type { Answer, Message } from '../../ui/model.ts';
 import { answer, arrive, done, type Picture, press, refused, tools, type } from './playing.ts';
-import { byHand, judged, leaf, manyCertificates, now, registered, retired, troubled, unmanaged } from './statuses.ts';
+import {
+  byHand,
+  judged,
+  leaf,
+  manyCertificates,
+  now,
+  registered,
+  replacing,
+  retired,
+  troubled,
+  unmanaged,
+} from './statuses.ts';
 
 const severities: readonly Severity[] = ['info', 'info', 'warn', 'error', 'info', 'fatal'];
 const texts = [
@@ -94,6 +105,11 @@ export const repairPictures: readonly Picture[] = [
   { name: 'repair-done', messages: [...repaired, arrive(registered), answer(3, done)] },
   { name: 'repair-refused', messages: [...repaired, answer(3, refused(fault('repair-used', { rev: 7 })))] },
   { name: 'main-repair-offered', messages: [arrive({ ...registered, repair: 'USB/repair.thintrust' })] },
+  { name: 'replacement-repair-offered', messages: [arrive({ ...replacing, repair: 'USB/repair.thintrust' })] },
+  {
+    name: 'main-repair-and-replacement',
+    messages: [arrive({ ...replacing, repair: 'USB/repair.thintrust' }), ...press('escape')],
+  },
 ];
 
 /** A list that is past its date has named the certificate of the log server. */

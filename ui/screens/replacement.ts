@@ -42,6 +42,10 @@ function replacementBody(model: Model, words: Words, size: Size): Body {
   const facing = asked ? factLines(model, asked, words, size.width - qrWidth - gap, room) : [];
   const lockedMs = lockedForMs(model);
   const wait = fill(own.locked, { time: formatDuration(words, lockedMs) });
+  const nextLine = (): Line => {
+    if (model.status?.value.repair) return line(shorten(own.repair, size.width), 'warning');
+    return lockedMs > 0 ? line(wait, 'warning') : line(shorten(own.answer, size.width));
+  };
   return {
     title: ofDevice ? titles.reenrolment : titles.replacement,
     lines: [
@@ -55,7 +59,7 @@ function replacementBody(model: Model, words: Words, size: Size): Body {
         facing,
       ),
       ...(size.height > smallBodyHeight ? [blank] : []),
-      lockedMs > 0 ? line(wait, 'warning') : line(shorten(own.answer, size.width)),
+      nextLine(),
       button(buttons.next, true),
     ],
     cursor: null,
