@@ -4,11 +4,11 @@
 # started by root.
 set -eu
 
-# Nothing is installed of these but the files named in `hook`.
-kernel_of() { [ "$1" = arm64 ] && echo linux-image-arm64 || echo linux-image-cloud-amd64; }
+# Nothing is installed of it but the files named in `hook`. Not the one for clouds, which knows no USB.
+kernel_of() { echo "linux-image-$1"; }
 modules='virtio_pci virtio_mmio virtio_blk virtio_scsi virtio_net virtio-rng virtio_input virtio_gpu virtio_console nvme ext4
  crc32c_generic crc32c vfat exfat isofs sd_mod sr_mod loop nls_utf8 nls_cp437 nls_ascii nls_iso8859-1 autofs4 usb-storage
- uas xhci_pci xhci_plat_hcd usbhid hid_generic evdev tpm_tis tpm_tis_core'
+ uas xhci_pci xhci_plat_hcd ehci_pci uhci_hcd usbhid hid_generic evdev tpm_tis tpm_tis_core'
 # What finds the root: for kernels that have neither disk nor file system built in.
 early='virtio_pci virtio_mmio virtio_blk nvme crc32c_generic ext4'
 

@@ -24,8 +24,8 @@ ln -sf /proc/mounts "$root/etc/mtab"
 mkdir -p "$root/var/lib/thintrust"
 systemd-sysusers --root="$root"
 systemctl --root="$root" --quiet preset-all 2>&1 | grep -v "is masked" || true
-systemctl --root="$root" --quiet enable serial-getty@ttyS0.service
-# The serial line of a test machine is its debugging console; the terminal of the person has none.
+# The serial line that the kernel was told of is the debugging console of a test machine, whatever its name; the terminal of
+# the person has none.
 mkdir -p "$root/etc/systemd/system/serial-getty@.service.d"
 printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %%I vt220\n' \
   >"$root/etc/systemd/system/serial-getty@.service.d/autologin.conf"

@@ -20,6 +20,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from '../programs.ts';
 import { type Font, readFont } from './font.ts';
+import { hardware } from './hardware.ts';
 import { argumentsOf, bootMs, type Machine, type Order, startMachine } from './machine.ts';
 
 export type Image = {
@@ -41,21 +42,24 @@ type Boot = Partial<Pick<Order, 'uefi' | 'clock' | 'more'>> & {
 export type DataDrive = (overlay: string) => string;
 
 const execute = promisify(execFile);
-const image = resolve(process.env['THINTRUST_IMAGE'] ?? `build/image/${process.arch}`);
+const image = resolve(process.env['THINTRUST_IMAGE'] ?? `build/image/${hardware.name}`);
 const own = resolve('build/hil');
 const dataBytes = 64 * 1024 * 1024;
-const kernelWords = ['root=/dev/vda', 'ro', 'console=ttyS0', 'quiet', 'systemd.show_status=yes', 'panic=-1'];
+const kernelWords = [
+  ...['root=/dev/vda', 'ro', `console=${hardware.log}`, 'quiet', 'systemd.show_status=yes', 'panic=-1'],
+  ...hardware.words,
+];
 const shellUnit = `[Unit]
 Description=Shell of the tests
 DefaultDependencies=no
 [Service]
-ExecStartPre=/bin/stty -F /dev/ttyS1 -echo -onlcr 115200
+ExecStartPre=/bin/stty -F /dev/${hardware.shell} -echo -onlcr 115200
 ExecStart=/bin/sh
 Environment=HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin PS1= PS2= SYSTEMD_COLORS=no SYSTEMD_PAGER=
 StandardInput=tty-force
 StandardOutput=tty
 StandardError=tty
-TTYPath=/dev/ttyS1
+TTYPath=/dev/${hardware.shell}
 Restart=always
 `;
 
@@ -66,7 +70,7 @@ FallbackNTP=
 `;
 
 /** Programs beyond those of other tests. */
-export const hilPrograms = ['qemu-system-x86_64', 'qemu-img', 'debugfs', 'sfdisk'] as const;
+export const hilPrograms = [hardware.program, 'qemu-img', 'debugfs', 'sfdisk'];
 
 export const tool = async (name: string, ...args: readonly string[]): Promise<string> =>
   (await execute(findProgram(name) ?? name, [...args], { maxBuffer: 1 << 26 })).stdout;

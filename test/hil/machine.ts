@@ -1,7 +1,7 @@
 /**
- * One machine in QEMU, and what a person does with it: look at the screen, press keys, pull the cable, pull the plug. It has
- * no graphics but a VGA text console of 80×25, or with UEFI a framebuffer of 160×50; the kernel's console is the first
- * serial line, and on the second waits a shell that only the tests put there (`image.ts`).
+ * One machine in QEMU (`hardware.ts`), and what a person does with it: look at the screen, press keys, put in a stick, pull the
+ * cable, pull the plug. The kernel's console is the first serial line, and on the second waits a shell that only the tests
+ * put there (`image.ts`).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,9 +9,9 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { alive } from '../fakes/processes.ts';
-import { findProgram } from '../programs.ts';
 import { plain, readCells, readPixmap } from './cells.ts';
 import type { Font } from './font.ts';
+import { hardware, qemu } from './hardware.ts';
 import { strokeOf } from './keyboard.ts';
 import { connected, openQmp } from './qmp.ts';
 
@@ -34,15 +34,16 @@ export type Order = {
 };
 export type Machine = Awaited<ReturnType<typeof startMachine>>;
 
-/** Software emulation on a busy machine of two cores: four times what it takes on an idle one. */
-export const patienceMs = 120_000;
+/** How much slower than a computer of two cores with nothing else to do. */
+const slow = Number(process.env['THINTRUST_SLOW'] ?? 1);
+/** Four times what it takes there. */
+export const patienceMs = 120_000 * slow;
 /** From power on to the first screen. */
-export const bootMs = 300_000;
+export const bootMs = 300_000 * slow;
 const betweenKeysMs = 100;
 const lookEveryMs = 150;
 /** Of this machine, whatever disk is in it. */
 const uuid = '5c1f0e62-7f6b-4d43-9a35-6d1d6b1f2a10';
-const uefiFirmware = '/usr/share/ovmf/OVMF.fd';
 /** Pictures that are kept, for people to look at. */
 const gallery = resolve('build/hil/screens');
 
@@ -51,7 +52,7 @@ export async function startMachine(order: Order) {
   const at = (name: string): string => join(folder, name);
   mkdirSync(folder, { recursive: true });
   for (const name of ['qmp', 'shell']) rmSync(at(name), { force: true });
-  const child = spawn(findProgram('qemu-system-x86_64') ?? 'qemu-system-x86_64', argumentsOf(order), {
+  const child = spawn(qemu(), argumentsOf(order), {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let complaint = '';
@@ -139,6 +140,13 @@ export async function startMachine(order: Order) {
         if (performance.now() > until) throw new Error(`never said ${wanted}:\n${serial().slice(-4000)}`);
     },
     cable: (up: boolean): Promise<unknown> => qmp.run('set_link', { name: 'cable', up }),
+    /** A USB stick with what is in a file; the machine could write to it. */
+    plug: async (stick: string, filename: string): Promise<void> => {
+      await qmp.run('blockdev-add', { driver: 'raw', 'node-name': stick, file: { driver: 'file', filename } });
+      await qmp.run('device_add', { driver: 'usb-storage', bus: 'usb.0', id: stick, drive: stick, removable: true });
+    },
+    /** Pulled out without a word to the machine. */
+    pull: (stick: string): Promise<unknown> => qmp.run('device_del', { id: stick }),
     /** The picture as it is now, among those that are kept. */
     keep: async (name: string): Promise<void> => {
       mkdirSync(gallery, { recursive: true });
@@ -162,23 +170,11 @@ export function argumentsOf(order: Omit<Order, 'font'>): string[] {
   const { folder, kernel, initrd, commandLine, disks, uefi, clock, from, more = [] } = order;
   const socket = (name: string): string => `unix:${join(folder, name)},server=on,wait=off`;
   return [
-    ...[
-      '-accel',
-      process.env['ACCEL'] ?? 'tcg',
-      '-machine',
-      'pc',
-      '-m',
-      '256',
-      '-smp',
-      '1',
-      '-nodefaults',
-      '-uuid',
-      uuid,
-    ],
-    ...['-display', 'none', '-vga', 'std', '-no-reboot', '-rtc', `base=${clock ?? 'utc'}`],
-    ...(uefi ? ['-bios', uefiFirmware] : []),
+    ...['-accel', process.env['ACCEL'] ?? 'tcg', '-smp', '1', '-nodefaults', '-uuid', uuid],
+    ...['-display', 'none', '-no-reboot', '-rtc', `base=${clock ?? 'utc'}`],
+    ...hardware.parts(uefi === true),
     ...['-kernel', kernel, '-initrd', initrd, '-append', commandLine],
-    ...['-qmp', socket('qmp'), '-serial', `file:${join(folder, 'serial.log')}`, '-serial', socket('shell')],
+    ...['-qmp', socket('qmp'), ...hardware.lines(join(folder, 'serial.log'), socket('shell'))],
     ...disks.flatMap((disk, index) => ['-drive', `${disk},if=none,id=disk${index}`]),
     ...disks.flatMap((_, index) => ['-device', `virtio-blk-pci,drive=disk${index}`]),
     ...['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,id=cable,romfile='],
