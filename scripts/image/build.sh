@@ -1,6 +1,6 @@
 #!/bin/bash
-# build.sh ARCH FOLDER: the image for ARCH (x64 or arm64) as FOLDER/{root.ext4,vmlinuz,initrd.img,data.img,sizes.txt},
-# and what Debian alone it was made of as debian.tar. Each step is kept by the content of what went into it, in the cache of the tests or below build/.
+# build.sh ARCH FOLDER: the image for ARCH (x64 or arm64) as FOLDER/{root.ext4,vmlinuz,initrd.img,data.img,sizes.txt}. Each
+# step is kept by the content of what went into it, in the cache of the tests or below build/.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -52,7 +52,6 @@ for file in root.ext4 vmlinuz initrd.img sizes.txt data.img; do
   rm -f "$folder/$file"
   cp --sparse=always --preserve=timestamps "$root/$file" "$folder/$file"
 done
-ln -sfn "$base" "$folder/debian.tar"
 touch "$root"
 # The last three stay; each is a few hundred megabytes.
 find "$cache" -maxdepth 1 -name "root-$arch-*" -printf '%T@ %p\n' | sort -rn | tail -n +4 | cut -d ' ' -f 2- | xargs -r rm -rf
