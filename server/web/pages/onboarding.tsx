@@ -4,8 +4,8 @@ import { fill } from '../../../words/say.ts';
 import { type Loaded, useApp, useLoad, useSending } from '../app.ts';
 import { ConfirmDialog } from '../parts/dialog.tsx';
 import { CheckField, FileField, Form, SelectField, TextField } from '../parts/form.tsx';
-import { Rows } from '../parts/rows.tsx';
-import { FaultNote, Loading, Page, Section } from '../parts/show.tsx';
+import { LoadedRows } from '../parts/rows.tsx';
+import { FaultNote, Page, Section } from '../parts/show.tsx';
 import { Time } from '../parts/time.tsx';
 import { type Told, ToldSection } from './told.tsx';
 
@@ -54,52 +54,49 @@ export function OnboardingPage() {
 function Requests() {
   const { words } = useApp();
   const { onboarding } = words.web;
-  const { value, fault, again } = useLoad<readonly RequestRow[]>('/enrolment-requests');
+  const requests = useLoad<readonly RequestRow[]>('/enrolment-requests');
   const [deciding, setDeciding] = useState<Deciding | null>(null);
   return (
     <Section title={onboarding.requests} lead={onboarding.requestsLead}>
-      <FaultNote fault={fault} again={again} />
-      {!value && !fault && <Loading />}
-      {value?.length === 0 && <p>{onboarding.requestsNone}</p>}
-      {value && value.length > 0 && (
-        <Rows
-          caption={onboarding.requests}
-          heads={[
-            onboarding.request,
-            onboarding.group,
-            onboarding.hardware,
-            onboarding.address,
-            onboarding.asked,
-            onboarding.decide,
-          ]}
-          rows={value.map((row) => ({
-            key: row.number,
-            cells: [
-              <code key="n">{row.number}</code>,
-              row.group,
-              row.hardwareId,
-              row.address,
-              <Time key="a" at={row.askedAt} />,
-              <span key="d" class="row-buttons">
-                <button type="button" class="button" onClick={() => setDeciding({ row, decision: 'approved' })}>
-                  {onboarding.approve}
-                  <span class="unseen"> {row.number}</span>
-                </button>
-                <button type="button" class="button" onClick={() => setDeciding({ row, decision: 'refused' })}>
-                  {onboarding.refuse}
-                  <span class="unseen"> {row.number}</span>
-                </button>
-              </span>,
-            ],
-          }))}
-        />
-      )}
+      <LoadedRows
+        of={requests}
+        none={onboarding.requestsNone}
+        caption={onboarding.requests}
+        heads={[
+          onboarding.request,
+          onboarding.group,
+          onboarding.hardware,
+          onboarding.address,
+          onboarding.asked,
+          onboarding.decide,
+        ]}
+        row={(row) => ({
+          key: row.number,
+          cells: [
+            <code key="n">{row.number}</code>,
+            row.group,
+            row.hardwareId,
+            row.address,
+            <Time key="a" at={row.askedAt} />,
+            <span key="d" class="row-buttons">
+              <button type="button" class="button" onClick={() => setDeciding({ row, decision: 'approved' })}>
+                {onboarding.approve}
+                <span class="unseen"> {row.number}</span>
+              </button>
+              <button type="button" class="button" onClick={() => setDeciding({ row, decision: 'refused' })}>
+                {onboarding.refuse}
+                <span class="unseen"> {row.number}</span>
+              </button>
+            </span>,
+          ],
+        })}
+      />
       {deciding && (
         <Decide
           deciding={deciding}
           onClose={() => {
             setDeciding(null);
-            again();
+            requests.again();
           }}
         />
       )}
@@ -222,47 +219,44 @@ function List({ onMade }: Making) {
   );
 }
 
-function Tokens({ tokens: { value, fault, again } }: { readonly tokens: Loaded<readonly TokenRow[]> }) {
+function Tokens({ tokens }: { readonly tokens: Loaded<readonly TokenRow[]> }) {
   const { words, api, say } = useApp();
   const { onboarding } = words.web;
   const [ending, setEnding] = useState<string | null>(null);
   return (
     <Section title={onboarding.tokens} lead={onboarding.tokensLead}>
-      <FaultNote fault={fault} again={again} />
-      {!value && !fault && <Loading />}
-      {value?.length === 0 && <p>{onboarding.tokensNone}</p>}
-      {value && value.length > 0 && (
-        <Rows
-          caption={onboarding.tokens}
-          heads={[
-            onboarding.token,
-            onboarding.group,
-            onboarding.used,
-            onboarding.approval,
-            onboarding.ends,
-            onboarding.status,
-          ]}
-          rows={value.map((row) => ({
-            key: row.id,
-            cells: [
-              <code key="i">{row.id}</code>,
-              row.group,
-              fill(onboarding.usedOf, { used: row.used, most: row.most }),
-              row.approval ? onboarding.yes : onboarding.no,
-              <Time key="e" at={row.expiresAt} />,
-              <span key="s" class="row-buttons">
-                {onboarding.states[stateOf(row)]}
-                {stateOf(row) === 'open' && (
-                  <button type="button" class="button" onClick={() => setEnding(row.id)}>
-                    {onboarding.end}
-                    <span class="unseen"> {row.id}</span>
-                  </button>
-                )}
-              </span>,
-            ],
-          }))}
-        />
-      )}
+      <LoadedRows
+        of={tokens}
+        none={onboarding.tokensNone}
+        caption={onboarding.tokens}
+        heads={[
+          onboarding.token,
+          onboarding.group,
+          onboarding.used,
+          onboarding.approval,
+          onboarding.ends,
+          onboarding.status,
+        ]}
+        row={(row) => ({
+          key: row.id,
+          cells: [
+            <code key="i">{row.id}</code>,
+            row.group,
+            fill(onboarding.usedOf, { used: row.used, most: row.most }),
+            row.approval ? onboarding.yes : onboarding.no,
+            <Time key="e" at={row.expiresAt} />,
+            <span key="s" class="row-buttons">
+              {onboarding.states[stateOf(row)]}
+              {stateOf(row) === 'open' && (
+                <button type="button" class="button" onClick={() => setEnding(row.id)}>
+                  {onboarding.end}
+                  <span class="unseen"> {row.id}</span>
+                </button>
+              )}
+            </span>,
+          ],
+        })}
+      />
       {ending && (
         <ConfirmDialog
           title={fill(onboarding.endTitle, { token: ending })}
@@ -273,7 +267,7 @@ function Tokens({ tokens: { value, fault, again } }: { readonly tokens: Loaded<r
           onDone={() => {
             setEnding(null);
             say(onboarding.ended);
-            again();
+            tokens.again();
           }}
           onClose={() => setEnding(null)}
         />

@@ -1,5 +1,7 @@
 /** A short table that is there as a whole: nothing to search, sort or page. */
 import type { ComponentChildren } from 'preact';
+import type { Loaded } from '../app.ts';
+import { FaultNote, Loading } from './show.tsx';
 
 export type Row = { readonly key: string; readonly cells: readonly ComponentChildren[] };
 
@@ -37,3 +39,26 @@ export const Rows = ({
     </table>
   </section>
 );
+
+/** The same of a list that is read from the server: what is there, that nothing is, or why it is not known. */
+export function LoadedRows<Item>({
+  of: { value, fault, again },
+  none,
+  row,
+  ...table
+}: {
+  readonly of: Loaded<readonly Item[]>;
+  readonly none: string;
+  readonly caption: string;
+  readonly heads: readonly ComponentChildren[];
+  readonly row: (item: Item) => Row;
+}) {
+  return (
+    <>
+      <FaultNote fault={fault} again={again} />
+      {!value && !fault && <Loading />}
+      {value?.length === 0 && <p>{none}</p>}
+      {value && value.length > 0 && <Rows {...table} rows={value.map(row)} />}
+    </>
+  );
+}
