@@ -15,6 +15,7 @@ import './style/shell.css';
 import './style/form.css';
 import './style/table.css';
 import './style/pages.css';
+import './style/steps.css';
 
 type Stage =
   | { readonly at: 'starting' }

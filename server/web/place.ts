@@ -33,7 +33,7 @@ export function usePlace(): readonly [Place, Navigate] {
 const here = (): Place => ({ path: location.pathname, query: location.search });
 
 /** Where a plain click on a link of ours leads; downloads, other tabs and marks on the page are the browser's. */
-function linkOf(event: MouseEvent): string | null {
+export function linkOf(event: MouseEvent): string | null {
   const plain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
   const link = event.target instanceof Element ? event.target.closest('a') : null;
   if (!plain || event.defaultPrevented || !link || link.target || link.hasAttribute('download')) return null;

@@ -21,6 +21,18 @@ export const partsEn = {
     unselect: 'Clear the selection',
   },
   form: { show: 'Show the password', hide: 'Hide the password', required: 'Please fill this in.' },
+  steps: {
+    next: 'Next',
+    back: 'Back',
+    number: 'Step {number} of {total}',
+    vary: 'Which steps there are, and their numbers, may vary with what you choose.',
+  },
+  leaving: {
+    title: 'Leave without finishing?',
+    what: 'Nothing was done yet. What you chose and typed here is lost.',
+    leave: 'Leave',
+    stay: 'Stay here',
+  },
 };
 
 export const partsRu: typeof partsEn = {
@@ -45,4 +57,16 @@ export const partsRu: typeof partsEn = {
     unselect: 'Снять выбор',
   },
   form: { show: 'Показать пароль', hide: 'Скрыть пароль', required: 'Заполните это поле.' },
+  steps: {
+    next: 'Далее',
+    back: 'Назад',
+    number: 'Шаг {number} из {total}',
+    vary: 'Набор и нумерация шагов зависят от того, что вы выберете.',
+  },
+  leaving: {
+    title: 'Выйти, не завершив?',
+    what: 'Пока ничего не сделано. Всё, что вы здесь выбрали и ввели, пропадёт.',
+    leave: 'Выйти',
+    stay: 'Остаться',
+  },
 };
