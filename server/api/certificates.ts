@@ -1,5 +1,6 @@
-/** The list of certificates of managed devices as the API gives it, for the server and the Web Console. Instants are epoch milliseconds. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+/** The certificates of managed devices as the API gives them, for the server and the Web Console. Instants are epoch milliseconds. */
+import { type Static, Type } from '@sinclair/typebox';
+import { purpose } from '../../protocol/shapes.ts';
 import {
   certificateProtocols,
   certificateSources,
@@ -7,9 +8,8 @@ import {
   certificateTypes,
   deviceKinds,
 } from '../core/certificates.ts';
+import { instant, nullable, oneOf } from './list.ts';
 
-const oneOf = <V extends string>(values: readonly V[]) => Type.Union(values.map((value) => Type.Literal(value)));
-const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 const closed = { additionalProperties: false };
 
 export const certificateRow = Type.Object(
@@ -25,12 +25,12 @@ export const certificateRow = Type.Object(
     alias: Type.String(),
     status: oneOf(certificateStatuses),
     /** Latest status update. */
-    since: Type.Integer(),
+    since: instant,
     protocol: oneOf(certificateProtocols),
     source: oneOf(certificateSources),
     /** Null until there is a certificate, as `notAfter` and `thumbprint` are. */
-    issuedAt: nullable(Type.Integer()),
-    notAfter: nullable(Type.Integer()),
+    issuedAt: nullable(instant),
+    notAfter: nullable(instant),
     /** SHA-256, hex. */
     thumbprint: nullable(Type.String()),
     automaticRenewalDisabled: Type.Boolean(),
@@ -54,6 +54,45 @@ export const certificateColumns = [
   'automaticRenewalDisabled',
 ] as const;
 
+/** Of what is done to many: what could not be done, each with why; the others are done. */
+export const outcome = Type.Object(
+  {
+    done: Type.Array(Type.String()),
+    refused: Type.Array(
+      Type.Object(
+        {
+          id: Type.String(),
+          fault: Type.Object({
+            code: Type.String(),
+            kind: Type.String(),
+            facts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),
+          }),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
+export const installedCertificate = Type.Object(
+  {
+    /** Alias, or the file it came in; empty where the server does not know it. */
+    name: Type.String(),
+    /** Whether the device shows by it who it is; else it is for judging servers. */
+    userCertificate: Type.Boolean(),
+    /** SHA-256, hex. */
+    thumbprint: Type.String(),
+    use: Type.Union([oneOf(certificateTypes), purpose]),
+    notAfter: nullable(instant),
+  },
+  closed,
+);
+export const installed = Type.Object({ reportedAt: instant, certificates: Type.Array(installedCertificate) }, closed);
+
+export type CertificateOutcome = Static<typeof outcome>;
+export type InstalledCertificate = Static<typeof installedCertificate>;
+export type Installed = Static<typeof installed>;
 export type CertificateRow = Static<typeof certificateRow>;
 export type CertificatePage = Static<typeof certificatePage>;
 export type CertificateColumn = (typeof certificateColumns)[number];

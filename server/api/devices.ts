@@ -1,5 +1,6 @@
 /** Devices, the audit log and users as the API lists them. */
 import { type Static, Type } from '@sinclair/typebox';
+import { verdicts } from '../core/absence.ts';
 import { instant, nullable, oneOf } from './list.ts';
 
 export const deviceRow = Type.Object({
@@ -21,6 +22,21 @@ export const deviceRow = Type.Object({
 export type DeviceRow = Static<typeof deviceRow>;
 export const deviceColumns = ['name', 'group', 'presence', 'lastSeen', 'standing', 'migration'] as const;
 export type DeviceColumn = (typeof deviceColumns)[number];
+
+/** Whether it would miss the coming switch of the server's certificate (B10). */
+export const deviceRisk = Type.Object({
+  /** Null where no switch is to come. */
+  switchAt: nullable(instant),
+  /** Null with `switchAt`, and for a device that does not synchronize any more. */
+  verdict: nullable(oneOf(verdicts)),
+  absentSince: nullable(instant),
+  /** How many absences of an hour and more are known. */
+  absences: Type.Integer(),
+  longestMs: nullable(Type.Integer()),
+  /** When it would be back if it is away as long as it ever was. */
+  backBy: nullable(instant),
+});
+export type DeviceRisk = Static<typeof deviceRisk>;
 
 export const auditRow = Type.Object({
   id: Type.Integer(),

@@ -1,10 +1,12 @@
 /** When devices were heard of, how long they were away, and who would miss the coming switch (B10). */
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type Instant, instantOrNull } from '../../protocol/time.ts';
+import type { DeviceRisk } from '../api/devices.ts';
 import { type Absence, heardOf, isAtRisk, type Outlook, outlookOf, type Verdict, verdicts } from '../core/absence.ts';
 import { devicesNotReady, withRole } from '../core/role.ts';
 import type { Server } from './context.ts';
 import { isActive } from './lives.ts';
+import { findDevice } from './lookup.ts';
 import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
 import type { Database } from './tables.ts';
 
@@ -82,6 +84,27 @@ export async function readOfflineRisk({ db, clock }: Server, at: Instant | null)
   }
   atRisk.sort((one, other) => (one.lastSeen ?? 0) - (other.lastSeen ?? 0));
   return good({ switchAt, reserve: reserve?.fingerprint ?? null, counts, atRisk });
+}
+
+/** Of one device; the switch is when the reserve is to take over. Faults: `not-found`, `bad-argument`. */
+export async function readDeviceRisk({ db, clock }: Server, wanted: string): Promise<Result<DeviceRisk>> {
+  const found = await findDevice(db, wanted);
+  if (!found.ok) return found;
+  const reserve = withRole((await readServerCertificates(db)).map(roleCertificate), 'reserve');
+  const now = clock();
+  const switchAt = reserve ? (reserve.activateAt ?? now) : null;
+  const views = await readDeviceViews(db, found.value.id);
+  const holds = reserve !== null && devicesNotReady(views, reserve.fingerprint).length === 0;
+  const absence = absenceOf(found.value);
+  const { verdict, longestMs, backBy } = outlookOf(absence, holds, now, switchAt ?? now);
+  return good({
+    switchAt,
+    verdict: switchAt === null || views.length === 0 ? null : verdict,
+    absentSince: absence.since,
+    absences: absence.lengths.length,
+    longestMs,
+    backBy,
+  });
 }
 
 const absenceOf = (row: { readonly absent_since: number | null; readonly absences: string | null }): Absence => ({

@@ -5,6 +5,7 @@ import { instant } from '../../protocol/time.ts';
 import { codeAnswer } from '../api/code.ts';
 import { auditColumns, auditRow, deviceColumns, deviceRow } from '../api/devices.ts';
 import { oneOf } from '../api/list.ts';
+import { identityRules } from '../api/rules.ts';
 import { authorityKeys, maxSpreadDays, steps } from '../core/succession.ts';
 import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { setAdopting } from './backup.ts';
@@ -82,21 +83,10 @@ export const adminRoutes: readonly AdminRoute[] = [
     action: 'edit-identities',
     run: (server, call) => deleteIdentity(server, call.actor, of(call, 'device')),
   },
-  reading('/identity-rules', async ({ db }) => good(await readRules(db))),
+  { ...reading('/identity-rules', async ({ db }) => good(await readRules(db))), answer: identityRules },
   withBody(
-    { method: 'PUT', url: '/identity-rules', action: 'edit-identity-rules' },
-    Type.Partial(
-      Type.Object(
-        {
-          validityDays: Type.Integer(),
-          renewBeforeDays: Type.Integer(),
-          automaticRenewal: Type.Boolean(),
-          passwordLength: Type.Integer(),
-          promptPassword: Type.Boolean(),
-        },
-        closed,
-      ),
-    ),
+    { method: 'PUT', url: '/identity-rules', action: 'edit-identity-rules', answer: identityRules },
+    Type.Partial(identityRules),
     (server, changes, { actor }) => setRules(server, actor, changes),
   ),
   reading('/groups', async (server) => good(await listGroups(server))),

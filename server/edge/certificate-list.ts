@@ -2,6 +2,7 @@
 import type { SelectQueryBuilder } from 'kysely';
 import { sql } from 'kysely';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import { dayMs } from '../../protocol/time.ts';
 import type { CertificateColumn, CertificatePage, CertificateRow } from '../api/certificates.ts';
 import { searchText } from '../core/certificates.ts';
 import { mirrorIdentities } from './certificate-mirror.ts';
@@ -28,6 +29,8 @@ export type CertificateQuery = {
   readonly user?: string;
   /** Milliseconds: what ends before. */
   readonly endsBefore?: number;
+  /** Days: what ends within them, or has ended. */
+  readonly endsWithin?: number;
 };
 
 export const columnOf: Readonly<Record<CertificateColumn, keyof Stored>> = {
@@ -55,7 +58,7 @@ const aliasText = /^[\p{L}\p{N}](?:[\p{L}\p{N} ._-]*[\p{L}\p{N}])?$/u;
 export async function listCertificates(server: Server, query: CertificateQuery): Promise<CertificatePage> {
   await mirrorIdentities(server);
   const { sort = 'notAfter', order = 'asc', offset = 0, limit = defaultRows } = query;
-  const wanted = matching(server.db, query);
+  const wanted = matching(server, query);
   const sorted = wanted.selectAll().orderBy(columnOf[sort], order).orderBy('id', order).limit(limit).offset(offset);
   const count = async () =>
     Number((await wanted.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total);
@@ -97,7 +100,7 @@ export const setAlias = (
         .set({ alias: named.value, search: searchText(device_name, user_name, named.value) })
         .where('id', '=', id)
         .execute();
-      const facts = { before: row.alias, alias: named.value };
+      const facts = { before: row.alias, alias: named.value, deviceId: row.device_id ?? '' };
       await audit(server, trx, { actor, action: 'certificate-alias-set', subject: id, facts });
     }
     return good({ changed: new Set(ids).size });
@@ -148,7 +151,7 @@ export const viewOf = (row: Stored): CertificateRow => ({
 
 type Base = SelectQueryBuilder<Tables, 'certificates', object>;
 
-function matching(db: Database, query: CertificateQuery): Base {
+function matching({ db, clock }: Server, query: CertificateQuery): Base {
   let found: Base = db.selectFrom('certificates');
   for (const column of equal) {
     const value = query[column];
@@ -157,6 +160,7 @@ function matching(db: Database, query: CertificateQuery): Base {
   if (query.device !== undefined) found = found.where('device_id', '=', query.device);
   if (query.user !== undefined) found = found.where('user_id', '=', query.user);
   if (query.endsBefore !== undefined) found = found.where('not_after', '<', query.endsBefore);
+  if (query.endsWithin !== undefined) found = found.where('not_after', '<', clock() + query.endsWithin * dayMs);
   const text = query.q?.trim().toLowerCase().slice(0, maxSearch) ?? '';
   if (text === '') return found;
   // Found in the index of the texts alone; the rows are looked up for what is found.

@@ -1,8 +1,9 @@
 /** What the administration API offers about the certificates of managed devices. */
 import { type Static, Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
-import { certificateColumns, certificateRow } from '../api/certificates.ts';
+import { certificateColumns, certificateRow, installed, outcome } from '../api/certificates.ts';
 import { oneOf } from '../api/list.ts';
+import { corporateRule, corporateRules } from '../api/rules.ts';
 import {
   certificateProtocols,
   certificateSources,
@@ -49,19 +50,8 @@ const issueBody = Type.Object(
   },
   closed,
 );
-const onConnection = Type.Object({ issue: Type.Boolean(), alias: Type.String({ maxLength: 64 }) }, closed);
-const typeRules = Type.Partial(
-  Type.Object(
-    {
-      validityDays: Type.Integer(),
-      renewBeforeDays: Type.Integer(),
-      automaticRenewal: Type.Boolean(),
-      template: Type.Union([Type.String({ minLength: 1, maxLength: 120 }), Type.Null()]),
-      onConnection: Type.Object({ 'thin-client': onConnection, android: onConnection, ios: onConnection }, closed),
-    },
-    closed,
-  ),
-);
+const typeRules = Type.Partial(corporateRule);
+const changed = Type.Object({ changed: Type.Integer() }, closed);
 const ids = Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { minItems: 1, maxItems: 1000 });
 
 export const certificateRoutes: readonly AdminRoute[] = [
@@ -78,12 +68,16 @@ export const certificateRoutes: readonly AdminRoute[] = [
       device: id,
       user: id,
       endsBefore: Type.Integer({ minimum: 0, maximum: 253402300799999 }),
+      endsWithin: Type.Integer({ minimum: 0, maximum: 3650 }),
     },
     run: listCertificates,
   }),
-  reading('/certificates/:certificate', (server, call) => showCertificate(server, of(call, 'certificate'))),
+  {
+    ...reading('/certificates/:certificate', (server, call) => showCertificate(server, of(call, 'certificate'))),
+    answer: certificateRow,
+  },
   withBody(
-    { method: 'POST', url: '/certificates/alias', action: 'edit-certificates' },
+    { method: 'POST', url: '/certificates/alias', action: 'edit-certificates', answer: changed },
     Type.Object({ ids, alias: Type.String({ maxLength: 200 }) }, closed),
     (server, body, { actor }) => setAlias(server, actor, body),
   ),
@@ -94,12 +88,12 @@ export const certificateRoutes: readonly AdminRoute[] = [
       issueCertificates(server, actor, order, file ? identityFile(file) : null),
   ),
   withBody(
-    { method: 'POST', url: '/certificates/renew', action: 'edit-certificates' },
+    { method: 'POST', url: '/certificates/renew', action: 'edit-certificates', answer: outcome },
     Type.Object({ ids }, closed),
     async (server, body, { actor }) => good(await renewCertificates(server, actor, body.ids)),
   ),
   withBody(
-    { method: 'POST', url: '/certificates/delete', action: 'edit-certificates' },
+    { method: 'POST', url: '/certificates/delete', action: 'edit-certificates', answer: outcome },
     Type.Object({ ids, revoke: Type.Optional(Type.Boolean()) }, closed),
     async (server, { ids: deleted, revoke = false }, { actor }) =>
       good(await deleteCertificates(server, actor, { ids: deleted, revoke })),
@@ -108,12 +102,16 @@ export const certificateRoutes: readonly AdminRoute[] = [
     method: 'POST',
     url: '/devices/:device/wipe',
     action: 'edit-certificates',
+    answer: Type.Object({ id: Type.String(), certificates: Type.Integer() }, closed),
     run: (server, call) => wipeDevice(server, call.actor, of(call, 'device')),
   },
-  reading('/devices/:device/certificates', (server, call) => listInstalled(server, of(call, 'device'))),
-  reading('/corporate-rules', async ({ db }) => good(await readCorporateRules(db))),
+  {
+    ...reading('/devices/:device/certificates', (server, call) => listInstalled(server, of(call, 'device'))),
+    answer: installed,
+  },
+  { ...reading('/corporate-rules', async ({ db }) => good(await readCorporateRules(db))), answer: corporateRules },
   withBody(
-    { method: 'PUT', url: '/corporate-rules', action: 'edit-certificates' },
+    { method: 'PUT', url: '/corporate-rules', action: 'edit-certificates', answer: corporateRules },
     Type.Object({ mail: Type.Optional(typeRules), vpn: Type.Optional(typeRules) }, closed),
     (server, body, { actor }) => setCorporateRules(server, actor, body),
   ),

@@ -231,7 +231,7 @@ async function add(
       issues_since: 0,
     })
     .execute();
-  const facts = { type, alias, kind, source, device: device_name, user: user_name };
+  const facts = { type, alias, kind, source, device: device_name, deviceId: device_id ?? '', user: user_name };
   await audit(server, trx, { actor, action: 'corporate-certificate-ordered', subject: id, facts });
   return good(id);
 }

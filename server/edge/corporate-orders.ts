@@ -130,7 +130,7 @@ const renewCorporate = (server: Server, actor: Actor, id: string): Promise<Resul
       .where('id', '=', id)
       .execute();
     if (row.device_id !== null) await signDevice(server, trx, row.device_id);
-    const facts = { type: row.type, alias: row.alias, device: row.device_name };
+    const facts = { type: row.type, alias: row.alias, device: row.device_name, deviceId: row.device_id ?? '' };
     await audit(server, trx, { actor, action: 'corporate-renewal-asked', subject: id, facts });
     return good(null);
   });
@@ -145,7 +145,8 @@ const deleteCorporate = (
     if (revoke) await revokeCorporate(trx, id, server.clock());
     await removeCorporate(trx, id);
     if (device_id !== null) await signDevice(server, trx, device_id);
-    const facts = { type, alias, device: device_name, revoked: revoke ? 'yes' : 'no' };
+    const revoked = revoke ? 'yes' : 'no';
+    const facts = { type, alias, device: device_name, deviceId: device_id ?? '', revoked };
     await audit(server, trx, { actor, action: 'corporate-certificate-deleted', subject: id, facts });
     return good(null);
   });

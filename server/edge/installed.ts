@@ -1,21 +1,10 @@
 /** The certificates on a device, as it reports them (M7). */
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import type { Purpose, Report } from '../../protocol/schema.ts';
+import type { Report } from '../../protocol/schema.ts';
+import type { Installed, InstalledCertificate } from '../api/certificates.ts';
 import type { Server } from './context.ts';
 import { findDevice } from './lookup.ts';
 import type { Database } from './tables.ts';
-
-export type InstalledCertificate = {
-  /** Alias, or the file it came in; empty where the server does not know it. */
-  readonly name: string;
-  /** Whether the device shows by it who it is; else it is for judging servers. */
-  readonly userCertificate: boolean;
-  /** SHA-256. */
-  readonly thumbprint: string;
-  readonly use: 'mobile' | 'mail' | 'vpn' | Purpose;
-  readonly notAfter: number | null;
-};
-export type Installed = { readonly reportedAt: number; readonly certificates: readonly InstalledCertificate[] };
 
 /** Faults: `not-found`, `bad-argument`; `not-found` too while the device has not reported. */
 export async function listInstalled({ db }: Pick<Server, 'db'>, wanted: string): Promise<Result<Installed>> {

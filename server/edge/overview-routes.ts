@@ -2,11 +2,13 @@
 import { bad, good } from '../../protocol/fault.ts';
 import { metricsType } from '../../protocol/open-metrics.ts';
 import { instant } from '../../protocol/time.ts';
-import { readOfflineRisk } from './absences.ts';
-import { type AdminRoute, reading } from './admin-route.ts';
+import { auditColumns, auditRow, deviceRisk } from '../api/devices.ts';
+import { type ListQuery, listQuery, pageOf } from '../api/list.ts';
+import { readDeviceRisk, readOfflineRisk } from './absences.ts';
+import { type AdminRoute, of, reading } from './admin-route.ts';
 import { showDashboard } from './dashboard.ts';
 import { showMetrics } from './figures.ts';
-import { showStatus } from './overview.ts';
+import { pageDeviceEvents, showStatus } from './overview.ts';
 
 export const overviewRoutes: readonly AdminRoute[] = [
   reading('/status', async (server) => good(await showStatus(server))),
@@ -19,4 +21,17 @@ export const overviewRoutes: readonly AdminRoute[] = [
       ? readOfflineRisk(server, instant(Number(at)))
       : bad('bad-argument', { what: 'at: milliseconds since 1970' });
   }),
+  {
+    ...reading('/devices/:device/offline-risk', (server, call) => readDeviceRisk(server, of(call, 'device'))),
+    answer: deviceRisk,
+  },
+  {
+    method: 'GET',
+    url: '/devices/:device/events',
+    action: 'read-audit',
+    query: listQuery(auditColumns),
+    answer: pageOf(auditRow),
+    list: auditRow,
+    run: (server, call) => pageDeviceEvents(server, of(call, 'device'), call.query as ListQuery<'at'>),
+  },
 ];

@@ -1,9 +1,13 @@
 /** What an administrator looks at first, and the audit log. */
+import { type Selectable, type SelectQueryBuilder, sql } from 'kysely';
+import { good, type Result } from '../../protocol/fault.ts';
 import type { AuditRow } from '../api/devices.ts';
 import type { ListQuery, Page } from '../api/list.ts';
 import { addressesOf, readIdentity, type Server } from './context.ts';
 import { type ListSpec, mapPage, readPage } from './listing.ts';
+import { findDevice } from './lookup.ts';
 import { readServerCertificates } from './pins.ts';
+import type { Tables } from './tables.ts';
 
 export type StatusView = {
   readonly serverId: string;
@@ -72,7 +76,30 @@ export async function pageAudit({ db }: Server, query: AuditQuery): Promise<Page
   if (action !== undefined) rows = rows.where('action', '=', action);
   if (from !== undefined) rows = rows.where('at', '>=', from);
   if (to !== undefined) rows = rows.where('at', '<', to);
-  return mapPage(await readPage(rows, auditList, query), (row) => ({
+  return pageOfAudit(rows, query);
+}
+
+/** What was done to the device, what it did, and what names it. Faults: `not-found`, `bad-argument`. */
+export async function pageDeviceEvents(
+  { db }: Server,
+  device: string,
+  query: ListQuery<'at'>,
+): Promise<Result<Page<AuditRow>>> {
+  const found = await findDevice(db, device);
+  if (!found.ok) return found;
+  const { id } = found.value;
+  const rows = db
+    .selectFrom('audit')
+    .selectAll()
+    .where(({ or, eb }) => or([eb('subject', '=', id), eb('actor', '=', id), sql<boolean>`instr(facts, ${id}) > 0`]));
+  return good(await pageOfAudit(rows, query));
+}
+
+const pageOfAudit = async (
+  rows: SelectQueryBuilder<Tables, 'audit', Selectable<Tables['audit']>>,
+  query: ListQuery<'at'>,
+): Promise<Page<AuditRow>> =>
+  mapPage(await readPage(rows, auditList, query), (row) => ({
     id: row.id,
     at: row.at,
     actor: row.actor,
@@ -80,7 +107,6 @@ export async function pageAudit({ db }: Server, query: AuditQuery): Promise<Page
     subject: row.subject,
     facts: JSON.parse(row.facts),
   }));
-}
 
 export const listAudit = async (server: Server, limit: number): Promise<readonly AuditRow[]> =>
   (await pageAudit(server, { limit })).rows;

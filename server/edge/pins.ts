@@ -64,14 +64,14 @@ export async function readListenerTls({ db, keys }: Pick<Server, 'db' | 'keys'>)
 }
 
 /** Devices as the safe-to-switch gate sees them; those that cannot connect hold up nobody. */
-export async function readDeviceViews(trx: Database): Promise<readonly DeviceView[]> {
-  const rows = await trx
+export async function readDeviceViews(trx: Database, only?: string): Promise<readonly DeviceView[]> {
+  const all = trx
     .selectFrom('devices')
     .leftJoin('reports', 'reports.device_id', 'devices.id')
     .select(['devices.id', 'devices.name', 'devices.last_seen', 'reports.pin_current', 'reports.pin_reserve'])
-    .where(isActive)
-    .orderBy('devices.name')
-    .execute();
+    .where(isActive);
+  const wanted = only === undefined ? all : all.where('devices.id', '=', only);
+  const rows = await wanted.orderBy('devices.name').execute();
   return rows.map((row) => ({
     id: row.id,
     name: row.name,

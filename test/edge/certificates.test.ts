@@ -118,6 +118,8 @@ const queries = [
   { name: 'of a status', query: { status: 'renewal-asked' }, found: 'BETA', total: 1 },
   { name: 'of another type', query: { type: 'vpn' }, found: '', total: 0 },
   { name: 'what ends soon', query: { endsBefore: start + dayMs }, found: '', total: 0 },
+  { name: 'what has ended', query: { endsWithin: 0 }, found: '', total: 0 },
+  { name: 'what ends within its days', query: { endsWithin: 366, sort: 'device', limit: 1 }, found: 'ALPHA', total: 4 },
 ] as const;
 
 test('sorted, searched, filtered and paged', () =>

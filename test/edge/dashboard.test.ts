@@ -1,8 +1,12 @@
 /** What needs an administrator's eye, over a real database: who would miss the switch (B10), what ends, who is locked. */
 import { dayMs, hourMs, type Instant, instant } from '../../protocol/time.ts';
-import { forgetPresence, type OfflineRisk, readOfflineRisk } from '../../server/edge/absences.ts';
+import { forgetPresence, type OfflineRisk, readDeviceRisk, readOfflineRisk } from '../../server/edge/absences.ts';
+import { listCertificates } from '../../server/edge/certificate-list.ts';
+import { issueCertificates } from '../../server/edge/corporate-issue.ts';
+import { deleteCertificates } from '../../server/edge/corporate-orders.ts';
 import { showDashboard } from '../../server/edge/dashboard.ts';
-import { deleteIdentity } from '../../server/edge/identities.ts';
+import { deleteIdentity, renewIdentity } from '../../server/edge/identities.ts';
+import { pageDeviceEvents } from '../../server/edge/overview.ts';
 import { addGroup } from '../../server/edge/places.ts';
 import { addCertificates, setBlocked } from '../../server/edge/policies.ts';
 import { scheduleReserve } from '../../server/edge/rotation.ts';
@@ -51,6 +55,39 @@ test('devices that come and go, and the switch that comes nearer', () =>
     assert.is(later.counts.expected, 1);
     at(world, 9 * dayMs);
     assert.is(verdictOf(value(await readOfflineRisk(server, null)), 'lodge'), 'overdue');
+    const lodgeAlone = value(await readDeviceRisk(server, 'lodge'));
+    assert.equal(lodgeAlone, {
+      switchAt: start + 7 * dayMs,
+      verdict: 'overdue',
+      absentSince: start + 5 * dayMs,
+      absences: 1,
+      longestMs: 4 * dayMs - hourMs,
+      backBy: start + 9 * dayMs - hourMs,
+    });
+    assert.is(value(await readDeviceRisk(server, 'ready')).verdict, 'holds');
+    value(await deleteIdentity(server, admin, 'lodge'));
+    assert.is(value(await readDeviceRisk(server, 'lodge')).verdict, null, 'it makes no contact any more');
+    assert.is(codeOf(await readDeviceRisk(server, 'nobody')), 'not-found');
+  }));
+
+test('one device: what was done to it, what it did, and nothing of others', () =>
+  withFleet(async (world) => {
+    const { server } = world;
+    const [, other] = [await register(world, 'kiosk'), await register(world, 'lodge')];
+    value(await renewIdentity(server, admin, 'kiosk'));
+    const order = { type: 'vpn', kind: 'thin-client', connection: 'with-mobile', source: 'server' } as const;
+    value(await issueCertificates(server, admin, { ...order, alias: 'Office', devices: ['kiosk'] }, null));
+    const [vpn] = (await listCertificates(server, { type: 'vpn' })).rows;
+    await deleteCertificates(server, admin, { ids: [vpn?.id ?? ''], revoke: true });
+    const { rows, total } = value(await pageDeviceEvents(server, 'kiosk', { limit: 3 }));
+    assert.equal(
+      rows.map(({ action }) => action),
+      ['corporate-certificate-deleted', 'corporate-certificate-ordered', 'renewal-asked'],
+    );
+    assert.ok(total > 3);
+    const all = value(await pageDeviceEvents(server, 'kiosk', { q: other.id }));
+    assert.is(all.total, 0);
+    assert.is(codeOf(await pageDeviceEvents(server, 'nobody', {})), 'not-found');
   }));
 
 test('what a broker says again after a restart is no sign of life', () =>

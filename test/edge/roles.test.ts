@@ -97,6 +97,8 @@ const rows: Readonly<Record<string, string>> = {
   'POST /certificates/delete': 'O',
   'POST /devices/:device/wipe': 'O',
   'GET /devices/:device/certificates': 'OAR',
+  'GET /devices/:device/events': 'OAR',
+  'GET /devices/:device/offline-risk': 'OAR',
   'GET /corporate-rules': 'OAR',
   'PUT /corporate-rules': 'O',
   'GET /status': 'OAR',
