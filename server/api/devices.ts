@@ -1,4 +1,4 @@
-/** Devices, the audit log and users as the API lists them. */
+/** Devices and the audit log as the API lists them. */
 import { type Static, Type } from '@sinclair/typebox';
 import { verdicts } from '../core/absence.ts';
 import { instant, nullable, oneOf } from './list.ts';
@@ -48,19 +48,3 @@ export const auditRow = Type.Object({
 });
 export type AuditRow = Static<typeof auditRow>;
 export const auditColumns = ['at'] as const;
-
-export const userRow = Type.Object({
-  id: Type.String(),
-  /** With its domain, where it has one. */
-  name: Type.String(),
-  fullName: Type.String(),
-  email: Type.String(),
-  /** Where its devices are put; null: the group of unassigned devices. */
-  group: nullable(Type.String()),
-  devices: Type.Integer(),
-  maxDevices: Type.Integer(),
-  createdAt: instant,
-});
-export type UserView = Static<typeof userRow>;
-export const userColumns = ['name', 'fullName', 'email', 'group', 'devices', 'maxDevices', 'createdAt'] as const;
-export type UserColumn = (typeof userColumns)[number];

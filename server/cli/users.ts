@@ -1,8 +1,7 @@
 /** Commands about internal users. A password comes by standard input, or is made by the server and shown once. */
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { UserView } from '../api/devices.ts';
-import type { UserMade } from '../edge/users.ts';
+import type { UserMade, UserView } from '../api/users.ts';
 import { call, callAll, segment } from './client.ts';
 import { type Command, numberOption, type Option, textOption, type Words } from './command.ts';
 import { readPasswordLine } from './input.ts';
@@ -12,6 +11,14 @@ import { doneText, show } from './remote.ts';
 const { labels, values } = words;
 const mostDevices = 10_000;
 const byInput: Option = { type: 'boolean', text: 'user-password-stdin' };
+const fieldOptions = {
+  'full-name': { type: 'string', text: 'full-name' },
+  description: { type: 'string', text: 'user-description' },
+  email: { type: 'string', text: 'email' },
+  phone: { type: 'string', text: 'user-phone' },
+  group: { type: 'string', text: 'user-group' },
+  devices: { type: 'string', text: 'user-devices' },
+} as const satisfies Command['options'];
 
 export const userCommands: readonly Command[] = [
   {
@@ -23,25 +30,22 @@ export const userCommands: readonly Command[] = [
   {
     name: 'users add',
     positionals: ['NAME'],
-    options: {
-      'full-name': { type: 'string', text: 'full-name' },
-      email: { type: 'string', text: 'email' },
-      group: { type: 'string', text: 'user-group' },
-      devices: { type: 'string', text: 'user-devices' },
-      'password-stdin': byInput,
-    },
+    options: { ...fieldOptions, 'password-stdin': byInput },
     run: async (given) => {
-      const devices = numberOption(given, 'devices', 1, mostDevices);
-      if (devices.ok !== true) return devices;
-      const body = {
-        name: given.positionals[0] ?? '',
-        fullName: textOption(given, 'full-name'),
-        email: textOption(given, 'email'),
-        group: textOption(given, 'group'),
-        maxDevices: devices.value,
-        password: await passwordIn(given),
-      };
+      const fields = fieldsIn(given);
+      if (fields.ok !== true) return fields;
+      const body = { name: given.positionals[0] ?? '', ...fields.value, password: await passwordIn(given) };
       return show(call<UserMade>(given.state, 'POST', '/users', body), madeText);
+    },
+  },
+  {
+    name: 'users set',
+    positionals: ['NAME'],
+    options: fieldOptions,
+    run: async (given) => {
+      const fields = fieldsIn(given);
+      if (fields.ok !== true) return fields;
+      return show(call<UserView>(given.state, 'PUT', pathOf(given), fields.value), doneText);
     },
   },
   {
@@ -62,6 +66,19 @@ export const userCommands: readonly Command[] = [
 ];
 
 const pathOf = ({ positionals: [name = ''] }: Words): string => `/users/${segment(name)}`;
+
+function fieldsIn(given: Words) {
+  const devices = numberOption(given, 'devices', 1, mostDevices);
+  if (devices.ok !== true) return devices;
+  const texts = {
+    fullName: textOption(given, 'full-name'),
+    description: textOption(given, 'description'),
+    email: textOption(given, 'email'),
+    phone: textOption(given, 'phone'),
+    group: textOption(given, 'group'),
+  };
+  return { ok: true as const, value: { ...texts, maxDevices: devices.value } };
+}
 
 const passwordIn = async ({ options }: Words): Promise<string | undefined> =>
   options['password-stdin'] === true ? await readPasswordLine() : undefined;

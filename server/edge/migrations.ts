@@ -252,6 +252,12 @@ const corporate: readonly string[] = [
   'create table corporate_revocations (serial text primary key, revoked_at bigint not null)',
 ];
 
+/** What else is known of a user. */
+const userDetails: readonly string[] = [
+  "alter table users add column description text not null default ''",
+  "alter table users add column phone text not null default ''",
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -349,6 +355,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0017-corporate': {
     up: async (db: Untyped) => {
       for (const statement of corporate) await run(db, statement);
+    },
+  },
+  '0018-user-details': {
+    up: async (db: Untyped) => {
+      for (const statement of userDetails) await run(db, statement);
     },
   },
 };

@@ -246,6 +246,8 @@ export type Tables = {
     group_id: string | null;
     max_devices: number;
     created_at: number;
+    description: string;
+    phone: string;
   };
   /** Administrators. `password` is a PHC string, `roles` JSON, `second_factor` a `SecondFactor` as JSON, sealed; null for none. */
   accounts: {

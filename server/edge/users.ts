@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import type { UserColumn, UserView } from '../api/devices.ts';
 import type { ListQuery, Page } from '../api/list.ts';
+import type { UserColumn, UserDetails, UserMade, UserView } from '../api/users.ts';
 import { readAddress } from '../core/mail-address.ts';
 import { isMeant, judgePassword, readLogin, readUserName, spellUser } from '../core/user.ts';
 import { type Actor, audit, type Server } from './context.ts';
@@ -13,17 +13,22 @@ import { findGroup } from './lookup.ts';
 import type { Database, Tables } from './tables.ts';
 import { generateUserPassword, hashUserPassword } from './user-passwords.ts';
 
-/** `password` only where the server made it: it is told once. */
-export type UserMade = { readonly name: string; readonly password: string | null };
-export type NewUser = {
-  readonly name: string;
+/** What is left out stays, or is empty for a new one. */
+export type UserFields = {
   readonly fullName?: string;
+  readonly description?: string;
   readonly email?: string;
-  readonly group?: string;
+  readonly phone?: string;
   readonly maxDevices?: number;
+};
+export type NewUser = UserFields & {
+  readonly name: string;
+  readonly group?: string;
   /** Left out: one is made. */
   readonly password?: string;
 };
+/** `group` null: that of unassigned devices. */
+export type UserChange = UserFields & { readonly group?: string | null };
 
 /** As `countDevices` says. */
 const devicesColumn = `(select count(*) from devices
@@ -32,52 +37,62 @@ const userList: ListSpec<UserColumn> = {
   sort: {
     name: "users.name || '@' || users.domain",
     fullName: 'lower(full_name)',
+    description: 'lower(description)',
     email: 'lower(email)',
+    phone: 'phone',
     group: "lower(coalesce(groups.name, ''))",
     devices: devicesColumn,
     maxDevices: 'max_devices',
     createdAt: 'users.created_at',
   },
   key: 'users.id',
-  search: ["users.name || '@' || users.domain", 'full_name', 'email', 'groups.name'],
+  search: ["users.name || '@' || users.domain", 'full_name', 'description', 'email', 'phone', 'groups.name'],
   start: { by: 'name', order: 'asc' },
 };
 export const mostDevices = 10_000;
-const defaultDevices = 1;
+const newFields = { full_name: '', description: '', email: '', phone: '', max_devices: 1 };
 const maxText = 120;
 const control = /\p{Cc}/u;
 
-export async function pageUsers({ db }: Server, query: ListQuery<UserColumn>): Promise<Page<UserView>> {
-  const rows = db
-    .selectFrom('users')
-    .leftJoin('groups', 'groups.id', 'users.group_id')
-    .selectAll('users')
-    .select(['groups.name as group', sql<number>`${sql.raw(devicesColumn)}`.as('devices')]);
-  return mapPage(await readPage(rows, userList, query), (row) => ({
-    id: row.id,
-    name: spellUser(row),
-    fullName: row.full_name,
-    email: row.email,
-    group: row.group,
-    devices: Number(row.devices),
-    maxDevices: row.max_devices,
-    createdAt: row.created_at,
-  }));
-}
+export const pageUsers = async ({ db }: Server, query: ListQuery<UserColumn>): Promise<Page<UserView>> =>
+  mapPage(await readPage(rowsOf(db), userList, query), viewOf);
 
 /** The first of them, by name. */
 export const listUsers = async (server: Server): Promise<readonly UserView[]> => (await pageUsers(server, {})).rows;
 
+/** With what a removal would end. Faults: `not-found`, `bad-argument`. */
+export async function showUser({ db, clock }: Server, wanted: string): Promise<Result<UserDetails>> {
+  const found = await findUser(db, wanted);
+  if (!found.ok) return found;
+  const { id } = found.value;
+  const row = await rowsOf(db).where('users.id', '=', id).executeTakeFirstOrThrow();
+  const [invitations] = await db
+    .selectFrom('invitations')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('user_id', '=', id)
+    .where('used_at', 'is', null)
+    .where('tries_left', '>', 0)
+    .where('expires_at', '>', clock())
+    .execute();
+  const [certificates] = await db
+    .selectFrom('certificates')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('user_id', '=', id)
+    .where('type', '!=', 'mobile')
+    .execute();
+  return good({
+    ...viewOf(row),
+    invitations: Number(invitations?.count ?? 0),
+    certificates: Number(certificates?.count ?? 0),
+  });
+}
+
 /** Faults: `bad-argument`, `already-exists`, `not-found` for the group, `password-weak`. */
 export async function addUser(server: Server, actor: Actor, wanted: NewUser): Promise<Result<UserMade>> {
-  const { fullName = '', email = '', maxDevices = defaultDevices } = wanted;
   const name = readUserName(wanted.name);
   if (!name.ok) return name;
-  if (fullName.length > maxText || control.test(fullName)) return bad('bad-argument', { what: 'full name' });
-  const address = email === '' ? good('') : readAddress(email);
-  if (!address.ok) return address;
-  if (!Number.isInteger(maxDevices) || maxDevices < 1 || maxDevices > mostDevices)
-    return bad('bad-argument', { what: `devices: 1 to ${mostDevices}` });
+  const fields = readFields(wanted);
+  if (!fields.ok) return fields;
   const chosen = await choosePassword(wanted.password);
   if (!chosen.ok) return chosen;
   return transact(server.db, async (trx) => {
@@ -89,21 +104,53 @@ export async function addUser(server: Server, actor: Actor, wanted: NewUser): Pr
       .values({
         id,
         ...name.value,
-        full_name: fullName,
-        email: address.value,
+        ...newFields,
+        ...fields.value,
         password: chosen.value.hash,
         group_id: group?.value.id ?? null,
-        max_devices: maxDevices,
         created_at: server.clock(),
       })
       .onConflict((conflict) => conflict.columns(['name', 'domain']).doNothing())
       .executeTakeFirstOrThrow();
     const spelled = spellUser(name.value);
     if (numInsertedOrUpdatedRows === 0n) return bad('already-exists', { what: spelled });
-    const facts = { name: spelled, group: group?.value.name ?? '', devices: maxDevices };
+    const facts = {
+      name: spelled,
+      group: group?.value.name ?? '',
+      devices: fields.value.max_devices ?? newFields.max_devices,
+    };
     await audit(server, trx, { actor, action: 'user-added', subject: id, facts });
     return good({ name: spelled, password: chosen.value.made });
   });
+}
+
+/** Devices that are registered stay in their group. Faults: `not-found`, also for the group; `bad-argument`. */
+export async function changeUser(
+  server: Server,
+  actor: Actor,
+  wanted: string,
+  change: UserChange,
+): Promise<Result<UserDetails>> {
+  const fields = readFields(change);
+  if (!fields.ok) return fields;
+  const changed = await transact(server.db, async (trx) => {
+    const found = await findUser(trx, wanted);
+    if (!found.ok) return found;
+    const group = change.group === undefined || change.group === null ? null : await findGroup(trx, change.group);
+    if (group && !group.ok) return group;
+    const { id } = found.value;
+    const next: Partial<Tables['users']> = {
+      ...fields.value,
+      ...(change.group === undefined ? {} : { group_id: group?.value.id ?? null }),
+    };
+    const names = columns.filter((column) => next[column] !== undefined && next[column] !== found.value[column]);
+    if (names.length === 0) return good(id);
+    await trx.updateTable('users').set(next).where('id', '=', id).execute();
+    const facts = { name: spellUser(found.value), changed: names.join(', ') };
+    await audit(server, trx, { actor, action: 'user-changed', subject: id, facts });
+    return good(id);
+  });
+  return changed.ok ? showUser(server, wanted) : changed;
 }
 
 /** Its devices stay; registrations that were not finished end. Faults: `not-found`, `bad-argument`. */
@@ -163,6 +210,48 @@ export async function countDevices(trx: Database, user: string): Promise<number>
     .where('deactivated_at', 'is', null)
     .executeTakeFirstOrThrow();
   return Number(count);
+}
+
+const rowsOf = (db: Database) =>
+  db
+    .selectFrom('users')
+    .leftJoin('groups', 'groups.id', 'users.group_id')
+    .selectAll('users')
+    .select(['groups.name as group', sql<number>`${sql.raw(devicesColumn)}`.as('devices')]);
+
+const viewOf = (row: Tables['users'] & { readonly group: string | null; readonly devices: number }): UserView => ({
+  id: row.id,
+  name: spellUser(row),
+  fullName: row.full_name,
+  description: row.description,
+  email: row.email,
+  phone: row.phone,
+  group: row.group,
+  devices: Number(row.devices),
+  maxDevices: row.max_devices,
+  createdAt: row.created_at,
+});
+
+type Fields = Pick<Tables['users'], (typeof fieldColumns)[number]>;
+const fieldColumns = ['full_name', 'description', 'email', 'phone', 'max_devices'] as const;
+const columns = [...fieldColumns, 'group_id'] as const;
+
+/** Those that are given. Fault: `bad-argument`. */
+function readFields({ fullName, description, email, phone, maxDevices }: UserFields): Result<Partial<Fields>> {
+  const texts = { 'full name': fullName, description, phone };
+  for (const [what, text = ''] of Object.entries(texts))
+    if (text.length > maxText || control.test(text)) return bad('bad-argument', { what });
+  const address = email === undefined || email === '' ? good(email) : readAddress(email);
+  if (!address.ok) return address;
+  if (maxDevices !== undefined && (!Number.isInteger(maxDevices) || maxDevices < 1 || maxDevices > mostDevices))
+    return bad('bad-argument', { what: `devices: 1 to ${mostDevices}` });
+  return good({
+    ...(fullName !== undefined && { full_name: fullName }),
+    ...(description !== undefined && { description }),
+    ...(address.value !== undefined && { email: address.value }),
+    ...(phone !== undefined && { phone }),
+    ...(maxDevices !== undefined && { max_devices: maxDevices }),
+  });
 }
 
 type Chosen = { readonly hash: string; readonly made: string | null };

@@ -1,6 +1,7 @@
 /** Lists through the API: sorted, searched, filtered and paged in the database, and whole as CSV. */
 import { instant } from '../../protocol/time.ts';
-import { auditColumns, auditRow, deviceColumns, userColumns } from '../../server/api/devices.ts';
+import { auditColumns, auditRow, deviceColumns } from '../../server/api/devices.ts';
+import { userColumns } from '../../server/api/users.ts';
 import { csvOf } from '../../server/edge/listing.ts';
 import { addGroup } from '../../server/edge/places.ts';
 import { addUser } from '../../server/edge/users.ts';

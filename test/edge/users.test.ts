@@ -12,7 +12,7 @@ import { setRules } from '../../server/edge/issuance.ts';
 import { readPins } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, removeDevice } from '../../server/edge/places.ts';
 import { makePasswordDoor } from '../../server/edge/user-passwords.ts';
-import { addUser, listUsers, removeUser, setUserPassword } from '../../server/edge/users.ts';
+import { addUser, changeUser, listUsers, removeUser, setUserPassword, showUser } from '../../server/edge/users.ts';
 import { auditOf, codeOf, type FleetServer, proofOf, start, value, withFleet } from '../fakes/fleet-server.ts';
 import { atLegacy, withListeners } from '../fakes/legacy-agent.ts';
 import { assert, table, test } from '../harness.ts';
@@ -219,6 +219,60 @@ test('a registration by a user is opened by no password of an invitation', () =>
     for (const typed of ['x', password])
       assert.is(codeOf(await register(world, { user: id, password: typed })), 'invitation-refused');
   }));
+
+test('what is known of a user is changed, each thing by itself, and what a removal would end is counted', () =>
+  withAnna(async (world) => {
+    const { server } = world;
+    value(await addGroup(server, admin, { name: 'Shop' }));
+    value(await register(world));
+    value(await invite(server, admin, { user: anna }));
+    const change = {
+      fullName: 'Anna K',
+      description: 'Front desk',
+      email: 'anna@Corp.example',
+      phone: '+7 495 000-00-00',
+    };
+    value(await changeUser(server, admin, 'anna', { ...change, maxDevices: 5 }));
+    const changed = value(await changeUser(server, admin, 'CORP\\anna', { group: 'Shop', phone: '' }));
+    const { id: _, createdAt: __, ...shown } = changed;
+    assert.equal(shown, {
+      ...change,
+      name: anna,
+      email: 'anna@corp.example',
+      phone: '',
+      group: 'Shop',
+      devices: 1,
+      maxDevices: 5,
+      invitations: 2,
+      certificates: 0,
+    });
+    assert.is(value(await changeUser(server, admin, anna, { group: null })).group, null);
+    value(await changeUser(server, admin, anna, { group: null, maxDevices: 5 }));
+    assert.equal(
+      (await auditOf(world)).filter((each) => each === 'user-changed').length,
+      3,
+      'what changes nothing is no change',
+    );
+    value(await register(world, { key: makeKey() }));
+    assert.is(value(await showUser(server, anna)).devices, 2, 'the password is as it was');
+  }));
+
+table(
+  'changes that are not taken',
+  [
+    { name: 'nobody', wanted: 'boris', change: { fullName: 'x' }, code: 'not-found' },
+    { name: 'no such group', wanted: anna, change: { group: 'Nowhere' }, code: 'not-found' },
+    { name: 'an address that is none', wanted: anna, change: { email: 'anna' }, code: 'bad-argument' },
+    { name: 'a telephone with a line break', wanted: anna, change: { phone: '1\n2' }, code: 'bad-argument' },
+    { name: 'a description without end', wanted: anna, change: { description: 'x'.repeat(121) }, code: 'bad-argument' },
+    { name: 'too many devices', wanted: anna, change: { maxDevices: 10_001 }, code: 'bad-argument' },
+  ],
+  ({ wanted, change, code }) =>
+    withAnna(async ({ server }) => {
+      assert.is(codeOf(await changeUser(server, admin, wanted, change)), code);
+      assert.is(value(await showUser(server, anna)).fullName, '');
+    }),
+);
 
 table(
   'users that are not taken',

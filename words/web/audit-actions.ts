@@ -78,6 +78,7 @@ export const auditActionsEn = {
   'token-removed': 'Token removed',
   'uploaded-certificate-ends': 'Uploaded certificate ends',
   'user-added': 'User added',
+  'user-changed': 'User changed',
   'user-password-set': 'Password of a user set',
   'user-removed': 'User removed',
 };
@@ -161,6 +162,7 @@ export const auditActionsRu: typeof auditActionsEn = {
   'token-removed': 'Удалён токен',
   'uploaded-certificate-ends': 'Заканчивается загруженный сертификат',
   'user-added': 'Добавлен пользователь',
+  'user-changed': 'Изменён пользователь',
   'user-password-set': 'Задан пароль пользователя',
   'user-removed': 'Удалён пользователь',
 };
