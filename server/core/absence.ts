@@ -23,7 +23,7 @@ export type Outlook = {
 };
 
 /** What is shorter is a restart or a cable, and tells nothing of habits. */
-const shortestMs = hourMs;
+export const shortestMs = hourMs;
 /** A month of nights, weekends and a holiday or two. */
 const kept = 40;
 

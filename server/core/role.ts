@@ -46,18 +46,22 @@ export const withRole = <C extends RoleCertificate>(certificates: readonly C[], 
 export const devicesNotReady = (devices: readonly DeviceView[], reserve: string): readonly DeviceView[] =>
   devices.filter(({ pins }) => pins.reserve !== reserve && pins.current !== reserve);
 
+/** True leaves behind whoever there is; a number at most so many devices, since that many were told to whoever decided. */
+export type Override = boolean | number;
+
 /** Faults: `no-reserve`; `expired` for a reserve that nobody would accept any more; `devices-not-ready` with count and names, unless overridden. */
 export function decideSwitch(
   certificates: readonly RoleCertificate[],
   devices: readonly DeviceView[],
-  override: boolean,
+  override: Override,
   now: Instant,
 ): Result<RoleChange> {
   const reserve = withRole(certificates, 'reserve');
   if (!reserve) return bad('no-reserve');
   if (reserve.notAfter <= now) return bad('expired', { notAfter: reserve.notAfter });
   const waiting = devicesNotReady(devices, reserve.fingerprint);
-  if (waiting.length > 0 && !override)
+  const most = override === true ? waiting.length : Number(override);
+  if (waiting.length > most)
     return bad('devices-not-ready', { count: waiting.length, devices: namesOf(waiting.map(({ name }) => name)) });
   const change: { [fingerprint: string]: Role } = {};
   for (const { fingerprint, role } of certificates) {

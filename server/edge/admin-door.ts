@@ -22,12 +22,14 @@ import { describeApi } from './openapi.ts';
 import { overviewRoutes } from './overview-routes.ts';
 import { faultOf, rawProblem, sendProblem } from './problem.ts';
 import { recordRefusal } from './refusals.ts';
+import { serverCertificateRoutes } from './server-certificate-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
 import { userRoutes } from './user-routes.ts';
 
 export const apiPath = '/api/v1';
 export const allAdminRoutes: readonly AdminRoute[] = [
   ...adminRoutes,
+  ...serverCertificateRoutes,
   ...policyRoutes,
   ...mutualRoutes,
   ...userRoutes,

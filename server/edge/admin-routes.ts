@@ -1,7 +1,6 @@
 /** What the administration API offers: path, right, shape of the body, and the operation behind it. */
 import { Type } from '@sinclair/typebox';
-import { bad, good } from '../../protocol/fault.ts';
-import { instant } from '../../protocol/time.ts';
+import { good } from '../../protocol/fault.ts';
 import { codeAnswer } from '../api/code.ts';
 import { auditColumns, auditRow, deviceColumns, deviceRow } from '../api/devices.ts';
 import { oneOf } from '../api/list.ts';
@@ -14,20 +13,14 @@ import { addForeignAuthority, listForeignAuthorities, removeForeignAuthority } f
 import { deleteIdentity, listIdentities, renewIdentity } from './identities.ts';
 import { invite } from './invitations.ts';
 import { setRules } from './issuance.ts';
-import { allStatements, listLinks, removeLink } from './links.ts';
 import { listing } from './listing.ts';
 import { pageAudit } from './overview.ts';
 import { addGroup, listGroups, moveDevice, pageDevices, removeDevice, showDevice } from './places.ts';
 import { activateKey, announceKey, revokeKey, showPolicyKeys } from './policy-keys.ts';
-import { draftRepair } from './repair.ts';
-import { listServerCertificates, readGate, resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 import { readRules } from './rules.ts';
 import { moveSuccession, showSuccession } from './succession.ts';
-import { uploadCertificate } from './uploading.ts';
 
 const nothing = Type.Object({}, closed);
-/** Four characters for three bytes of a mebibyte, and a little more: the operation says what is too large. */
-const base64File = Type.String({ maxLength: 1_500_000, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
 
 export const adminRoutes: readonly AdminRoute[] = [
   withBody(
@@ -121,58 +114,6 @@ export const adminRoutes: readonly AdminRoute[] = [
     ),
     (server, body, { actor }) => moveSuccession(server, actor, body),
   ),
-  reading('/server-certificates', async (server) => good(await listServerCertificates(server))),
-  reading('/server-certificates/gate', (server) => readGate(server)),
-  withBody(
-    { method: 'POST', url: '/server-certificates/reserve', action: 'edit-server-certificates' },
-    Type.Object({ activateAt: Type.Integer({ minimum: 0, maximum: 253402300799999 }) }, closed),
-    (server, { activateAt }, { actor }) => scheduleReserve(server, actor, instant(activateAt)),
-  ),
-  withBody(
-    { method: 'POST', url: '/server-certificates/upload', action: 'edit-server-certificates' },
-    Type.Object(
-      {
-        content: base64File,
-        key: Type.Optional(base64File),
-        password: Type.String({ maxLength: 1000 }),
-        role: Type.Union([Type.Literal('main'), Type.Literal('reserve')]),
-        activateAt: Type.Optional(Type.Integer({ minimum: 0, maximum: 253402300799999 })),
-      },
-      closed,
-    ),
-    (server, { content, key, password, role, activateAt }, { actor }) =>
-      uploadCertificate(server, actor, {
-        content: Buffer.from(content, 'base64'),
-        key: key === undefined ? null : Buffer.from(key, 'base64'),
-        password,
-        role,
-        ...(activateAt === undefined ? {} : { activateAt: instant(activateAt) }),
-      }),
-  ),
-  {
-    method: 'DELETE',
-    url: '/server-certificates/reserve',
-    action: 'edit-server-certificates',
-    run: (server, { actor }) => resetReserve(server, actor),
-  },
-  withBody(
-    { method: 'POST', url: '/server-certificates/switch', action: 'edit-server-certificates' },
-    Type.Object({ override: Type.Boolean() }, closed),
-    (server, { override }, { actor }) => switchCertificate(server, actor, override),
-  ),
-  reading('/server-certificates/links', async (server) => good(await listLinks(server))),
-  reading('/server-certificates/statements', (server) => allStatements(server)),
-  {
-    method: 'DELETE',
-    url: '/server-certificates/links/:seq',
-    action: 'edit-server-certificates',
-    run: (server, call) => {
-      const seq = of(call, 'seq');
-      return /^[0-9]{1,9}$/.test(seq)
-        ? removeLink(server, call.actor, Number(seq))
-        : Promise.resolve(bad('bad-argument', { what: 'link' }));
-    },
-  },
   reading('/policy-keys', async (server) => good(await showPolicyKeys(server))),
   withBody(
     { method: 'POST', url: '/policy-keys/announce', action: 'edit-authorities' },
@@ -188,18 +129,6 @@ export const adminRoutes: readonly AdminRoute[] = [
     { method: 'POST', url: '/policy-keys/revoke', action: 'edit-authorities' },
     Type.Object({ statement: Type.String({ maxLength: 4000 }), base: Type.String({ maxLength: 65536 }) }, closed),
     (server, body, { actor }) => revokeKey(server, actor, body),
-  ),
-  withBody(
-    { method: 'POST', url: '/repair-files', action: 'edit-server-certificates' },
-    Type.Object(
-      {
-        days: Type.Integer({ minimum: 1, maximum: 90 }),
-        key: Type.Union([Type.Literal('policy'), Type.Literal('recovery')]),
-        time: Type.Boolean(),
-      },
-      closed,
-    ),
-    (server, body, { actor }) => draftRepair(server, actor, body),
   ),
   withBody(
     { method: 'POST', url: '/codes', action: 'answer-codes', records: true, answer: codeAnswer },

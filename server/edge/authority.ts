@@ -34,7 +34,12 @@ export type Successor = {
   readonly oldWithNew: Uint8Array;
 };
 export type Issued = { readonly chainDer: Uint8Array[]; readonly keyPkcs8: Uint8Array };
-export type ServerRequest = { readonly names: readonly string[]; readonly days: number; readonly now: Instant };
+export type ServerRequest = {
+  readonly names: readonly string[];
+  readonly days: number;
+  readonly now: Instant;
+  readonly key?: AuthorityKey;
+};
 export type DeviceRequest = {
   /** SubjectPublicKeyInfo, as `readRequest` gives it. */
   readonly publicKeyDer: Uint8Array;
@@ -118,8 +123,11 @@ export async function makeSuccessor(old: Authority, now: Instant, kind: Authorit
  * A new key and a certificate for the server's listeners, for at most 397 days. The first name is also the common name.
  * Throws RangeError for names that are neither a DNS name nor an IP address, and for a life outside 1–397 days.
  */
-export async function issueServer(authority: Authority, { names, days, now }: ServerRequest): Promise<Issued> {
-  const { keyPkcs8, publicKeyDer } = makeKey('ec-p256');
+export async function issueServer(
+  authority: Authority,
+  { names, days, now, key = 'ec-p256' }: ServerRequest,
+): Promise<Issued> {
+  const { keyPkcs8, publicKeyDer } = makeKey(key);
   const alternatives = names.map(alternativeName);
   if (alternatives.length === 0) throw new RangeError('a server certificate needs a name');
   const leaf = await issue(authority, days, now, {

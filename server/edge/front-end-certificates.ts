@@ -14,6 +14,7 @@ import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { maxFrontEnds } from '../../protocol/limits.ts';
 import { parsePlace } from '../../protocol/target.ts';
+import type { FrontEndCertificateView, FrontEndProbe } from '../api/server-certificates.ts';
 import { type Actor, audit, type FrontEndCertificate, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies } from './documents.ts';
@@ -22,20 +23,6 @@ import { servedCertificate } from './listener.ts';
 import { isActive } from './lives.ts';
 import { readServerCertificates } from './pins.ts';
 import type { Database } from './tables.ts';
-
-export type FrontEndCertificateView = {
-  readonly address: string;
-  readonly fingerprint: string;
-  readonly owner: string;
-  readonly notAfter: number;
-  readonly addedAt: number;
-  /** Whether the front end shows it now; null where nothing answers there. */
-  readonly shown: boolean | null;
-  /** Devices whose last report does not have it. */
-  readonly lacking: readonly { readonly id: string; readonly name: string; readonly lastSeen: number | null }[];
-};
-/** What a front end shows now. `known`: devices were told of it. */
-export type FrontEndProbe = { readonly address: string; readonly fingerprint: string | null; readonly known: boolean };
 
 const defaultPort = 443;
 

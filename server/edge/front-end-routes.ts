@@ -1,6 +1,7 @@
 /** What the administration API offers about certificates that front ends show to devices. */
 import { Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
+import { frontEndCertificateView } from '../api/server-certificates.ts';
 import { type AdminRoute, closed, of, reading, withBody } from './admin-route.ts';
 import {
   addFrontEndCertificate,
@@ -12,7 +13,10 @@ const url = '/server-certificates/front-ends';
 const content = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$', maxLength: 128 * 1024 });
 
 export const frontEndRoutes: readonly AdminRoute[] = [
-  reading(url, async (server) => good(await listFrontEndCertificates(server))),
+  {
+    ...reading(url, async (server) => good(await listFrontEndCertificates(server))),
+    answer: Type.Array(frontEndCertificateView),
+  },
   withBody(
     { method: 'POST', url, action: 'edit-server-certificates' },
     Type.Object({ address: Type.String({ minLength: 1, maxLength: 300 }), content }, closed),

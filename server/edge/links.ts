@@ -7,6 +7,7 @@ import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { RotationStatement, Rotations } from '../../protocol/schema.ts';
 import { dayMs, instant, secondMs } from '../../protocol/time.ts';
+import type { LinkView } from '../api/server-certificates.ts';
 import { chainFrom, isLinkDue, type Link, longestChain } from '../core/chain.ts';
 import { datesAt } from '../core/revision.ts';
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
@@ -16,17 +17,6 @@ import { rewriteKit } from './kit.ts';
 import { readPins } from './pins.ts';
 import { signDocument } from './sign.ts';
 import type { Database, Tables } from './tables.ts';
-
-export type LinkView = {
-  readonly seq: number;
-  readonly from: string;
-  readonly to: string;
-  readonly madeAt: number;
-  readonly signedAt: number;
-  /** Whether it is part of what devices are given. */
-  readonly counts: boolean;
-  readonly removed: boolean;
-};
 
 type Row = Tables['rotations'];
 type Links = {

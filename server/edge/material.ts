@@ -125,12 +125,18 @@ export async function makeServerCertificate(
   role: Role,
   activateAt: number | null,
   clock: Clock,
+  keyKind?: AuthorityKey,
 ): Promise<ServerCertificate> {
   const now = clock();
   const wildcard = host === '0.0.0.0' || host === '::';
   const local = isIP(host) && (host === '::1' || host.startsWith('127.')) ? ['localhost'] : [];
   const names = [...new Set([name, ...(wildcard ? [] : [host]), ...local])];
-  const { chainDer, keyPkcs8 } = await issueServer(authority, { names, days: serverCertificateDays, now });
+  const { chainDer, keyPkcs8 } = await issueServer(authority, {
+    names,
+    days: serverCertificateDays,
+    now,
+    ...(keyKind && { key: keyKind }),
+  });
   return { role, chain: chainDer.map(toBase64), key: toBase64(keyPkcs8), activateAt, madeAt: now };
 }
 

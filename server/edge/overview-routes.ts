@@ -1,10 +1,9 @@
 /** What the administration API offers to whoever wants to see how the fleet fares. */
-import { bad, good } from '../../protocol/fault.ts';
+import { good } from '../../protocol/fault.ts';
 import { metricsType } from '../../protocol/open-metrics.ts';
-import { instant } from '../../protocol/time.ts';
 import { auditColumns, auditRow, deviceRisk } from '../api/devices.ts';
 import { type ListQuery, listQuery, pageOf } from '../api/list.ts';
-import { readDeviceRisk, readOfflineRisk } from './absences.ts';
+import { readDeviceRisk } from './absences.ts';
 import { type AdminRoute, of, reading } from './admin-route.ts';
 import { showDashboard } from './dashboard.ts';
 import { showMetrics } from './figures.ts';
@@ -14,13 +13,6 @@ export const overviewRoutes: readonly AdminRoute[] = [
   reading('/status', async (server) => good(await showStatus(server))),
   { ...reading('/metrics', async (server) => good(await showMetrics(server))), type: metricsType },
   reading('/dashboard', async (server) => good(await showDashboard(server))),
-  reading('/server-certificates/offline-risk', async (server, { query }) => {
-    const { at } = query;
-    if (at === undefined) return readOfflineRisk(server, null);
-    return /^[0-9]{1,15}$/.test(at)
-      ? readOfflineRisk(server, instant(Number(at)))
-      : bad('bad-argument', { what: 'at: milliseconds since 1970' });
-  }),
   {
     ...reading('/devices/:device/offline-risk', (server, call) => readDeviceRisk(server, of(call, 'device'))),
     answer: deviceRisk,

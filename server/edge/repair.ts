@@ -9,6 +9,7 @@ import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import { judgePins } from '../../protocol/policy.ts';
 import type { PublicKey, RepairBundle, ServerPins } from '../../protocol/schema.ts';
 import { dayMs, fromNumericDate, type Instant, secondMs, toNumericDate } from '../../protocol/time.ts';
+import type { RepairDraft } from '../api/server-certificates.ts';
 import { nextRevision } from '../core/revision.ts';
 import { type Actor, addressesOf, audit, type Identity, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
@@ -23,8 +24,6 @@ export type RepairOrder = {
   /** Devices take the time of signing for proven, even where they have proof of a later one. */
   readonly time: boolean;
 };
-/** `jws` null: for the recovery key to sign. */
-export type RepairDraft = { readonly payload: RepairBundle; readonly jws: string | null };
 
 /**
  * On record before anybody has it. Faults: `not-allowed` (the policy key says no time), those of `judgePins`, `expired` for a

@@ -1,36 +1,27 @@
 /** Changing the server's own certificate: a reserve is made and told to all devices, the gate watched, then the switch. */
-import { type Certificate, fromBase64, parseCertificate } from '../../protocol/certificate.ts';
+import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import { dayMs, type Instant, instant } from '../../protocol/time.ts';
+import { dayMs, type Instant } from '../../protocol/time.ts';
+import type { FrontEndProbe, ServerCertificateView, Switched } from '../api/server-certificates.ts';
 import {
   type DeviceView,
   decideSwitch,
   devicesNotReady,
+  type Override,
   type Role,
-  type Source,
   serverCertificateDays,
   withRole,
 } from '../core/role.ts';
-import { type Actor, audit, type Probe, readIdentity, type Server } from './context.ts';
+import type { AuthorityKey } from '../core/succession.ts';
+import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies } from './documents.ts';
-import { type FrontEndProbe, probeFrontEnds } from './front-end-certificates.ts';
+import { probeFrontEnds } from './front-end-certificates.ts';
 import { rewriteKit } from './kit.ts';
 import { addLink } from './links.ts';
 import { certificateRow, makeServerCertificate } from './material.ts';
 import { leafOf, readDeviceViews, readListenerTls, readPins, readServerCertificates, roleCertificate } from './pins.ts';
-import type { Tables } from './tables.ts';
 
-export type ServerCertificateView = {
-  readonly role: Role;
-  readonly source: Source;
-  readonly fingerprint: string;
-  readonly owner: string;
-  readonly names: readonly string[];
-  readonly notBefore: number;
-  readonly notAfter: number;
-  readonly activateAt: number | null;
-};
 export type Gate = {
   readonly reserve: string;
   readonly open: boolean;
@@ -38,18 +29,44 @@ export type Gate = {
   /** Front ends are changed by others: what each shows now. */
   readonly frontEnds: readonly FrontEndProbe[];
 };
-export type Switched = {
-  readonly main: string;
-  readonly previous: string | null;
-  /** Each listener, and whether it serves the new certificate. */
-  readonly listeners: readonly (Probe & { readonly right: boolean })[];
-};
 
 export async function listServerCertificates({ db }: Server): Promise<readonly ServerCertificateView[]> {
   const rows = await readServerCertificates(db);
-  return rows.flatMap((row) => {
+  const changes = await db.selectFrom('rotations').select(['to_fingerprint', 'made_at']).orderBy('seq').execute();
+  const groups = await db.selectFrom('groups').select('id').where('parent', 'is', null).execute();
+  const blocked = await db
+    .selectFrom('blocked_certificates')
+    .select(['group_id', 'fingerprint'])
+    .where(
+      'fingerprint',
+      'in',
+      rows.map(({ fingerprint }) => fingerprint),
+    )
+    .execute();
+  const isBlocked = (fingerprint: string): boolean =>
+    groups.every(({ id }) => blocked.some((each) => each.group_id === id && each.fingerprint === fingerprint));
+  return rows.flatMap((row): ServerCertificateView[] => {
+    const { fingerprint, role, source, activate_at: activateAt, made_at: madeAt } = row;
     const parsed = parseCertificate(fromBase64(leafOf(row)));
-    return parsed.ok ? [viewOf(parsed.value, row)] : [];
+    if (!parsed.ok) return [];
+    const { owner, issuer, names, key, notBefore, notAfter } = parsed.value;
+    const change = role === 'main' ? changes.findLast(({ to_fingerprint: to }) => to === fingerprint) : undefined;
+    return [
+      {
+        role,
+        source,
+        fingerprint,
+        owner,
+        issuer,
+        names: [...names],
+        key,
+        notBefore,
+        notAfter,
+        activateAt: role === 'reserve' ? activateAt : null,
+        since: change?.made_at ?? madeAt,
+        compromised: isBlocked(fingerprint),
+      },
+    ];
   });
 }
 
@@ -58,6 +75,7 @@ export async function scheduleReserve(
   server: Server,
   actor: Actor,
   activateAt: Instant,
+  key?: AuthorityKey,
 ): Promise<Result<ServerCertificateView>> {
   const { db, clock, keys } = server;
   const now = clock();
@@ -65,7 +83,14 @@ export async function scheduleReserve(
     return bad('bad-argument', {
       what: `activation date, at most ${serverCertificateDays - 1} days ahead and not in the past`,
     });
-  const made = await makeServerCertificate(keys.serverAuthority, await readIdentity(db), 'reserve', activateAt, clock);
+  const made = await makeServerCertificate(
+    keys.serverAuthority,
+    await readIdentity(db),
+    'reserve',
+    activateAt,
+    clock,
+    key,
+  );
   const row = certificateRow(keys.master, made);
   const kept = await transact(db, async (trx) => {
     const there = withRole((await readServerCertificates(trx)).map(roleCertificate), 'reserve');
@@ -108,7 +133,7 @@ export async function readGate(server: Server): Promise<Result<Gate>> {
  * Reserve to main, main to previous; policies are signed in the same transaction, then all listeners serve the new one and
  * each is asked what it serves. Faults: `no-reserve`, `expired`, `devices-not-ready`, `would-strand`.
  */
-export async function switchCertificate(server: Server, actor: Actor, override: boolean): Promise<Result<Switched>> {
+export async function switchCertificate(server: Server, actor: Actor, override: Override): Promise<Result<Switched>> {
   const { db } = server;
   const done = await transact(db, async (trx) => {
     const certificates = (await readServerCertificates(trx)).map(roleCertificate);
@@ -119,7 +144,7 @@ export async function switchCertificate(server: Server, actor: Actor, override: 
     const main = withRole(certificates, 'reserve')?.fingerprint ?? '';
     const previous = withRole(certificates, 'main')?.fingerprint ?? null;
     const notReady = devicesNotReady(views, main).length;
-    const facts = { previous: previous ?? '', notReady, override: override ? 'yes' : 'no' };
+    const facts = { previous: previous ?? '', notReady, override: override === false ? 'no' : 'yes' };
     await audit(server, trx, { actor, action: 'certificate-switched', subject: main, facts });
     if (previous !== null) await addLink(server, trx, previous, (await readPins(trx)).main);
     const signed = await signAllPolicies(server, trx);
@@ -151,17 +176,3 @@ export async function serveMain(server: Server, main: string): Promise<Switched[
 
 export const setRole = (trx: Server['db'], fingerprint: string, role: Role) =>
   trx.updateTable('server_certificates').set({ role }).where('fingerprint', '=', fingerprint).execute();
-
-const viewOf = (
-  certificate: Certificate,
-  { role, source, activate_at: activateAt }: Pick<Tables['server_certificates'], 'role' | 'source' | 'activate_at'>,
-): ServerCertificateView => ({
-  role,
-  source,
-  fingerprint: certificate.fingerprint,
-  owner: certificate.owner,
-  names: certificate.names,
-  notBefore: certificate.notBefore,
-  notAfter: certificate.notAfter,
-  activateAt: role !== 'reserve' || activateAt === null ? null : instant(activateAt),
-});

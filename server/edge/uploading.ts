@@ -8,6 +8,7 @@ import { openEngine } from '../../native/engine.ts';
 import { type Certificate, parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { dayMs, type Instant, instant, secondMs } from '../../protocol/time.ts';
+import type { ServerCertificateView } from '../api/server-certificates.ts';
 import { judgeOwn, type OwnFaults } from '../core/own-certificate.ts';
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
@@ -19,7 +20,7 @@ import { addLink } from './links.ts';
 import { contextOptions } from './listener.ts';
 import { certificateRow } from './material.ts';
 import { leafOf, readServerCertificates } from './pins.ts';
-import { listServerCertificates, type ServerCertificateView, serveMain, setRole } from './rotation.ts';
+import { listServerCertificates, serveMain, setRole } from './rotation.ts';
 import type { Database, Tables } from './tables.ts';
 
 export type Wish = {

@@ -6,6 +6,7 @@ import { issueCertificates } from '../../server/edge/corporate-issue.ts';
 import { deleteCertificates } from '../../server/edge/corporate-orders.ts';
 import { showDashboard } from '../../server/edge/dashboard.ts';
 import { deleteIdentity, renewIdentity } from '../../server/edge/identities.ts';
+import { pageLacking, readReadiness } from '../../server/edge/lacking.ts';
 import { pageDeviceEvents } from '../../server/edge/overview.ts';
 import { addGroup } from '../../server/edge/places.ts';
 import { addCertificates, setBlocked } from '../../server/edge/policies.ts';
@@ -88,6 +89,58 @@ test('one device: what was done to it, what it did, and nothing of others', () =
     const all = value(await pageDeviceEvents(server, 'kiosk', { q: other.id }));
     assert.is(all.total, 0);
     assert.is(codeOf(await pageDeviceEvents(server, 'nobody', {})), 'not-found');
+  }));
+
+test('the list of who lacks the reserve says of each what the count says of all', () =>
+  withFleet(async (world) => {
+    const { server, fleet } = world;
+    const names = ['here', 'never', 'soon', 'late', 'gone', 'ready'];
+    const [here, , soon, late, gone, ready] = await Promise.all(names.map((name) => register(world, name)));
+    for (const one of [here, soon, late, gone, ready]) await presence(world, one?.id ?? '', 'online');
+    const away = async (one: typeof here, from: number, to: number) => {
+      at(world, from * dayMs);
+      await presence(world, one?.id ?? '', 'offline');
+      at(world, to * dayMs);
+      await presence(world, one?.id ?? '', 'online');
+    };
+    await away(gone, 1, 2);
+    await away(soon, 2, 4);
+    await away(late, 5, 10);
+    for (const [day, one] of [gone, soon, late].entries()) {
+      at(world, (11 + day) * dayMs);
+      await presence(world, one?.id ?? '', 'offline');
+    }
+    const reserve = value(await scheduleReserve(server, admin, instant(start + 16 * dayMs)));
+    const pins = { current: 'a'.repeat(64), reserve: reserve.fingerprint, previous: null };
+    value(await fleet.receive(ready?.id ?? '', 'report', bytes(report(ready?.id ?? '', { pins }))));
+    at(world, 13 * dayMs + 2 * hourMs);
+    const verdicts = async (when?: number) => {
+      const { rows } = await pageLacking(server, { sort: 'name', ...(when === undefined ? {} : { at: when }) });
+      return Object.fromEntries(rows.map(({ name, verdict }) => [name, verdict]));
+    };
+    assert.equal(await verdicts(), {
+      gone: 'overdue',
+      here: 'connected',
+      late: 'late',
+      never: 'unknown',
+      soon: 'expected',
+    });
+    for (const when of [null, start + 13 * dayMs + 3 * hourMs, start + 30 * dayMs]) {
+      const risk = value(await readOfflineRisk(server, when === null ? null : instant(when)));
+      const rows = Object.values(await verdicts(when ?? undefined));
+      for (const verdict of ['connected', 'expected', 'late', 'overdue', 'unknown'] as const)
+        assert.is(rows.filter((each) => each === verdict).length, risk.counts[verdict], `${when}: ${verdict}`);
+      const { atRisk: _, ...rest } = risk;
+      assert.equal(value(await readReadiness(server, when === null ? null : instant(when))), rest);
+    }
+    const { rows, total } = await pageLacking(server, { verdict: 'late', q: 'LAT' });
+    assert.equal(
+      [total, rows[0]?.name, rows[0]?.longestMs, rows[0]?.backBy],
+      [1, 'late', 5 * dayMs, start + 18 * dayMs],
+    );
+    const first = async (sort: 'backBy' | 'lastSeen') =>
+      (await pageLacking(server, { sort, order: 'desc', limit: 1 })).rows[0]?.name;
+    assert.equal([await first('backBy'), await first('lastSeen')], ['late', 'late']);
   }));
 
 test('what a broker says again after a restart is no sign of life', () =>

@@ -6,6 +6,7 @@ import type { Policy } from '../../protocol/schema.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { policyTopic } from '../../protocol/topics.ts';
 import { answerCode, lookUpCode } from '../../server/edge/codes.ts';
+import { markCompromised } from '../../server/edge/compromised.ts';
 import { addGroup } from '../../server/edge/places.ts';
 import {
   addCertificates,
@@ -297,7 +298,8 @@ test('three devices, one absent: the gate stays shut, and the switch needs an ov
       facts: { count: 1, devices: 'absent' },
     });
     assert.is(served.length, 0);
-    const switched = value(await switchCertificate(server, admin, true));
+    assert.is(codeOf(await switchCertificate(server, admin, 0)), 'devices-not-ready', 'more than was told');
+    const switched = value(await switchCertificate(server, admin, 1));
     assert.is(switched.main, reserve.fingerprint);
     assert.is(switched.previous, old?.fingerprint);
     assert.equal(switched.listeners, [{ listener: 'test', fingerprint: null, right: false }]);
@@ -316,6 +318,39 @@ test('three devices, one absent: the gate stays shut, and the switch needs an ov
       'previous',
       'retired',
     ]);
+  }));
+
+test('a certificate of the server that is marked compromised is blocked for every group, and the main one is not', () =>
+  withFleet(async (world) => {
+    const { server, fleet } = world;
+    const { office, floor } = await offices(world);
+    const { id } = await register(world, 'one', 'Office');
+    const [old] = await listServerCertificates(server);
+    const lost = { fingerprint: old?.fingerprint ?? '', look: false };
+    assert.is(codeOf(await markCompromised(server, admin, lost)), 'would-strand');
+    assert.is(codeOf(await markCompromised(server, admin, { ...lost, fingerprint: 'f'.repeat(64) })), 'not-found');
+    const held = { current: lost.fingerprint, reserve: null, previous: null };
+    value(await fleet.receive(id, 'report', bytes(report(id, { pins: held }))));
+    const reserve = value(await scheduleReserve(server, admin, start, 'rsa-3072'));
+    assert.equal([reserve.key, reserve.since, reserve.compromised], ['RSA 3072', start, false]);
+    world.time.now = instant(start + dayMs);
+    value(await switchCertificate(server, admin, true));
+    assert.is(value(await markCompromised(server, admin, { ...lost, look: true })).devices, 1);
+    assert.is(
+      (await listServerCertificates(server)).some(({ compromised }) => compromised),
+      false,
+    );
+    assert.equal(value(await markCompromised(server, admin, lost)), { fingerprint: lost.fingerprint, devices: 1 });
+    await world.publish();
+    for (const group of [office, floor]) assert.equal(policyOf(world, group).blocklist, [lost.fingerprint]);
+    const rows = await listServerCertificates(server);
+    assert.equal(Object.fromEntries(rows.map(({ role, since, compromised }) => [role, [since - start, compromised]])), {
+      main: [dayMs, false],
+      previous: [0, true],
+    });
+    const next = value(await scheduleReserve(server, admin, start));
+    value(await markCompromised(server, admin, { fingerprint: next.fingerprint, look: false }));
+    assert.is(codeOf(await readGate(server)), 'no-reserve', 'a reserve is taken back');
   }));
 
 table(

@@ -10,7 +10,7 @@ import { commands } from '../../agent/cli/table.ts';
 import { groupFingerprint, toPem } from '../../protocol/certificate.ts';
 import type { Preflight, Status } from '../../protocol/local.ts';
 import { check, type ShapeName } from '../../protocol/validate.ts';
-import type { LinkView } from '../../server/edge/links.ts';
+import type { LinkView } from '../../server/api/server-certificates.ts';
 import { issue } from '../fakes/issue.ts';
 import { pkitsCases, toLine } from '../fakes/pkits.ts';
 import { clients, type Desk, withDesk } from '../fakes/remote-desktop.ts';
