@@ -34,8 +34,8 @@ export type Image = {
 type Boot = Partial<Pick<Order, 'uefi' | 'clock' | 'more'>> & {
   /** Words on the kernel's command line, as a boot entry has them. */
   readonly words?: readonly string[];
-  /** As `-drive` takes them, instead of the file `data.qcow2` of the folder. */
-  readonly data?: string;
+  /** As `-drive` takes them, instead of the file `data.qcow2` of the folder; null for none. */
+  readonly data?: string | null;
 };
 
 /** Words of `-drive` for a data disk whose changes go to this file. */
@@ -150,7 +150,7 @@ const orderOf = (
   commandLine: [...kernelWords, ...words].join(' '),
   disks: [
     `file=${join(folder, 'root.qcow2')},format=qcow2,cache=unsafe`,
-    data ?? `file=${join(folder, 'data.qcow2')},format=qcow2`,
+    ...(data === null ? [] : [data ?? `file=${join(folder, 'data.qcow2')},format=qcow2`]),
   ],
   ...more,
 });

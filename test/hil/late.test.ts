@@ -1,0 +1,31 @@
+/**
+ * The disk of the state comes when the daemon had to start without it already: the screens say so, and once it is there they
+ * are those of a device as good as new, without anybody doing anything (B15).
+ */
+import { join } from 'node:path';
+import { needs, test } from '../harness.ts';
+import { boot, firstScreen, hilPrograms, makeBlankData } from './image.ts';
+import { bootMs } from './machine.ts';
+import { keep, onStage } from './stage.ts';
+
+needs(hilPrograms);
+
+/** As if the two minutes were over that a start waits; nothing where they are. */
+const giveUp = `systemctl list-jobs --no-legend | awk '/dev-thintrust-data.device/ { print $1 }' | xargs -r systemctl cancel`;
+
+test('the data disk comes late, and the daemon begins anew with it', () =>
+  onStage(async ({ image, system, folder, on }) => {
+    const disk = join(system.folder, 'late.img');
+    await makeBlankData(disk);
+    const more = ['-drive', `file=${disk},format=raw,if=none,id=late`];
+    const machine = await on(boot(image, folder, { data: null, more }));
+    // The screens come while the daemon still waits for the disk.
+    await machine.see(/Thin client/, bootMs);
+    await machine.shell(giveUp);
+    await machine.see(/The storage for settings and certificates cannot be used/, bootMs);
+    await keep(machine, '80x25-en-no-disk');
+    await machine.qmp('device_add', { driver: 'virtio-blk-pci', drive: 'late' });
+    await machine.see(firstScreen, bootMs);
+    await machine.shell('mountpoint -q /var/lib/thintrust');
+    await machine.cut();
+  }));
