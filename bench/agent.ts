@@ -4,15 +4,14 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { bundleProgram } from '../scripts/bundler.ts';
+import { type Memory, memoryOf } from '../test/fakes/processes.ts';
 import { openSystem, whenStatus } from '../test/flow/system.ts';
 import type { Row } from './row.ts';
-
-type Memory = { readonly pssKiB: number; readonly anonymousKiB: number };
 
 const daemon = resolve('dist/thintrustd.cjs');
 const rounds = 9;
@@ -74,13 +73,13 @@ export async function benchStart(): Promise<Row[]> {
 
 /** Idle memory: the daemon before registration and connected by MQTT, beside bare Node and a bare MQTT client. */
 export async function benchMemory(): Promise<Row[]> {
-  const bare = await memoryOf(['-e', 'setInterval(() => {}, 1e6)']);
+  const bare = await memoryAlone(['-e', 'setInterval(() => {}, 1e6)']);
   const folder = mkdtempSync(join(tmpdir(), 'thintrust-bench-'));
   const entry = join(folder, 'client.mjs');
   writeFileSync(entry, bareClient);
   await bundleProgram({ entry, out: 'client', target: 'node20' }, folder);
-  const client = await memoryOf([join(folder, 'client.cjs')]);
-  const alone = await memoryOf([daemon, '--state', join(folder, 'state'), '--runtime', join(folder, 'run')]);
+  const client = await memoryAlone([join(folder, 'client.cjs')]);
+  const alone = await memoryAlone([daemon, '--state', join(folder, 'state'), '--runtime', join(folder, 'run')]);
   rmSync(folder, { recursive: true });
   const connected = await memoryConnected();
   const row = (what: string, found: Memory): Row => ({
@@ -109,10 +108,10 @@ async function startOnce(folder: string, socket: string, lines: AsyncIterator<st
   return readyMs;
 }
 
-async function memoryOf(args: readonly string[]): Promise<Memory> {
+async function memoryAlone(args: readonly string[]): Promise<Memory> {
   const child = spawn(process.execPath, [...args], { stdio: 'ignore', env: { ...process.env, ...unit } });
   await settle();
-  const found = read(child.pid ?? 0);
+  const found = memoryOf(child.pid ?? 0);
   await end(child);
   return found;
 }
@@ -131,17 +130,10 @@ async function memoryConnected(): Promise<Memory> {
     await system.powerOn(device);
     await whenStatus(device, 'the device is connected', (status) => status.link?.at === 'connected');
     await settle();
-    return read(device.daemon?.child.pid ?? 0);
+    return memoryOf(device.daemon?.child.pid ?? 0);
   } finally {
     await system.close();
   }
-}
-
-/** By root, where the process belongs to another or guards its memory. */
-function read(pid: number): Memory {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const of = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);
-  return { pssKiB: of('Pss'), anonymousKiB: of('Anonymous') };
 }
 
 async function end(child: ChildProcess): Promise<void> {

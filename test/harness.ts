@@ -59,6 +59,9 @@ export function table<Row extends { readonly name: string }>(
   for (const row of rows) test(`${title}: ${row.name}`, () => check(row));
 }
 
+/** Something measured on the way, which the runner prints after the tests. */
+export const figure = (text: string): void => void process.stderr.write(`\u0000figure\t${text}\n`);
+
 /** `assert.throws` does not see rejections, so asynchronous refusals are checked by this. */
 export async function rejects(run: () => Promise<unknown>, message?: RegExp): Promise<void> {
   let thrown: unknown;

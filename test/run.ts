@@ -25,6 +25,8 @@ type Outcome = {
   readonly ms: number;
   readonly output: string;
   readonly timings: readonly Timing[];
+  /** What was measured on the way. */
+  readonly figures: readonly string[];
 };
 
 const defaultPlaces = ['test/core', 'test/edge', 'test/ui', 'test/house', 'test/web', 'test/flow'];
@@ -148,7 +150,8 @@ function judge({ file, code, complaints: known, output, protocol, ms }: Ended): 
     kind === 'time' ? [{ file, name, ms: Number(took) }] : [],
   );
   const missing = lines.find(([kind]) => kind === 'missing')?.[1] ?? null;
-  const nothing = { file, passed: 0, failed: 0, missing, ms, output, timings };
+  const figures = lines.flatMap(([kind, text = '']) => (kind === 'figure' ? [text] : []));
+  const nothing = { file, passed: 0, failed: 0, missing, ms, output, timings, figures };
   if (missing !== null && code === 0) return { ...nothing, complaints: [] };
   const counts = readCounts(output);
   const complaints = [...known];
@@ -175,6 +178,9 @@ function summarize(outcomes: readonly Outcome[]): boolean {
   if (timings.length > 0) say('\nslowest');
   for (const { file, name, ms } of timings.slice(0, slowestShown))
     say(`${Math.round(ms).toString().padStart(8)} ms  ${basename(file)}: ${name}`);
+  const measured = outcomes.filter(({ figures }) => figures.length > 0);
+  if (measured.length > 0) say('\nmeasured');
+  for (const { file, figures } of measured) for (const text of figures) say(`  ${basename(file)}: ${text}`);
   const skipped = outcomes.filter(({ missing }) => missing !== null);
   if (skipped.length > 0) say('\nskipped for want of programs; `make deps` as root brings them');
   for (const { file, missing } of skipped) say(`  ${nameOf(file)}: ${missing}`);

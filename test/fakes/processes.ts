@@ -42,6 +42,15 @@ export async function appears(folder: string, name: string, wanted: RegExp = /^/
   return readIfThere(file);
 }
 
+export type Memory = { readonly pssKiB: number; readonly anonymousKiB: number };
+
+/** By root, where the process belongs to another or guards its memory. */
+export function memoryOf(pid: number): Memory {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const of = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);
+  return { pssKiB: of('Pss'), anonymousKiB: of('Anonymous') };
+}
+
 export const alive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
 
 function readIfThere(file: string): string {

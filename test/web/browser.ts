@@ -15,14 +15,14 @@ export type Visit = {
   /** `path` anew, as by a bookmark. */
   readonly open: (path: string) => Promise<void>;
 };
-export type World = {
-  readonly console: Console;
+export type Browsing = {
   /** Somebody new: signed out, with the browser of that language, one for each. */
   readonly visit: (locale?: string) => Promise<Visit>;
   /** What no visit may do: ask another host, break the policy of the page, fail in code. */
   readonly complaints: string[];
   readonly close: () => Promise<void>;
 };
+export type World = Browsing & { readonly console: Console };
 
 const screens = 'build/screens/web';
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
@@ -30,27 +30,39 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const waitMs = 15_000;
 
 export async function openWorld(): Promise<World> {
+  const { console, done } = await openConsole();
+  const browsing = await openBrowser(console.origin).catch(async (failed) => {
+    await done();
+    throw failed;
+  });
+  return {
+    ...browsing,
+    console,
+    close: async () => {
+      await browsing.close();
+      await done();
+    },
+  };
+}
+
+/** Before a Web Console that is there already. */
+export async function openBrowser(origin: string): Promise<Browsing> {
   const executablePath = findProgram('chromium') ?? '';
   // Whoever runs the tests as root cannot have the browser's own sandbox; it sees nothing but this server.
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
-  const { console, done } = await openConsole();
   const complaints: string[] = [];
   const visits = new Map<string, Promise<Visit>>();
   return {
-    console,
     complaints,
     visit: async (locale = 'en-GB') => {
-      const known = visits.get(locale) ?? visit(browser, console, complaints, locale);
+      const known = visits.get(locale) ?? visit(browser, origin, complaints, locale);
       visits.set(locale, known);
       const { page, context } = await known;
       await context.clearCookies();
-      if (page.url().startsWith(console.origin)) await page.evaluate('localStorage.clear()');
+      if (page.url().startsWith(origin)) await page.evaluate('localStorage.clear()');
       return known;
     },
-    close: async () => {
-      await browser.close();
-      await done();
-    },
+    close: () => browser.close(),
   };
 }
 
@@ -71,7 +83,7 @@ async function openConsole(): Promise<{ readonly console: Console; readonly done
   });
 }
 
-async function visit(browser: Browser, { origin }: Console, complaints: string[], locale: string): Promise<Visit> {
+async function visit(browser: Browser, origin: string, complaints: string[], locale: string): Promise<Visit> {
   const context = await browser.newContext({
     baseURL: origin,
     ignoreHTTPSErrors: true,
