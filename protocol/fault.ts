@@ -21,6 +21,7 @@ export const faultKinds = {
   'method-not-allowed': 'rejected',
   'bad-argument': 'rejected',
   'already-exists': 'rejected',
+  'group-not-empty': 'rejected',
   'step-not-offered': 'rejected',
   'pki-not-integrated': 'rejected',
   'record-only': 'rejected',

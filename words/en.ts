@@ -25,6 +25,7 @@ export const commonEn = {
     'identity-needed': 'A thin client gets its certificates by its own mobile certificate, and in no other way.',
     'not-renewable': 'An uploaded certificate cannot be renewed. Upload its successor[: {what}].',
     'already-exists': 'There is already one by this name[: {what}].',
+    'group-not-empty': 'The group “{name}” is not empty. Devices in it: {devices}, groups below it: {groups}.',
     'not-allowed': 'You do not have the right to do this[: {what}].',
     'setting-locked': 'The administrator has locked this setting. It cannot be changed on this device.',
     'time-below-floor':

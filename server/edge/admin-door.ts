@@ -14,6 +14,7 @@ import { certificateRoutes } from './certificate-routes.ts';
 import { consoleRoutes } from './console-routes.ts';
 import type { Actor, Server } from './context.ts';
 import { frontEndRoutes } from './front-end-routes.ts';
+import { groupRoutes } from './group-routes.ts';
 import { csvOf } from './listing.ts';
 import { mailRoutes } from './mail-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
@@ -31,6 +32,7 @@ export const allAdminRoutes: readonly AdminRoute[] = [
   ...adminRoutes,
   ...serverCertificateRoutes,
   ...policyRoutes,
+  ...groupRoutes,
   ...mutualRoutes,
   ...userRoutes,
   ...frontEndRoutes,

@@ -35,6 +35,8 @@ export type AdminRoute = {
 
 export const closed = { additionalProperties: false };
 export const name = Type.String({ minLength: 1, maxLength: 120 });
+/** The answer of what has nothing to tell. */
+export const done = Type.Object({}, closed);
 export const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
 /** A route whose body was checked against `body` before `run` sees it. */

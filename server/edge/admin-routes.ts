@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
 import { codeAnswer } from '../api/code.ts';
 import { auditColumns, auditRow, deviceColumns, deviceRow } from '../api/devices.ts';
+import { groupView } from '../api/groups.ts';
 import { oneOf } from '../api/list.ts';
 import { identityRules } from '../api/rules.ts';
 import { authorityKeys, maxSpreadDays, steps } from '../core/succession.ts';
@@ -82,9 +83,9 @@ export const adminRoutes: readonly AdminRoute[] = [
     Type.Partial(identityRules),
     (server, changes, { actor }) => setRules(server, actor, changes),
   ),
-  reading('/groups', async (server) => good(await listGroups(server))),
+  { ...reading('/groups', async (server) => good(await listGroups(server))), answer: Type.Array(groupView) },
   withBody(
-    { method: 'POST', url: '/groups', action: 'edit-groups' },
+    { method: 'POST', url: '/groups', action: 'edit-groups', answer: Type.Object({ id: Type.String() }) },
     Type.Object({ name, parent: Type.Optional(name) }, closed),
     (server, body, { actor }) => addGroup(server, actor, body),
   ),

@@ -8,7 +8,7 @@
  *   shows them, its group is made again from them, under its own id, and the device is where it was.
  */
 import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
-import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgeLists } from '../../protocol/policy.ts';
@@ -23,6 +23,7 @@ import { raiseRevision, readDocument, signDevice, signFamily } from './documents
 import { addWaiting } from './exact.ts';
 import { readStanding } from './lives.ts';
 import { readPins } from './pins.ts';
+import { listedFacts } from './policy-certificates.ts';
 import { isFlood } from './refusals.ts';
 import { rowOf } from './revocation-lists.ts';
 import { signDocument } from './sign.ts';
@@ -200,10 +201,12 @@ async function makeGroupAgain(server: Server, trx: Database, policy: Policy): Pr
     })
     .execute();
   for (const { purpose, file, certificate } of policy.certificates.entries) {
-    const fingerprint = fingerprintOf(fromBase64(certificate));
+    const read = parseCertificate(fromBase64(certificate));
+    if (!read.ok) continue;
+    const { fingerprint } = read.value;
     await trx
       .insertInto('policy_certificates')
-      .values({ group_id: id, purpose, fingerprint, file, certificate, added_at: now })
+      .values({ group_id: id, purpose, fingerprint, file, certificate, ...listedFacts(read.value), added_at: now })
       .execute();
   }
   for (const list of judgeLists(policy.revocation).lists)

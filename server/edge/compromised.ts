@@ -1,7 +1,8 @@
 /** A certificate of the server whose key is somebody else's now (T16): no device of any group accepts it from its next contact on. */
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Compromised } from '../api/server-certificates.ts';
-import { type Actor, audit, type Server } from './context.ts';
+import { blockEverywhere } from './blocking.ts';
+import type { Actor, Server } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies } from './documents.ts';
 import { rewriteKit } from './kit.ts';
@@ -31,19 +32,7 @@ export async function markCompromised(
       .executeTakeFirstOrThrow();
     if (look) return good({ fingerprint, devices });
     if (found.role === 'reserve') await setRole(trx, fingerprint, 'retired');
-    for (const { id, name } of await trx
-      .selectFrom('groups')
-      .select(['id', 'name'])
-      .where('parent', 'is', null)
-      .execute()) {
-      await trx
-        .insertInto('blocked_certificates')
-        .values({ group_id: id, fingerprint, added_at: server.clock() })
-        .onConflict((conflict) => conflict.columns(['group_id', 'fingerprint']).doNothing())
-        .execute();
-      const facts = { group: name };
-      await audit(server, trx, { actor, action: 'certificate-blocked', subject: fingerprint, facts });
-    }
+    await blockEverywhere(server, trx, actor, fingerprint);
     const signed = await signAllPolicies(server, trx);
     return signed.ok ? good({ fingerprint, devices }) : signed;
   });

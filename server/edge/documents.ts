@@ -110,6 +110,10 @@ export async function signFamily(server: Server, trx: Database, group: string): 
   return signGroups(server, trx, groups, familyOf(groups, group));
 }
 
+/** The policy of one group alone: what those below it inherit is as it was. Faults: as for `signFamily`. */
+export const signGroup = async (server: Server, trx: Database, group: string): Promise<Result<null>> =>
+  signGroups(server, trx, await readGroups(trx), [group]);
+
 /** Every policy again: the server's certificates or addresses changed. Faults: as for `signFamily`. */
 export async function signAllPolicies(server: Server, trx: Database): Promise<Result<null>> {
   const groups = await readGroups(trx);

@@ -1,12 +1,12 @@
 /** The one way a list is searched, sorted and paged, in the database; and written as CSV (RFC 4180). */
 import type { TObject, TSchema } from '@sinclair/typebox';
 import { type SelectQueryBuilder, sql } from 'kysely';
-import { good } from '../../protocol/fault.ts';
+import { good, type Result } from '../../protocol/fault.ts';
 import { type ListQuery, listQuery, type Page, pageOf } from '../api/list.ts';
 import { writeCsv } from '../core/csv.ts';
 import { usualPage } from '../core/page.ts';
 import type { Action } from '../core/permission.ts';
-import type { AdminRoute } from './admin-route.ts';
+import type { AdminRoute, Call } from './admin-route.ts';
 import type { Server } from './context.ts';
 
 export type ListSpec<Column extends string> = {
@@ -25,7 +25,8 @@ export type ListRoute<Query> = {
   readonly columns: readonly string[];
   readonly filters?: Readonly<Record<string, TSchema>>;
   readonly action?: Action;
-  readonly run: (server: Server, query: Query) => Promise<Page<unknown>>;
+  /** A list that belongs to something may be refused. */
+  readonly run: (server: Server, query: Query, call: Call) => Promise<Page<unknown> | Result<Page<unknown>>>;
 };
 
 const byteOrderMark = '\ufeff';
@@ -44,7 +45,10 @@ export const listing = <Query>({
   query: listQuery(columns, filters),
   answer: pageOf(row),
   list: row,
-  run: async (server, { query }) => good(await run(server, query as Query)),
+  run: async (server, call) => {
+    const page = await run(server, call.query as Query, call);
+    return 'ok' in page ? page : good(page);
+  },
 });
 
 /** The rows asked for and the number of all that fit. Text of `spec` is ours, text of `asked` is only ever a value. */

@@ -258,6 +258,25 @@ const userDetails: readonly string[] = [
   "alter table users add column phone text not null default ''",
 ];
 
+/** What certificates of policies are sorted and searched by. */
+const policyCertificates: readonly string[] = [
+  "alter table policy_certificates add column issuer text not null default ''",
+  "alter table policy_certificates add column subject text not null default ''",
+  'alter table policy_certificates add column not_before bigint not null default 0',
+  'alter table policy_certificates add column not_after bigint not null default 0',
+];
+
+async function factsOfBefore(db: Untyped): Promise<void> {
+  const { rows } = await sql<{ certificate: string }>`select distinct certificate from policy_certificates`.execute(db);
+  for (const { certificate } of rows) {
+    const read = parseCertificate(fromBase64(certificate));
+    if (!read.ok) continue;
+    const { issuer, subject, notBefore, notAfter } = read.value;
+    await sql`update policy_certificates set issuer = ${issuer}, subject = ${subject}, not_before = ${notBefore},
+      not_after = ${notAfter} where certificate = ${certificate}`.execute(db);
+  }
+}
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -360,6 +379,12 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0018-user-details': {
     up: async (db: Untyped) => {
       for (const statement of userDetails) await run(db, statement);
+    },
+  },
+  '0019-policy-certificates': {
+    up: async (db: Untyped) => {
+      for (const statement of policyCertificates) await run(db, statement);
+      await factsOfBefore(db);
     },
   },
 };

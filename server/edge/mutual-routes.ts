@@ -1,7 +1,7 @@
 /** What the administration API offers about mutual authentication and front ends. */
 import { Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
-import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
+import { type AdminRoute, closed, done, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { addFrontEnd, frontEndName, listFrontEnds, removeFrontEnd } from './front-end.ts';
 import {
   addScep,
@@ -72,7 +72,7 @@ export const mutualRoutes: readonly AdminRoute[] = [
     run: (server, call) => removeScep(server, call.actor, of(call, 'name')),
   },
   withBody(
-    { method: 'PUT', url: '/groups/:group/migrate-client', action: 'edit-policies' },
+    { method: 'PUT', url: '/groups/:group/migrate-client', action: 'edit-policies', answer: done },
     Type.Object({ migrate: Type.Union([Type.Boolean(), Type.Null()]) }, closed),
     (server, { migrate }, call) => setMigrateClient(server, call.actor, of(call, 'group'), migrate),
   ),

@@ -29,20 +29,25 @@ export const setNaming = (
     await trx.updateTable('groups').set({ naming }).where('id', '=', id).execute();
     const facts = { group: name, fields: fields?.join('-') ?? '' };
     await audit(server, trx, { actor, action: 'naming-set', subject: id, facts });
-    const rules = await readRules(trx);
-    const devices = await trx
-      .selectFrom('devices')
-      .select('id')
-      .where('group_id', 'in', familyOf(rules, id))
-      .where('removed_at', 'is', null)
-      .where('adopted_at', 'is', null)
-      .orderBy('created_at')
-      .orderBy('name')
-      .execute();
-    for (const device of devices)
-      if (await rename(server, trx, actor, device.id, rules)) await signDevice(server, trx, device.id);
+    await nameFamily(server, trx, actor, id);
     return good(null);
   });
+
+/** Every device of a group and of those below it, by the rule that now holds for it. */
+export async function nameFamily(server: Server, trx: Database, actor: Actor, group: string): Promise<void> {
+  const rules = await readRules(trx);
+  const devices = await trx
+    .selectFrom('devices')
+    .select('id')
+    .where('group_id', 'in', familyOf(rules, group))
+    .where('removed_at', 'is', null)
+    .where('adopted_at', 'is', null)
+    .orderBy('created_at')
+    .orderBy('name')
+    .execute();
+  for (const device of devices)
+    if (await rename(server, trx, actor, device.id, rules)) await signDevice(server, trx, device.id);
+}
 
 /** True where the name changed; the caller signs the device document. */
 export const nameByRule = async (server: Server, trx: Database, actor: Actor, device: string): Promise<boolean> =>
@@ -71,7 +76,7 @@ async function readRules(trx: Database): Promise<Rules> {
 const nameOf = (fields: readonly string[], number: number): string =>
   [...fields, String(number).padStart(digits, '0')].join('-');
 
-async function nextNumber(trx: Database): Promise<number> {
+export async function nextNumber(trx: Database): Promise<number> {
   const { last } = await trx
     .selectFrom('devices')
     .select(({ fn }) => fn.max<number | null>('number').as('last'))

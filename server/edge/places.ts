@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { DeviceColumn, DeviceRow } from '../api/devices.ts';
+import type { GroupView } from '../api/groups.ts';
 import type { ListQuery, Page } from '../api/list.ts';
 import type { Migration } from '../core/mutual.ts';
 import { pathTo } from '../core/policy.ts';
+import { blockAsEverywhere } from './blocking.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { endCorporate } from './corporate.ts';
 import { transact } from './database.ts';
@@ -15,19 +17,8 @@ import { type ListSpec, mapPage, readPage } from './listing.ts';
 import { standingOf } from './lives.ts';
 import { findDevice, findGroup } from './lookup.ts';
 import { nameByRule } from './naming.ts';
-import type { Database, GroupKind, Tables } from './tables.ts';
+import type { Database, Tables } from './tables.ts';
 
-export type GroupView = {
-  readonly id: string;
-  readonly name: string;
-  readonly parent: string | null;
-  readonly kind: GroupKind;
-  /** From the root of the tree. */
-  readonly path: string;
-  readonly devices: number;
-  /** Fields of the names of its devices, where it has a rule of its own. */
-  readonly naming: readonly string[] | null;
-};
 export type DeviceQuery = ListQuery<DeviceColumn> & {
   readonly presence?: 'online' | 'offline';
   readonly standing?: 'active' | 'retired' | 'inactive';
@@ -71,33 +62,28 @@ const deviceList: ListSpec<DeviceColumn> = {
   start: { by: 'name', order: 'asc' },
 };
 const maxName = 120;
-const maxDepth = 16;
+/** Groups above one another. */
+export const maxGroupDepth = 16;
 
 export async function listGroups({ db }: Server): Promise<readonly GroupView[]> {
-  const groups = await readGroups(db);
-  const rows = await db.selectFrom('groups').select(['id', 'kind']).execute();
-  const counts = await db
+  const rows = await db.selectFrom('groups').select(['id', 'name', 'parent', 'kind', 'naming']).execute();
+  const groups = new Map(rows.map((row) => [row.id, row]));
+  const counted = await db
     .selectFrom('devices')
     .select(['group_id', (select) => select.fn.countAll<number>().as('count')])
     .where('removed_at', 'is', null)
     .groupBy('group_id')
     .execute();
+  const counts = new Map(counted.map(({ group_id, count }) => [group_id, Number(count)]));
   return rows
-    .map(({ id, kind }) => {
-      const path = pathTo(groups, id);
-      const devices = counts.find((row) => row.group_id === id)?.count ?? 0;
-      const own = groups.get(id);
-      const names = path.map(({ name }) => name).join(' / ');
-      return {
-        id,
-        name: own?.name ?? id,
-        parent: own?.parent ?? null,
-        kind,
-        path: names,
-        devices,
-        naming: own?.naming ?? null,
-      };
-    })
+    .map(({ naming, ...row }) => ({
+      ...row,
+      path: pathTo(groups, row.id)
+        .map(({ name }) => name)
+        .join(' / '),
+      devices: counts.get(row.id) ?? 0,
+      naming: naming === null ? null : (JSON.parse(naming) as string[]),
+    }))
     .sort((one, other) => one.path.localeCompare(other.path));
 }
 
@@ -108,15 +94,14 @@ export const addGroup = (
   wanted: { readonly name: string; readonly parent?: string },
 ): Promise<Result<{ readonly id: string }>> =>
   transact(server.db, async (trx) => {
-    const name = wanted.name.trim();
-    if (name === '' || name.length > maxName || hasControl(name)) return bad('bad-argument', { what: 'name' });
-    const same = await findGroup(trx, name);
-    if (same.ok) return bad('already-exists', { what: name });
+    const free = await readGroupName(trx, wanted.name);
+    if (!free.ok) return free;
+    const name = free.value;
     const parent = wanted.parent === undefined ? null : await findGroup(trx, wanted.parent);
     if (parent && !parent.ok) return parent;
     if (parent && parent.value.kind !== 'ordinary') return bad('not-allowed', { what: parent.value.name });
-    if (parent && pathTo(await readGroups(trx), parent.value.id).length >= maxDepth)
-      return bad('bad-argument', { what: `parent: more than ${maxDepth} levels` });
+    if (parent && pathTo(await readGroups(trx), parent.value.id).length >= maxGroupDepth)
+      return bad('bad-argument', { what: `parent: more than ${maxGroupDepth} levels` });
     const id = randomUUID();
     await trx
       .insertInto('groups')
@@ -131,12 +116,20 @@ export const addGroup = (
         created_at: server.clock(),
       })
       .execute();
+    if (!parent) await blockAsEverywhere(server, trx, id);
     const signed = await signFamily(server, trx, id);
     if (!signed.ok) return signed;
     const facts = { name, parent: parent?.value.name ?? '' };
     await audit(server, trx, { actor, action: 'group-added', subject: id, facts });
     return good({ id });
   });
+
+/** A name that no group has, as it was typed. Faults: `bad-argument`, `already-exists`. */
+export async function readGroupName(trx: Database, typed: string): Promise<Result<string>> {
+  const name = typed.trim();
+  if (name === '' || name.length > maxName || hasControl(name)) return bad('bad-argument', { what: 'name' });
+  return (await findGroup(trx, name)).ok ? bad('already-exists', { what: name }) : good(name);
+}
 
 /** Those that were not removed. */
 export async function pageDevices({ db }: Server, query: DeviceQuery): Promise<Page<DeviceRow>> {

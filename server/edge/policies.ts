@@ -18,8 +18,8 @@ import {
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { markDevicesOf, readDocument, readGroups, signFamily } from './documents.ts';
-import { rewriteKit } from './kit.ts';
 import { findGroup } from './lookup.ts';
+import { listedFacts } from './policy-certificates.ts';
 import type { Database, Tables } from './tables.ts';
 
 export type PolicyView = {
@@ -74,7 +74,8 @@ export async function addCertificates(
   const added = await editPolicy(server, group, 'certificates', async (trx, target) => {
     for (const certificate of certificates) {
       const { fingerprint, owner } = certificate;
-      const row = { group_id: target.id, purpose, fingerprint, file, certificate: toBase64(certificate.der) };
+      const encoded = { certificate: toBase64(certificate.der), ...listedFacts(certificate) };
+      const row = { group_id: target.id, purpose, fingerprint, file, ...encoded };
       const { numInsertedOrUpdatedRows } = await trx
         .insertInto('policy_certificates')
         .values({ ...row, added_at: server.clock() })
@@ -89,22 +90,24 @@ export async function addCertificates(
   return added.ok ? added : refused([added.fault]);
 }
 
-/** Of one purpose, or of all. Faults: `not-found` for group and certificate, `not-allowed`. */
-export const removeCertificate = (
+/** Each of one purpose, or of all; all of them or none. Faults: `not-found` for group and certificate, `not-allowed`. */
+export const removeCertificates = (
   server: Server,
   actor: Actor,
   group: string,
-  { fingerprint, purpose }: { readonly fingerprint: string; readonly purpose?: ClientPurpose },
+  wanted: readonly { readonly fingerprint: string; readonly purpose?: ClientPurpose }[],
 ): Promise<Result<null>> =>
   editPolicy(server, group, 'certificates', async (trx, target) => {
-    const rows = trx
-      .deleteFrom('policy_certificates')
-      .where('group_id', '=', target.id)
-      .where('fingerprint', '=', fingerprint);
-    const { numDeletedRows } = await (purpose ? rows.where('purpose', '=', purpose) : rows).executeTakeFirstOrThrow();
-    if (numDeletedRows === 0n) return bad('not-found', { what: fingerprint.slice(0, 64) });
-    const facts = { group: target.name, purpose: purpose ?? 'all' };
-    await audit(server, trx, { actor, action: 'certificate-removed', subject: fingerprint, facts });
+    for (const { fingerprint, purpose } of wanted) {
+      const rows = trx
+        .deleteFrom('policy_certificates')
+        .where('group_id', '=', target.id)
+        .where('fingerprint', '=', fingerprint);
+      const { numDeletedRows } = await (purpose ? rows.where('purpose', '=', purpose) : rows).executeTakeFirstOrThrow();
+      if (numDeletedRows === 0n) return bad('not-found', { what: fingerprint.slice(0, 64) });
+      const facts = { group: target.name, purpose: purpose ?? 'all' };
+      await audit(server, trx, { actor, action: 'certificate-removed', subject: fingerprint, facts });
+    }
     return good(null);
   });
 
@@ -121,37 +124,6 @@ export const setContacts = (
     await audit(server, trx, { actor, action: 'contacts-set', subject: target.id, facts: { group: target.name } });
     return good(null);
   });
-
-/** A certificate that no device of the group trusts any more. Faults: `not-found`, `would-strand`. */
-export async function setBlocked(
-  server: Server,
-  actor: Actor,
-  group: string,
-  { fingerprint, blocked }: { readonly fingerprint: string; readonly blocked: boolean },
-): Promise<Result<null>> {
-  const done = await editPolicy(server, group, null, async (trx, target) => {
-    if (blocked) {
-      await trx
-        .insertInto('blocked_certificates')
-        .values({ group_id: target.id, fingerprint, added_at: server.clock() })
-        .onConflict((conflict) => conflict.columns(['group_id', 'fingerprint']).doNothing())
-        .execute();
-    } else {
-      const { numDeletedRows } = await trx
-        .deleteFrom('blocked_certificates')
-        .where('group_id', '=', target.id)
-        .where('fingerprint', '=', fingerprint)
-        .executeTakeFirstOrThrow();
-      if (numDeletedRows === 0n) return bad('not-found', { what: fingerprint });
-    }
-    const action = blocked ? 'certificate-blocked' : 'certificate-unblocked';
-    await audit(server, trx, { actor, action, subject: fingerprint, facts: { group: target.name } });
-    return good(null);
-  });
-  // A server rebuilt from it must not lead devices to a blocked certificate.
-  if (done.ok) await rewriteKit(server);
-  return done;
-}
 
 /** A locked block cannot be changed by groups below, nor on the device. Faults: `not-found`, `not-allowed`. */
 export const setLock = (

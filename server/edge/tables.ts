@@ -65,6 +65,11 @@ export type Tables = {
     fingerprint: string;
     file: string;
     certificate: string;
+    /** These four are of the certificate, for lists. */
+    issuer: string;
+    subject: string;
+    not_before: number;
+    not_after: number;
     added_at: number;
   };
   /** Lists (base64 DER) of revoked certificates; the newest of each series. `number` is decimal. */

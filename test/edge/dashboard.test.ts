@@ -1,6 +1,7 @@
 /** What needs an administrator's eye, over a real database: who would miss the switch (B10), what ends, who is locked. */
 import { dayMs, hourMs, type Instant, instant } from '../../protocol/time.ts';
 import { forgetPresence, type OfflineRisk, readDeviceRisk, readOfflineRisk } from '../../server/edge/absences.ts';
+import { setBlocked } from '../../server/edge/blocking.ts';
 import { listCertificates } from '../../server/edge/certificate-list.ts';
 import { issueCertificates } from '../../server/edge/corporate-issue.ts';
 import { deleteCertificates } from '../../server/edge/corporate-orders.ts';
@@ -9,7 +10,7 @@ import { deleteIdentity, renewIdentity } from '../../server/edge/identities.ts';
 import { pageLacking, readReadiness } from '../../server/edge/lacking.ts';
 import { pageDeviceEvents } from '../../server/edge/overview.ts';
 import { addGroup } from '../../server/edge/places.ts';
-import { addCertificates, setBlocked } from '../../server/edge/policies.ts';
+import { addCertificates } from '../../server/edge/policies.ts';
 import { scheduleReserve } from '../../server/edge/rotation.ts';
 import { bytes, codeOf, type FleetServer, register, report, start, value, withFleet } from '../fakes/fleet-server.ts';
 import { issue } from '../fakes/issue.ts';

@@ -5,17 +5,11 @@ import { deriveSecret, makeConfirmation, parseReplacement } from '../../protocol
 import type { Policy } from '../../protocol/schema.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { policyTopic } from '../../protocol/topics.ts';
+import { setBlocked } from '../../server/edge/blocking.ts';
 import { answerCode, lookUpCode } from '../../server/edge/codes.ts';
 import { markCompromised } from '../../server/edge/compromised.ts';
 import { addGroup } from '../../server/edge/places.ts';
-import {
-  addCertificates,
-  removeCertificate,
-  setBlocked,
-  setContacts,
-  setLock,
-  showPolicy,
-} from '../../server/edge/policies.ts';
+import { addCertificates, removeCertificates, setContacts, setLock, showPolicy } from '../../server/edge/policies.ts';
 import { addRevocationLists, removeRevocationList, setRevocation } from '../../server/edge/revocation-lists.ts';
 import {
   listServerCertificates,
@@ -73,7 +67,7 @@ test('a certificate of a parent reaches its children, and what is taken away lea
       ['rdp', 'log'],
     );
     assert.is(policyOf(world, floor).certificates.entries[0]?.file, 'roots.pem');
-    value(await removeCertificate(server, admin, 'Office', { fingerprint: added }));
+    value(await removeCertificates(server, admin, 'Office', [{ fingerprint: added }]));
     await world.publish();
     assert.equal(
       policyOf(world, floor).certificates.entries.map(({ purpose }) => purpose),

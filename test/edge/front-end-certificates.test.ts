@@ -6,6 +6,7 @@ import { deriveSecret, makeConfirmation } from '../../protocol/codes.ts';
 import type { Policy } from '../../protocol/schema.ts';
 import { dayMs } from '../../protocol/time.ts';
 import { policyTopic } from '../../protocol/topics.ts';
+import { setBlocked } from '../../server/edge/blocking.ts';
 import { answerCode } from '../../server/edge/codes.ts';
 import { readIdentity } from '../../server/edge/context.ts';
 import {
@@ -15,7 +16,6 @@ import {
 } from '../../server/edge/front-end-certificates.ts';
 import { openKit } from '../../server/edge/kit.ts';
 import { leafOf, readPins, readServerCertificates } from '../../server/edge/pins.ts';
-import { setBlocked } from '../../server/edge/policies.ts';
 import { draftFromKit, draftRepair } from '../../server/edge/repair.ts';
 import { readGate, scheduleReserve } from '../../server/edge/rotation.ts';
 import {

@@ -10,12 +10,13 @@ import type { Policy } from '../../protocol/schema.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { policyTopic } from '../../protocol/topics.ts';
 import { recoverFromKit } from '../../server/edge/backup.ts';
+import { setBlocked } from '../../server/edge/blocking.ts';
 import { readIdentity } from '../../server/edge/context.ts';
 import { serveDevices } from '../../server/edge/device-http.ts';
 import { allStatements, listLinks, removeLink, statementsFrom } from '../../server/edge/links.ts';
 import { readListenerTls, readPins } from '../../server/edge/pins.ts';
 import { addGroup } from '../../server/edge/places.ts';
-import { setBlocked, setLock, setRotation, showPolicy } from '../../server/edge/policies.ts';
+import { setLock, setRotation, showPolicy } from '../../server/edge/policies.ts';
 import { scheduleReserve, switchCertificate } from '../../server/edge/rotation.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import {
