@@ -7,6 +7,7 @@ import { devicesEn, devicesRu } from './web/devices.ts';
 import { onboardingEn, onboardingRu } from './web/onboarding.ts';
 import { partsEn, partsRu } from './web/parts.ts';
 import { shellEn, shellRu } from './web/shell.ts';
+import { usersEn, usersRu } from './web/users.ts';
 
 export const webEn = {
   shell: shellEn,
@@ -17,6 +18,7 @@ export const webEn = {
   dashboard: dashboardEn,
   devices: devicesEn,
   onboarding: onboardingEn,
+  users: usersEn,
 };
 
 export type WebWords = typeof webEn;
@@ -30,4 +32,5 @@ export const webRu: WebWords = {
   dashboard: dashboardRu,
   devices: devicesRu,
   onboarding: onboardingRu,
+  users: usersRu,
 };

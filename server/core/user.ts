@@ -15,7 +15,7 @@ export type UserName = { readonly name: string; readonly domain: string };
 export const shortestUserPassword = 8;
 export const longestUserPassword = 16;
 /** Those of the source text. */
-const special = `@#$%^&*-_!+=[]{}|:',.?/\\\`~"();`;
+export const specialCharacters = `@#$%^&*-_!+=[]{}|:',.?/\\\`~"();`;
 const userName = /^[a-z0-9][a-z0-9._-]{0,39}$/;
 const domainName = /^(?=.{1,100}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
@@ -54,8 +54,8 @@ export function readUserName(typed: string): Result<UserName> {
 export function judgePassword(password: string): Result<string> {
   const groups = [/[A-Z]/, /[a-z]/, /[0-9]/].map((group) => group.test(password));
   const characters = [...password];
-  const own = characters.filter((character) => special.includes(character));
-  const known = characters.every((character) => /[A-Za-z0-9]/.test(character) || special.includes(character));
+  const own = characters.filter((character) => specialCharacters.includes(character));
+  const known = characters.every((character) => /[A-Za-z0-9]/.test(character) || specialCharacters.includes(character));
   const held = groups.filter(Boolean).length + (own.length > 0 ? 1 : 0);
   const long = characters.length >= shortestUserPassword && characters.length <= longestUserPassword;
   return long && known && held >= 3 ? good(password) : bad('password-weak');

@@ -191,8 +191,10 @@ export async function setUserPassword(
   });
 }
 
-/** The one user that is meant. Faults: `not-found`; `bad-argument` where several are. */
+/** The one user that is meant, by its id or its name. Faults: `not-found`; `bad-argument` where several are. */
 export async function findUser(trx: Database, wanted: string): Promise<Result<Tables['users']>> {
+  const known = await trx.selectFrom('users').selectAll().where('id', '=', wanted).executeTakeFirst();
+  if (known) return good(known);
   const login = readLogin(wanted);
   const named = login ? await trx.selectFrom('users').selectAll().where('name', '=', login.name).execute() : [];
   const [user, ...more] = named.filter((row) => login !== null && isMeant(login, row));

@@ -9,6 +9,7 @@ import { DashboardPage } from './pages/dashboard.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
 import { OnboardingPage } from './pages/onboarding.tsx';
+import { UsersPage } from './pages/users.tsx';
 import type { IconName } from './parts/icon.tsx';
 
 export type PageProps = { readonly params: Params };
@@ -51,6 +52,12 @@ export const pages: readonly PageRoute[] = [
     page: CodesPage,
     needs: 'answer-codes',
     entry: { section: 'work', icon: 'key', title: ({ web }) => web.codes.title },
+  },
+  {
+    path: '/users',
+    page: UsersPage,
+    needs: 'read',
+    entry: { section: 'server', icon: 'person', title: ({ web }) => web.users.title },
   },
   {
     path: '/audit',

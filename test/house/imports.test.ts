@@ -36,6 +36,12 @@ const badRows = [
   { name: 'schema values in the browser', path: 'server/web/a.tsx', text: `import { b } from '../api/b.ts';` },
   { name: 'TypeBox in the browser', path: 'server/web/a.ts', text: `import { Type } from '@sinclair/typebox';` },
   { name: 'the Web Console to the edge', path: 'server/web/a.ts', text: `import type { B } from '../edge/b.ts';` },
+  { name: 'the rest of the core in the browser', path: 'server/web/a.ts', text: `import { b } from '../core/b.ts';` },
+  {
+    name: 'what is judged in the browser too to more of the core',
+    path: 'server/core/user.ts',
+    text: `import { totp } from './totp.ts';`,
+  },
   { name: 'Node in the browser', path: 'server/web/a.ts', text: `import { join } from 'node:path';` },
   { name: 'a folder nobody planned', path: 'common/a.ts', text: `import { b } from './b.ts';` },
 ];
@@ -66,6 +72,11 @@ const goodRows = [
     name: 'the Web Console to types of the API',
     path: 'server/web/a.tsx',
     text: `import type { B } from '../api/b.ts';`,
+  },
+  {
+    name: 'what server and browser judge alike',
+    path: 'server/web/a.tsx',
+    text: `import { judgePassword } from '../core/user.ts';`,
   },
   { name: 'shared schemas to the core', path: 'server/api/a.ts', text: `import { b } from '../core/b.ts';` },
   { name: 'a test', path: 'test/flow/a.test.ts', text: `import { b } from '../../server/edge/b.ts';` },

@@ -14,6 +14,7 @@ const places = [
   { name: 'devices', path: () => '/devices', shows: '.table tbody tr' },
   { name: 'device', path: ({ device }: Stage) => `/devices/${device.id}`, shows: '.facts' },
   { name: 'codes', path: () => '/codes', shows: '.input-code' },
+  { name: 'users', path: () => '/users', shows: '.table tbody tr' },
   { name: 'audit', path: () => '/audit', shows: '.table tbody tr' },
   { name: 'account', path: () => '/account', shows: 'main .segments' },
   { name: 'missing', path: () => '/nowhere', shows: 'h1' },

@@ -5,6 +5,7 @@ import { allRights, type Role } from '../../server/core/permission.ts';
 import { addAccount } from '../../server/edge/accounts.ts';
 import { leafOf, readServerCertificates } from '../../server/edge/pins.ts';
 import { addGroup } from '../../server/edge/places.ts';
+import { addUser } from '../../server/edge/users.ts';
 import { bytes, type Enrolled, register, report, value } from '../fakes/fleet-server.ts';
 import { addPerson, password } from '../fakes/web-client.ts';
 import { openWorld, type Visit, type World } from './browser.ts';
@@ -14,6 +15,17 @@ export type Stage = World & { readonly device: Enrolled };
 /** `administrator` is nobody's name. */
 export const nameOf = (role: Role): string => `the-${role}`;
 const roles: readonly Role[] = ['officer', 'administrator', 'auditor'];
+/** People by whose names devices are registered. */
+const users = [
+  { name: 'karenina@corp.example', fullName: 'Anna Karenina', email: 'karenina@corp.example', group: 'Office' },
+  {
+    name: 'levin',
+    fullName: 'Konstantin Levin',
+    description: 'mows by himself',
+    phone: '+7 495 000-00-00',
+    maxDevices: 3,
+  },
+] as const;
 let stage: Promise<Stage> | null = null;
 
 /** One server and one browser for all of it; the last test closes them. */
@@ -37,6 +49,7 @@ async function furnish(world: World): Promise<Stage> {
   value(await addGroup(console.world.server, 'root', { name: 'Office' }));
   const device = await register(console.world, 'reception', 'Office');
   await register(console.world, 'warehouse', 'Office');
+  for (const user of users) value(await addUser(console.world.server, 'root', user));
   const faults = [{ code: 'policy-stale', kind: 'unavailable', facts: {} }] as const;
   const pins = { current: 'a'.repeat(64), reserve: null, previous: null };
   const certificates = [{ fingerprint: 'b'.repeat(64), purpose: 'rdp', source: 'policy' }] as const;
