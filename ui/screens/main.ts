@@ -10,7 +10,7 @@ import type { MainPart, MainScreen, MenuEntry } from '../screen.ts';
 import type { Window } from '../window.ts';
 import { connectKey, connectLines, connectParts, firstPart } from './connect.ts';
 import { openRegistration } from './registration.ts';
-import { statusLines } from './standing.ts';
+import { linkFaultText, statusLines } from './standing.ts';
 
 export const mainWindow = (model: Model, screen: MainScreen): Window => ({
   body: (words, size) => mainBody(model, screen, words, size),
@@ -114,11 +114,12 @@ export function awayBody(model: Model, words: Words): Body {
   };
 }
 
-/** Whole notices as far as there is room; the last line counts those that found none. */
+/** Whole notices as far as there is room; the last line counts those that found none. Why there is no connection stands above. */
 function noticeBlock(model: Model, words: Words, width: number, room: number): readonly Line[] {
   const { main } = words.screens;
   const status = statusIn(model);
-  const all = noticesOf(model);
+  const above = status ? linkFaultText(status, words) : null;
+  const all = noticesOf(model).filter((text) => text !== above);
   if (all.length === 0)
     return [line(status?.at === 'registered' && status.link.at === 'connected' ? main.nothing : '', 'good')];
   if (room < 2) return [];

@@ -71,8 +71,14 @@ function linkFact(model: Model, { link }: Status, words: Words): Fact {
   return { label, value, style: 'warning' };
 }
 
-const linkFaultLines = ({ link }: Status, words: Words, width: number): readonly string[] =>
-  link.fault && link.at !== 'connected' ? wrap(sayFault(words, link.fault), width) : [];
+const linkFaultLines = (status: Status, words: Words, width: number): readonly string[] => {
+  const text = linkFaultText(status, words);
+  return text === null ? [] : wrap(text, width);
+};
+
+/** Why there is no connection; null while there is one, or no reason is known. */
+export const linkFaultText = ({ link }: Status, words: Words): string | null =>
+  link.fault && link.at !== 'connected' ? sayFault(words, link.fault) : null;
 
 function policyText(model: Model, { policy }: Status, words: Words): string {
   const { main } = words.screens;
