@@ -6,6 +6,7 @@ import { dashboardEn, dashboardRu } from './web/dashboard.ts';
 import { devicesEn, devicesRu } from './web/devices.ts';
 import { onboardingEn, onboardingRu } from './web/onboarding.ts';
 import { partsEn, partsRu } from './web/parts.ts';
+import { serverCertificatesEn, serverCertificatesRu } from './web/server-certificates.ts';
 import { shellEn, shellRu } from './web/shell.ts';
 import { usersEn, usersRu } from './web/users.ts';
 
@@ -19,6 +20,7 @@ export const webEn = {
   devices: devicesEn,
   onboarding: onboardingEn,
   users: usersEn,
+  serverCertificates: serverCertificatesEn,
 };
 
 export type WebWords = typeof webEn;
@@ -33,4 +35,5 @@ export const webRu: WebWords = {
   devices: devicesRu,
   onboarding: onboardingRu,
   users: usersRu,
+  serverCertificates: serverCertificatesRu,
 };

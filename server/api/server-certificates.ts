@@ -1,7 +1,7 @@
 /** The server's own certificates as the API shows them. Instants are epoch milliseconds, fingerprints SHA-256 in hex. */
 import { type Static, Type } from '@sinclair/typebox';
 import { repairBundle } from '../../protocol/schema.ts';
-import { verdicts } from '../core/absence.ts';
+import { type Verdict, verdicts } from '../core/absence.ts';
 import { authorityKeys } from '../core/succession.ts';
 import { instant, nullable, oneOf } from './list.ts';
 
@@ -48,8 +48,9 @@ export const gateView = Type.Object({
   /** Front ends are changed by others: what each shows now. */
   frontEnds: Type.Array(frontEndProbe),
 });
+export type GateView = Static<typeof gateView>;
 
-const counts = Type.Object(Object.fromEntries(verdicts.map((verdict) => [verdict, Type.Integer()])));
+const counts = Type.Unsafe<Readonly<Record<Verdict, number>>>(Type.Record(oneOf(verdicts), Type.Integer()));
 const away = {
   id: Type.String(),
   name: Type.String(),
@@ -66,6 +67,7 @@ export const readinessView = Type.Object({
   reserve: nullable(Type.String()),
   counts,
 });
+export type ReadinessView = Static<typeof readinessView>;
 export const offlineRisk = Type.Composite([
   readinessView,
   /** Who would miss it, the longest away first. */
@@ -91,6 +93,7 @@ export const uploadedView = Type.Object({
   /** Outdated encryption of the file: it should be made again before it is kept. */
   legacy: Type.Array(Type.String()),
 });
+export type UploadedView = Static<typeof uploadedView>;
 /** Devices whose last report still has it as the one they accept. */
 export const compromisedView = Type.Object({ fingerprint: Type.String(), devices: Type.Integer() });
 export type Compromised = Static<typeof compromisedView>;

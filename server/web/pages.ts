@@ -9,6 +9,8 @@ import { DashboardPage } from './pages/dashboard.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
 import { OnboardingPage } from './pages/onboarding.tsx';
+import { ChangeCertificatePage } from './pages/server-certificates/change.tsx';
+import { ServerCertificatesPage } from './pages/server-certificates.tsx';
 import { UsersPage } from './pages/users.tsx';
 import type { IconName } from './parts/icon.tsx';
 
@@ -59,6 +61,13 @@ export const pages: readonly PageRoute[] = [
     needs: 'read',
     entry: { section: 'server', icon: 'person', title: ({ web }) => web.users.title },
   },
+  {
+    path: '/server-certificates',
+    page: ServerCertificatesPage,
+    needs: 'read',
+    entry: { section: 'server', icon: 'shield', title: ({ web }) => web.serverCertificates.title },
+  },
+  { path: '/server-certificates/change', page: ChangeCertificatePage, needs: 'edit-server-certificates' },
   {
     path: '/audit',
     page: AuditPage,

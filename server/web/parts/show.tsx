@@ -143,3 +143,6 @@ export function Loading() {
   const { words } = useApp();
   return <p class="loading">{words.web.shell.loading}</p>;
 }
+
+/** Heard, and not seen. */
+export const Unseen = ({ text }: { readonly text: string }) => <span class="unseen">{text}</span>;

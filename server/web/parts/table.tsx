@@ -37,6 +37,8 @@ export type TableProps<Row> = {
   readonly caption: string;
   readonly columns: readonly Column<Row>[];
   readonly filters?: readonly Filter[];
+  /** Asked of the list beside what the address says. */
+  readonly fixed?: Readonly<Record<string, string>>;
   readonly start: Start;
   readonly keyOf: (row: Row) => string;
   readonly searchable?: boolean;
@@ -52,15 +54,16 @@ export type TableProps<Row> = {
 const searchDelayMs = 250;
 
 export function Table<Row>(props: TableProps<Row>) {
-  const { path, caption, columns, filters = [], start, keyOf, selection, empty } = props;
+  const { path, caption, columns, filters = [], fixed = {}, start, keyOf, selection, empty } = props;
   const { place, navigate, words, language } = useApp();
   const query = readQuery(
     place.query,
     start,
     filters.map(({ id }) => id),
   );
+  const asked = { ...query, filters: { ...query.filters, ...fixed } };
   const go = (next: TableQuery) => navigate(place.path + writeQuery(next, start), 'replace');
-  const loaded = useLoad<Listing<Row>>(path + askFor(query));
+  const loaded = useLoad<Listing<Row>>(path + askFor(asked));
   const [chosen, setChosen] = useState<ReadonlyMap<string, Row>>(new Map());
   const { table } = words.web.parts;
   const rows = loaded.value?.rows ?? [];
@@ -95,7 +98,7 @@ export function Table<Row>(props: TableProps<Row>) {
             <Icon name="reload" />
             <span class="unseen">{table.reload}</span>
           </button>
-          <a class="button button-quiet" href={base + path + askForCsv(query)} download>
+          <a class="button button-quiet" href={base + path + askForCsv(asked)} download>
             <Icon name="download" />
             {table.csv}
           </a>
