@@ -1,6 +1,7 @@
 /** What the Web Console says, one part for each page; marks as in `en.ts`. */
 import { accountEn, accountRu } from './web/account.ts';
 import { auditEn, auditRu } from './web/audit.ts';
+import { certificatesEn, certificatesRu } from './web/certificates.ts';
 import { codesEn, codesRu } from './web/codes.ts';
 import { dashboardEn, dashboardRu } from './web/dashboard.ts';
 import { devicesEn, devicesRu } from './web/devices.ts';
@@ -15,6 +16,7 @@ export const webEn = {
   parts: partsEn,
   account: accountEn,
   audit: auditEn,
+  certificates: certificatesEn,
   codes: codesEn,
   dashboard: dashboardEn,
   devices: devicesEn,
@@ -30,6 +32,7 @@ export const webRu: WebWords = {
   parts: partsRu,
   account: accountRu,
   audit: auditRu,
+  certificates: certificatesRu,
   codes: codesRu,
   dashboard: dashboardRu,
   devices: devicesRu,

@@ -1,6 +1,6 @@
 /** The certificates of managed devices as the API gives them, for the server and the Web Console. Instants are epoch milliseconds. */
 import { type Static, Type } from '@sinclair/typebox';
-import { purpose } from '../../protocol/shapes.ts';
+import { purpose, source } from '../../protocol/shapes.ts';
 import {
   certificateProtocols,
   certificateSources,
@@ -84,6 +84,8 @@ export const installedCertificate = Type.Object(
     /** SHA-256, hex. */
     thumbprint: Type.String(),
     use: Type.Union([oneOf(certificateTypes), purpose]),
+    /** How one for judging servers came to the device. */
+    source: nullable(source),
     notAfter: nullable(instant),
   },
   closed,

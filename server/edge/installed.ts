@@ -22,25 +22,27 @@ export async function listInstalled({ db }: Pick<Server, 'db'>, wanted: string):
     db,
     certificates.map(({ fingerprint }) => fingerprint),
   );
+  const user = { userCertificate: true, source: null };
   const own: readonly InstalledCertificate[] = identity
-    ? [{ name, userCertificate: true, thumbprint: identity.fingerprint, use: 'mobile', notAfter: identity.notAfter }]
+    ? [{ ...user, name, thumbprint: identity.fingerprint, use: 'mobile', notAfter: identity.notAfter }]
     : [];
   return good({
     reportedAt: row.received_at,
     certificates: [
       ...own,
       ...corporate.map(({ alias, fingerprint, type, notAfter }) => ({
+        ...user,
         name: alias,
-        userCertificate: true,
         thumbprint: fingerprint,
         use: type,
         notAfter,
       })),
-      ...certificates.map(({ fingerprint, purpose }) => ({
+      ...certificates.map(({ fingerprint, purpose, source }) => ({
         name: files.get(fingerprint) ?? '',
         userCertificate: false,
         thumbprint: fingerprint,
         use: purpose,
+        source,
         notAfter: null,
       })),
     ],

@@ -4,8 +4,11 @@ import type { Words } from './app.ts';
 import { match, type Params } from './match.ts';
 import { AccountPage } from './pages/account.tsx';
 import { AuditPage } from './pages/audit.tsx';
+import { RulesPage } from './pages/certificates/rules.tsx';
+import { CertificatePage, CertificatesPage } from './pages/certificates.tsx';
 import { CodesPage } from './pages/codes.tsx';
 import { DashboardPage } from './pages/dashboard.tsx';
+import { DeviceEventsPage } from './pages/device/sections.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
 import { OnboardingPage } from './pages/onboarding.tsx';
@@ -43,6 +46,15 @@ export const pages: readonly PageRoute[] = [
     entry: { section: 'fleet', icon: 'device', title: ({ web }) => web.devices.title },
   },
   { path: '/devices/:id', page: DevicePage, needs: 'read' },
+  { path: '/devices/:id/events', page: DeviceEventsPage, needs: 'read-audit' },
+  {
+    path: '/certificates',
+    page: CertificatesPage,
+    needs: 'read',
+    entry: { section: 'fleet', icon: 'certificate', title: ({ web }) => web.certificates.title },
+  },
+  { path: '/certificates/rules', page: RulesPage, needs: 'read' },
+  { path: '/certificates/:certificate', page: CertificatePage, needs: 'read' },
   {
     path: '/onboarding',
     page: OnboardingPage,

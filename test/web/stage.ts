@@ -1,12 +1,15 @@
 /** A server with accounts of every role and two devices, and a way in. */
+import { readFileSync } from 'node:fs';
 import { fromBase64 } from '../../protocol/certificate.ts';
 import { deriveSecret, makeConfirmation } from '../../protocol/codes.ts';
+import { dayMs } from '../../protocol/time.ts';
 import { allRights, type Role } from '../../server/core/permission.ts';
 import { addAccount } from '../../server/edge/accounts.ts';
+import { issueCertificates } from '../../server/edge/corporate-issue.ts';
 import { leafOf, readServerCertificates } from '../../server/edge/pins.ts';
 import { addGroup } from '../../server/edge/places.ts';
 import { addUser } from '../../server/edge/users.ts';
-import { bytes, type Enrolled, register, report, value } from '../fakes/fleet-server.ts';
+import { bytes, type Enrolled, type FleetServer, register, report, start, value } from '../fakes/fleet-server.ts';
 import { addPerson, password } from '../fakes/web-client.ts';
 import { openWorld, type Visit, type World } from './browser.ts';
 
@@ -46,16 +49,36 @@ async function furnish(world: World): Promise<Stage> {
   await addPerson(console, 'anna', 'officer', 'administrator');
   const boris = { name: 'boris', roles: ['officer', 'administrator'], password, language: 'ru' } as const;
   value(await addAccount(console.world.server, { actor: 'root', rights: allRights }, boris));
-  value(await addGroup(console.world.server, 'root', { name: 'Office' }));
+  for (const name of ['Office', 'Branch']) value(await addGroup(console.world.server, 'root', { name }));
   const device = await register(console.world, 'reception', 'Office');
   await register(console.world, 'warehouse', 'Office');
   for (const user of users) value(await addUser(console.world.server, 'root', user));
   const faults = [{ code: 'policy-stale', kind: 'unavailable', facts: {} }] as const;
+  await certify(console.world);
   const pins = { current: 'a'.repeat(64), reserve: null, previous: null };
   const certificates = [{ fingerprint: 'b'.repeat(64), purpose: 'rdp', source: 'policy' }] as const;
-  const sent = report(device.id, { faults: [...faults], pins, certificates: [...certificates] });
+  const identity = { fingerprint: device.proof.fingerprint, notAfter: start + 365 * dayMs };
+  const sent = report(device.id, { faults: [...faults], pins, identity, certificates: [...certificates] });
   value(await console.world.fleet.receive(device.id, 'report', bytes(sent)));
   return { ...world, device };
+}
+
+/** Beside the mobile ones: VPN of two devices, an uploaded one for mail, and one of a telephone that is only recorded. */
+async function certify({ server }: FleetServer): Promise<void> {
+  const order = { connection: 'with-mobile', kind: 'thin-client' } as const;
+  const vpn = { ...order, type: 'vpn', alias: 'Office VPN', source: 'server' } as const;
+  value(await issueCertificates(server, 'root', { ...vpn, devices: ['reception', 'warehouse'] }, null));
+  const file = { content: readFileSync('test/vectors/identities/java-ec.p12'), key: null, password: 'secret' };
+  const mail = { ...order, type: 'mail', alias: 'Post', source: 'uploaded' } as const;
+  value(await issueCertificates(server, 'root', { ...mail, devices: ['reception'] }, file));
+  const recorded = {
+    type: 'mail',
+    kind: 'ios',
+    alias: 'Post',
+    source: 'uploaded',
+    users: ['levin'],
+  } as const;
+  value(await issueCertificates(server, 'root', recorded, file));
 }
 
 export const secretOf = ({ console }: Stage, id: string): Uint8Array =>

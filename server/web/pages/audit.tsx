@@ -1,14 +1,12 @@
 import { plainText } from '../../../words/say.ts';
 import type { AuditRow } from '../../api/devices.ts';
-import { useApp } from '../app.ts';
+import { useApp, type Words } from '../app.ts';
 import { Fingerprint, Page } from '../parts/show.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
 
-export function AuditPage() {
-  const { words } = useApp();
-  const { audit } = words.web;
-  const columns: readonly Column<AuditRow>[] = [
+export function auditColumnsOf({ web: { audit } }: Words): readonly Column<AuditRow>[] {
+  return [
     { id: 'at', title: audit.at, sortable: true, kind: 'main', cell: ({ at }) => <Time at={at} /> },
     { id: 'actor', title: audit.actor, kind: 'code', cell: ({ actor }) => <ShortId text={actor} /> },
     { id: 'action', title: audit.action, cell: ({ action }) => <ActionName action={action} /> },
@@ -21,12 +19,17 @@ export function AuditPage() {
       cell: ({ subject }) => <ShortId text={subject} />,
     },
   ];
+}
+
+export function AuditPage() {
+  const { words } = useApp();
+  const { audit } = words.web;
   return (
     <Page title={audit.title} lead={audit.lead} wide>
       <Table
         path="/audit"
         caption={audit.table}
-        columns={columns}
+        columns={auditColumnsOf(words)}
         start={{ sort: 'at', order: 'desc' }}
         keyOf={({ id }) => String(id)}
         empty={words.web.parts.table.empty}
@@ -43,19 +46,25 @@ function ActionName({ action }: { readonly action: string }) {
 
 export const FactList = ({ facts }: { readonly facts: AuditRow['facts'] }) => (
   <ul class="fact-list">
-    {Object.entries(facts).map(([name, value]) => (
-      <li key={name}>
-        <span class="quiet">{name}</span> <FactValue value={value} />
-      </li>
-    ))}
+    {Object.entries(facts)
+      .filter(([, value]) => value !== '')
+      .map(([name, value]) => (
+        <li key={name}>
+          <span class="quiet">{name}</span> <FactValue value={value} />
+        </li>
+      ))}
   </ul>
 );
 
 const FactValue = ({ value }: { readonly value: string | number }) => {
   const text = plainText(String(value));
-  return /^[0-9a-f]{64}$/.test(text) ? <Fingerprint value={text} /> : text;
+  return /^[0-9a-f]{64}$/.test(text) ? <Fingerprint value={text} /> : <ShortId text={text} />;
 };
 
 /** A device or group that has no name here: the first digits of its id, enough to tell it from others in sight. */
 const ShortId = ({ text }: { readonly text: string }) =>
-  /^[0-9a-f]{8}-/.test(text) ? <code title={text}>{text.slice(0, 8)}…</code> : plainText(text);
+  /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text) ? (
+    <code title={text}>{text.slice(0, 8)}…</code>
+  ) : (
+    plainText(text)
+  );

@@ -1,20 +1,17 @@
-import type { Purpose, Source } from '../../../protocol/shapes.ts';
 import { fill, formatDuration, sayFault } from '../../../words/say.ts';
+import type { CertificateRow } from '../../api/certificates.ts';
 import type { DeviceRow } from '../../api/devices.ts';
-import { useApp, useLoad } from '../app.ts';
+import type { Page as Listing } from '../../api/list.ts';
+import { type Loaded, useApp, useLoad } from '../app.ts';
 import type { PageProps } from '../pages.ts';
-import { Rows } from '../parts/rows.tsx';
 import { type FactRow, Facts, FaultNote, Fingerprint, Loading, Page, Section, Status } from '../parts/show.tsx';
 import { Time, TimeOr } from '../parts/time.tsx';
+import { DeviceActions } from './device/actions.tsx';
+import { EventsSection, InstalledSection, Listed, RiskSection } from './device/sections.tsx';
 import { Presence, Standing } from './devices.tsx';
 
 type Report = {
   readonly applied: { readonly policy: number; readonly device: number; readonly command: number };
-  readonly certificates: readonly {
-    readonly fingerprint: string;
-    readonly purpose: Purpose;
-    readonly source: Source;
-  }[];
   readonly pins: { readonly current: string; readonly reserve: string | null; readonly previous: string | null } | null;
   readonly clock: { readonly at: 'known' | 'unknown'; readonly floor: number };
   readonly codes: { readonly tries: number; readonly lockedForMs: number };
@@ -29,18 +26,34 @@ export type DeviceDetails = DeviceRow & {
 };
 
 export function DevicePage({ params }: PageProps) {
-  const { words } = useApp();
+  const { words, navigate } = useApp();
   const { devices } = words.web;
   const { value, fault, again } = useLoad<DeviceDetails>(`/devices/${encodeURIComponent(params['id'] ?? '')}`);
+  const listed = useLoad<Listing<CertificateRow>>(value && `/certificates?device=${value.id}&limit=200`);
+  const changed = (gone: boolean) => {
+    if (gone) return navigate('/devices');
+    again();
+    listed.again();
+  };
   return (
-    <Page title={value?.name ?? devices.device} up={{ href: '/devices', title: devices.title }}>
+    <Page
+      title={value?.name ?? devices.device}
+      up={{ href: '/devices', title: devices.title }}
+      actions={value && <DeviceActions device={value} certificates={listed.value?.rows ?? null} onDone={changed} />}
+    >
       <FaultNote fault={fault} again={again} />
-      {value ? <Details device={value} /> : fault ? null : <Loading />}
+      {value ? <Details device={value} listed={listed} /> : fault ? null : <Loading />}
     </Page>
   );
 }
 
-function Details({ device }: { readonly device: DeviceDetails }) {
+function Details({
+  device,
+  listed,
+}: {
+  readonly device: DeviceDetails;
+  readonly listed: Loaded<Listing<CertificateRow>>;
+}) {
   const { words } = useApp();
   const { devices, shell } = words.web;
   const about: readonly FactRow[] = [
@@ -71,13 +84,19 @@ function Details({ device }: { readonly device: DeviceDetails }) {
           />
         ))}
       </Section>
+      <Listed of={listed} />
+      <RiskSection device={device.id} />
       {device.report ? (
-        <Reported report={device.report} at={device.reportedAt} />
+        <>
+          <Reported report={device.report} at={device.reportedAt} />
+          <InstalledSection device={device.id} />
+        </>
       ) : (
         <Section title={devices.report}>
           <p>{devices.reportNone}</p>
         </Section>
       )}
+      <EventsSection device={device.id} />
     </>
   );
 }
@@ -134,24 +153,6 @@ function Reported({ report, at }: { readonly report: Report; readonly at: number
           })}
         />
       </Section>
-      <Section title={devices.installed}>
-        {report.certificates.length === 0 ? <p>{devices.installedNone}</p> : <Held report={report} />}
-      </Section>
     </>
-  );
-}
-
-function Held({ report }: { readonly report: Report }) {
-  const { words } = useApp();
-  const { devices } = words.web;
-  return (
-    <Rows
-      caption={devices.installed}
-      heads={[devices.purpose, devices.source, devices.fingerprint]}
-      rows={report.certificates.map(({ fingerprint, purpose, source }) => ({
-        key: `${purpose}-${fingerprint}-${source}`,
-        cells: [words.purposes[purpose], words.sources[source], <Fingerprint key="f" value={fingerprint} />],
-      }))}
-    />
   );
 }

@@ -1,6 +1,8 @@
 /** Pictures of 16 by 16, drawn in the colour of the text; they only ever stand beside words. */
 const shapes = {
   alert: 'M8 2 1.500 13.500h13zM8 6.500v3.500M8 12v.010',
+  certificate:
+    'M14 8.500V3H2v8h5.500M4.500 5.500h7M4.500 8h3M11.500 9.500a1.800 1.800 0 1 0 0 3.600 1.800 1.800 0 0 0 0-3.600zM10.500 13v2l1-.6 1 .6v-2',
   check: 'M3 8.500 6.500 12 13 4.500',
   chevron: 'm5 6.500 3 3 3-3',
   clock: 'M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM8 4.800V8l2.200 1.500',
