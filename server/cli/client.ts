@@ -1,7 +1,9 @@
 /** The administration API from the other side of its socket. */
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { bad, type Fault, good, type Result, readFault } from '../../protocol/fault.ts';
+import type { JobDetails, JobOrdered } from '../api/jobs.ts';
 import { largestPage, type Page } from '../core/page.ts';
 
 export type Answer<T> = Result<T> & { readonly faults?: readonly Fault[] };
@@ -49,6 +51,25 @@ export function call<T>(
     asked.end(payload);
   });
 }
+
+const lookedAtMs = 500;
+
+/** An order that may become a job: waits until it is through. Faults: those of `call`, and why the job is not through. */
+export async function order<T>(state: string, path: string, body: unknown): Promise<Answer<T>> {
+  const answer = await call<T | JobOrdered>(state, 'POST', path, body);
+  if (!answer.ok || !isOrdered(answer.value)) return answer as Answer<T>;
+  for (;;) {
+    const looked = await call<JobDetails>(state, 'GET', `/jobs/${answer.value.job.id}`);
+    if (!looked.ok) return looked;
+    const { state: now, fault, answer: told } = looked.value;
+    if (now === 'done') return good(told as T);
+    if (looked.value.finishedAt !== null) return fault ? { ok: false, fault: fault as Fault } : bad('not-found');
+    await setTimeout(lookedAtMs);
+  }
+}
+
+const isOrdered = (value: unknown): value is JobOrdered =>
+  typeof value === 'object' && value !== null && 'job' in value && typeof (value as JobOrdered).job === 'object';
 
 /**
  * For the record of what the command line refuses itself, where a server runs: it knows no such path and refuses it, and

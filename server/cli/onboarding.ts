@@ -8,7 +8,7 @@ import { readBounded } from '../edge/files.ts';
 import type { TokenView } from '../edge/group-tokens.ts';
 import type { Invited } from '../edge/invitations.ts';
 import type { Imported } from '../edge/roster.ts';
-import { call, segment } from './client.ts';
+import { call, order, segment } from './client.ts';
 import { type Command, numberOption, textOption } from './command.ts';
 import { date, lines, table } from './print.ts';
 import { doneText, invitationText, show } from './remote.ts';
@@ -25,7 +25,7 @@ export const onboardingCommands: readonly Command[] = [
       const read = readBounded(file, maxFileBytes);
       if (read.ok) {
         const csv = Buffer.from(read.value).toString('utf8');
-        return show(call<Imported>(state, 'POST', '/invitations/import', { csv }), importedText);
+        return show(order<Imported>(state, '/invitations/import', { csv }), importedText);
       }
       const noFile = read.fault.code === 'not-found';
       return Promise.resolve(noFile ? { ...read, text: fill(words.noFile, { file }) } : read);

@@ -1,10 +1,12 @@
 /** The table of the administration API, and how a door serves it: the same code behind the socket and the Web Console. */
 import { Readable } from 'node:stream';
-import type { TObject } from '@sinclair/typebox';
+import type { Static, TObject } from '@sinclair/typebox';
 import { Ajv, type Options } from 'ajv';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Fault, fault, good, type Result } from '../../protocol/fault.ts';
+import { background } from '../api/jobs.ts';
 import type { Page } from '../api/list.ts';
+import { mostAtOnce, prefersAsync } from '../core/job.ts';
 import { mayDo, type Rights } from '../core/permission.ts';
 import { accountRoutes } from './account-routes.ts';
 import { policyRoutes } from './admin-policy-routes.ts';
@@ -15,6 +17,8 @@ import { consoleRoutes } from './console-routes.ts';
 import type { Actor, Server } from './context.ts';
 import { frontEndRoutes } from './front-end-routes.ts';
 import { groupRoutes } from './group-routes.ts';
+import { jobRoutesFor } from './job-routes.ts';
+import { kindOf, orderJob } from './jobs.ts';
 import { csvOf } from './listing.ts';
 import { mailRoutes } from './mail-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
@@ -28,6 +32,7 @@ import { sessionRoutes } from './session-routes.ts';
 import { userRoutes } from './user-routes.ts';
 
 export const apiPath = '/api/v1';
+const workRoutes: readonly AdminRoute[] = [...certificateRoutes, ...onboardingRoutes];
 export const allAdminRoutes: readonly AdminRoute[] = [
   ...adminRoutes,
   ...serverCertificateRoutes,
@@ -38,10 +43,10 @@ export const allAdminRoutes: readonly AdminRoute[] = [
   ...frontEndRoutes,
   ...accountRoutes,
   ...consoleRoutes,
-  ...certificateRoutes,
+  ...workRoutes,
   ...overviewRoutes,
   ...mailRoutes,
-  ...onboardingRoutes,
+  ...jobRoutesFor(workRoutes),
   // Made when it is asked for, of the table it stands in.
   reading('/openapi.json', async () => good(describeApi(apiPath, [...allAdminRoutes, ...sessionRoutes]))),
 ];
@@ -120,8 +125,9 @@ export function addRoutes(app: FastifyInstance, door: Door, routes: readonly Adm
 function addRoute(
   app: FastifyInstance,
   { server, publish, callerOf, deny }: Door,
-  { method, url, body, query, action, run, records, list, answer, type }: AdminRoute,
+  { method, url, body, query: own, action, run, records, list, answer, type, work }: AdminRoute,
 ): void {
+  const query = work ? background : own;
   const fits = answer && checksAnswers ? answers.compile<unknown>(answer) : null;
   app.route({
     method,
@@ -143,6 +149,15 @@ function addRoute(
       };
       if (list && wantsCsv(request))
         return sendCsv(server, reply, list, url, (query) => run(server, { ...call, query }));
+      const items = work ? work.items(call.body) : null;
+      if (work && items?.ok && (items.value.length > mostAtOnce || prefersJob(request))) {
+        const ordered = await orderJob(server, call, kindOf({ url }), work);
+        if (!ordered.ok) return deny(reply, ordered.fault, moreOf(ordered));
+        await publish();
+        reply.code(202).header('location', `${apiPath}/jobs/${ordered.value.id}`);
+        if (prefersAsync(preferOf(request))) reply.header('preference-applied', 'respond-async');
+        return reply.send({ job: ordered.value });
+      }
       const result: Result<unknown> = await run(server, call);
       if (!result.ok) {
         const more = moreOf(result);
@@ -161,6 +176,12 @@ function addRoute(
     },
   });
 }
+
+const preferOf = ({ headers: { prefer } }: FastifyRequest): string | undefined =>
+  Array.isArray(prefer) ? prefer.join(',') : prefer;
+
+const prefersJob = (request: FastifyRequest): boolean =>
+  (request.query as Static<typeof background>).background === '1' || prefersAsync(preferOf(request));
 
 const wantsCsv = ({ query, headers }: FastifyRequest): boolean => {
   const { format } = query as { readonly format?: unknown };

@@ -14,6 +14,21 @@ export type Call = {
   /** What the actor may do. */
   readonly rights: Rights;
 };
+/** How one of the things that were ordered went. */
+export type Tried = { readonly item: string; readonly result: Result<unknown> };
+/** A value other than null is kept for the answer. `server` may be within a transaction. */
+export type Act = (item: string, server: Server) => Promise<Result<unknown>>;
+/** How an order is done one by one, each alone: what is refused leaves the others done. */
+export type Work = {
+  /** What it comes to, from the body alone: the same after a restart. */
+  readonly items: (body: unknown) => Result<readonly string[]>;
+  /** Looks at what all have in common, and returns what does one. */
+  readonly begin: (server: Server, actor: Actor, body: unknown) => Promise<Result<Act>>;
+  /** All that is done is done in the database, quickly: many go into one transaction. */
+  readonly together?: true;
+  /** Of the order, when all were tried. */
+  readonly answer: (server: Server, tried: readonly Tried[]) => unknown;
+};
 export type AdminRoute = {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
@@ -28,10 +43,23 @@ export type AdminRoute = {
   readonly list?: TObject;
   /** Media type of an answer that is text. */
   readonly type?: string;
+  /** It may be ordered to be done by itself, as a job. */
+  readonly work?: Work;
   /** `run` records itself what it refuses. */
   readonly records?: true;
   readonly run: (server: Server, call: Call) => Promise<Result<unknown>>;
 };
+
+/** For a route with a body, as `withBody`. */
+export const workOn = <S extends TSchema>(
+  _body: S,
+  work: {
+    readonly items: (body: Static<S>) => Result<readonly string[]>;
+    readonly begin: (server: Server, actor: Actor, body: Static<S>) => ReturnType<Work['begin']>;
+    readonly answer: Work['answer'];
+    readonly together?: true;
+  },
+): Work => work as Work;
 
 export const closed = { additionalProperties: false };
 export const name = Type.String({ minLength: 1, maxLength: 120 });

@@ -88,23 +88,36 @@ export const setAlias = (
     const named = readAlias(alias);
     if (!named.ok) return named;
     for (const id of new Set(ids)) {
-      const row = await trx.selectFrom('certificates').selectAll().where('id', '=', id).executeTakeFirst();
-      if (!row) return bad('not-found', { what: id.slice(0, 64) });
-      if (row.type === 'mobile') return bad('not-allowed', { what: `${row.device_name}: mobile certificate` });
-      if (row.alias === named.value) continue;
-      const free = await checkAlias(trx, row, named.value);
-      if (!free.ok) return free;
-      const { device_name, user_name } = row;
-      await trx
-        .updateTable('certificates')
-        .set({ alias: named.value, search: searchText(device_name, user_name, named.value) })
-        .where('id', '=', id)
-        .execute();
-      const facts = { before: row.alias, alias: named.value, deviceId: row.device_id ?? '' };
-      await audit(server, trx, { actor, action: 'certificate-alias-set', subject: id, facts });
+      const set = await setOneAlias(server, trx, actor, id, named.value);
+      if (!set.ok) return set;
     }
     return good({ changed: new Set(ids).size });
   });
+
+/** `alias` as `readAlias` gave it. Faults: those of `setAlias`. */
+export async function setOneAlias(
+  server: Server,
+  trx: Database,
+  actor: Actor,
+  id: string,
+  alias: string,
+): Promise<Result<null>> {
+  const row = await trx.selectFrom('certificates').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) return bad('not-found', { what: id.slice(0, 64) });
+  if (row.type === 'mobile') return bad('not-allowed', { what: `${row.device_name}: mobile certificate` });
+  if (row.alias === alias) return good(null);
+  const free = await checkAlias(trx, row, alias);
+  if (!free.ok) return free;
+  const { device_name, user_name } = row;
+  await trx
+    .updateTable('certificates')
+    .set({ alias, search: searchText(device_name, user_name, alias) })
+    .where('id', '=', id)
+    .execute();
+  const facts = { before: row.alias, alias, deviceId: row.device_id ?? '' };
+  await audit(server, trx, { actor, action: 'certificate-alias-set', subject: id, facts });
+  return good(null);
+}
 
 /** 1 to 64 letters, digits, blanks, `.`, `_` and `-`, none of the last four at its ends. Fault: `bad-argument`. */
 export function readAlias(typed: string): Result<string> {

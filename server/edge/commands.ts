@@ -73,23 +73,29 @@ export async function queueAllCommands(server: Server, trx: Database): Promise<v
   for (const { device_id } of rows) await publishAgain(server, trx, device_id);
 }
 
-/** Gives the broker what it has not of one device; nothing is retained. Rejects where the broker is away. */
+/** Gives the broker what it has not of one device; nothing is retained. Returns which. Rejects where the broker is away. */
 export async function publishCommands(
   { db, clock }: Server,
   device: string,
   publish: (jws: string) => Promise<void>,
-): Promise<void> {
-  for (const { jws, seq, published_at, expires_at } of await waiting(db, device)) {
-    if (published_at !== null) continue;
-    if (expires_at > clock()) await publish(jws);
-    await db
-      .updateTable('commands')
-      .set({ published_at: clock() })
-      .where('device_id', '=', device)
-      .where('seq', '=', seq)
-      .execute();
-  }
+): Promise<readonly number[]> {
+  const unpublished = (await waiting(db, device)).filter(({ published_at }) => published_at === null);
+  for (const { jws, expires_at } of unpublished) if (expires_at > clock()) await publish(jws);
+  return unpublished.map(({ seq }) => seq);
 }
+
+export const markPublished = (
+  { clock }: Server,
+  trx: Database,
+  device: string,
+  seqs: readonly number[],
+): Promise<unknown> =>
+  trx
+    .updateTable('commands')
+    .set({ published_at: clock() })
+    .where('device_id', '=', device)
+    .where('seq', 'in', seqs)
+    .execute();
 
 export const hasUnpublished = async (trx: Database, device: string): Promise<boolean> =>
   (await waiting(trx, device)).some(({ published_at }) => published_at === null);

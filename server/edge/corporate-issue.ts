@@ -29,6 +29,7 @@ export type Issued = {
   /** Outdated encryption of the uploaded file. */
   readonly legacy: readonly string[];
 };
+type Recipients = Pick<IssueOrder, 'users' | 'devices'>;
 type Recipient = { readonly device: Tables['devices'] | null; readonly user: Tables['users'] | null };
 
 const maxChain = 10;
@@ -44,9 +45,20 @@ export async function issueCertificates(
   order: IssueOrder,
   file: IdentityFile | null,
 ): Promise<Result<Issued>> {
+  const issue = await beginIssue(server, actor, order, file);
+  return issue.ok ? issue.value(order) : issue;
+}
+
+/** What all recipients have in common is judged and read; what is returned issues to some of them, all or nothing. */
+export async function beginIssue(
+  server: Server,
+  actor: Actor,
+  order: IssueOrder,
+  file: IdentityFile | null,
+): Promise<Result<(to: Recipients) => Promise<Result<Issued>>>> {
   const judged = judgeOrder(order);
   if (!judged.ok) return judged;
-  if (judged.value === 'invite') return inviteAll(server, actor, order);
+  if (judged.value === 'invite') return good((to) => inviteAll(server, actor, { ...order, ...to }));
   const { type, kind } = order;
   const alias = readAlias(order.alias ?? '');
   if (!alias.ok) return alias;
@@ -55,7 +67,11 @@ export async function issueCertificates(
   if (!read.ok) return read;
   const upload = read.value;
   const wish = { type, kind, alias: alias.value, upload };
-  return transact(server.db, async (trx) => {
+  return good((to) => issueTo(server, actor, { ...order, ...to }, wish));
+}
+
+const issueTo = (server: Server, actor: Actor, order: IssueOrder, wish: Wish): Promise<Result<Issued>> =>
+  transact(server.db, async (trx) => {
     const recipients = await recipientsOf(trx, order);
     if (!recipients.ok) return recipients;
     const certificates: string[] = [];
@@ -65,9 +81,8 @@ export async function issueCertificates(
       certificates.push(added.value);
     }
     for (const { device } of recipients.value) if (device) await signDevice(server, trx, device.id);
-    return good({ certificates, invitations: [], legacy: upload?.legacy ?? [] });
+    return good({ certificates, invitations: [], legacy: wish.upload?.legacy ?? [] });
   });
-}
 
 async function inviteAll(
   server: Server,
@@ -165,7 +180,7 @@ type Wish = {
   readonly type: ClientType;
   readonly kind: DeviceKind;
   readonly alias: string;
-  readonly upload: Upload | null;
+  readonly upload: (Upload & { readonly legacy: readonly string[] }) | null;
 };
 
 async function add(

@@ -1,6 +1,8 @@
 /** What administrators do with the certificates of devices: renew and delete them, and wipe corporate data; and what falls due by itself. */
+import { setImmediate } from 'node:timers/promises';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import { dayMs } from '../../protocol/time.ts';
+import type { Tried } from './admin-route.ts';
 import { sendCommand } from './commands.ts';
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { removeCorporate, revokeCorporate } from './corporate.ts';
@@ -23,23 +25,37 @@ const renewedAtOnce = 200;
 
 /** By its order a device renews now (M4). Uploaded ones, and those that are not in use, are refused each. */
 export const renewCertificates = (server: Server, actor: Actor, ids: readonly string[]): Promise<Outcome> =>
-  each(server, ids, async (row) => {
-    if (row.type !== 'mobile') return renewCorporate(server, actor, row.id);
-    if (row.status === 'superseded') return bad('not-allowed', { what: 'superseded' });
-    return renewIdentity(server, actor, row.device_id ?? '');
-  });
+  each(ids, (id) => renewCertificate(server, actor, id));
+
+export async function renewCertificate(server: Server, actor: Actor, id: string): Promise<Result<null>> {
+  const row = await readCertificate(server, id);
+  if (!row.ok) return row;
+  const { type, status, device_id } = row.value;
+  if (type !== 'mobile') return renewCorporate(server, actor, id);
+  if (status === 'superseded') return bad('not-allowed', { what: 'superseded' });
+  const renewed = await renewIdentity(server, actor, device_id ?? '');
+  return renewed.ok ? good(null) : renewed;
+}
 
 /** They leave the list, are renewed no more, and stay on the device (M5); `revoke`: our revocation lists name them as well. */
 export const deleteCertificates = (
   server: Server,
   actor: Actor,
   { ids, revoke }: { readonly ids: readonly string[]; readonly revoke: boolean },
-): Promise<Outcome> =>
-  each(server, ids, (row) =>
-    row.type === 'mobile'
-      ? deleteIdentity(server, actor, row.device_id ?? '')
-      : deleteCorporate(server, actor, row, revoke),
-  );
+): Promise<Outcome> => each(ids, (id) => deleteCertificate(server, actor, id, revoke));
+
+export async function deleteCertificate(
+  server: Server,
+  actor: Actor,
+  id: string,
+  revoke: boolean,
+): Promise<Result<null>> {
+  const row = await readCertificate(server, id);
+  if (!row.ok) return row;
+  if (row.value.type !== 'mobile') return deleteCorporate(server, actor, row.value, revoke);
+  const deleted = await deleteIdentity(server, actor, row.value.device_id ?? '');
+  return deleted.ok ? good(null) : deleted;
+}
 
 /**
  * The device is told to remove its mail and VPN certificates with their keys, and leaves its group, whose policy gave it what else is
@@ -156,18 +172,22 @@ async function forgetKeys(trx: Database, ids: readonly string[]): Promise<void> 
   await trx.updateTable('corporate_certificates').set({ sealed_key: null }).where('id', 'in', ids).execute();
 }
 
-async function each(
-  server: Server,
-  ids: readonly string[],
-  act: (row: Tables['certificates']) => Promise<Result<unknown>>,
-): Promise<Outcome> {
-  const done: string[] = [];
-  const refused: { readonly id: string; readonly fault: Fault }[] = [];
-  for (const id of new Set(ids)) {
-    const row = await server.db.selectFrom('certificates').selectAll().where('id', '=', id).executeTakeFirst();
-    const acted = row ? await act(row) : bad('not-found', { what: id.slice(0, 64) });
-    if (acted.ok) done.push(id);
-    else refused.push({ id, fault: acted.fault });
-  }
-  return { done, refused };
+async function readCertificate({ db }: Server, id: string): Promise<Result<Tables['certificates']>> {
+  const row = await db.selectFrom('certificates').selectAll().where('id', '=', id).executeTakeFirst();
+  return row ? good(row) : bad('not-found', { what: id.slice(0, 64) });
 }
+
+async function each(ids: readonly string[], act: (id: string) => Promise<Result<null>>): Promise<Outcome> {
+  const tried: Tried[] = [];
+  for (const item of new Set(ids)) {
+    tried.push({ item, result: await act(item) });
+    // Whoever else asks something comes in between.
+    await setImmediate();
+  }
+  return outcomeOf(tried);
+}
+
+export const outcomeOf = (tried: readonly Tried[]): Outcome => ({
+  done: tried.flatMap(({ item, result }) => (result.ok ? [item] : [])),
+  refused: tried.flatMap(({ item, result }) => (result.ok ? [] : [{ id: item, fault: result.fault }])),
+});

@@ -41,8 +41,12 @@ export async function openDatabase(path: string): Promise<Result<Opened>> {
   return good({ db, close: () => db.destroy() });
 }
 
-/** One transaction; a fault that comes out of `run` undoes everything. Inside, use `trx` only. */
+/**
+ * One transaction; a fault that comes out of `run` undoes everything. Inside, use `trx` only. Within another one it is a part of
+ * that, undone alone.
+ */
 export async function transact<T>(db: Database, run: (trx: Database) => Promise<Result<T>>): Promise<Result<T>> {
+  if (db.isTransaction) return transactWithin(db, run);
   const trx = await db.startTransaction().execute();
   try {
     const result = await run(trx);
@@ -50,6 +54,23 @@ export async function transact<T>(db: Database, run: (trx: Database) => Promise<
     return result;
   } catch (error) {
     if (!trx.isCommitted && !trx.isRolledBack) await trx.rollback().execute();
+    throw error;
+  }
+}
+
+async function transactWithin<T>(trx: Database, run: (trx: Database) => Promise<Result<T>>): Promise<Result<T>> {
+  const undo = async () => {
+    await sql`rollback to savepoint part`.execute(trx);
+    await sql`release savepoint part`.execute(trx);
+  };
+  await sql`savepoint part`.execute(trx);
+  try {
+    const result = await run(trx);
+    if (result.ok) await sql`release savepoint part`.execute(trx);
+    else await undo();
+    return result;
+  } catch (error) {
+    await undo();
     throw error;
   }
 }

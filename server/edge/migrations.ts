@@ -277,6 +277,17 @@ async function factsOfBefore(db: Untyped): Promise<void> {
   }
 }
 
+/** Long work, and what became of each part of what is not through yet. */
+const jobs: readonly string[] = [
+  `create table jobs (
+    id text primary key, kind text not null, actor text not null, sealed text not null, answer text, fault text,
+    state text not null, total integer not null, done integer not null, refused integer not null, made_at bigint not null,
+    started_at bigint, finished_at bigint)`,
+  'create index jobs_by_state on jobs (state, made_at)',
+  `create table job_results (
+    job_id text not null references jobs (id), at integer not null, fault text, sealed text, primary key (job_id, at))`,
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -385,6 +396,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
     up: async (db: Untyped) => {
       for (const statement of policyCertificates) await run(db, statement);
       await factsOfBefore(db);
+    },
+  },
+  '0020-jobs': {
+    up: async (db: Untyped) => {
+      for (const statement of jobs) await run(db, statement);
     },
   },
 };

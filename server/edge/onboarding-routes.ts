@@ -5,11 +5,11 @@ import { type AdminRoute, closed, name, of, reading, withBody } from './admin-ro
 import { decideRequest, listRequests } from './approvals.ts';
 import { addToken, endToken, listTokens } from './group-tokens.ts';
 import { replaceDevice } from './replacing.ts';
-import { importRoster } from './roster.ts';
+import { importRoster, importWork } from './roster.ts';
 
 export const onboardingRoutes: readonly AdminRoute[] = [
   withBody(
-    { method: 'POST', url: '/invitations/import', action: 'invite' },
+    { method: 'POST', url: '/invitations/import', action: 'invite', work: importWork },
     Type.Object({ csv: Type.String({ maxLength: 1024 * 1024 }) }, closed),
     (server, { csv }, { actor }) => importRoster(server, actor, csv),
   ),

@@ -1,6 +1,7 @@
 /** The API as OpenAPI 3.1 tells it, made of the tables that serve it: whatever is served is in it. */
 import { type TObject, type TSchema, Type } from '@sinclair/typebox';
 import { faultKinds } from '../../protocol/fault.ts';
+import { background, jobOrdered } from '../api/jobs.ts';
 import { oneOf } from '../api/list.ts';
 import { cookieName, csrfHeader } from '../core/web-request.ts';
 import { release } from './release.ts';
@@ -15,6 +16,8 @@ export type Described = {
   readonly list?: TObject;
   /** Media type of an answer that is text. */
   readonly type?: string;
+  /** It may be ordered to be done as a job. */
+  readonly work?: object;
   /** To whoever comes. */
   readonly open?: boolean;
 };
@@ -33,6 +36,11 @@ const problem = Type.Object(
 const refusal = {
   description: 'refused',
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+};
+const ordered = {
+  description: 'it is done as a job (`background=1`, or `Prefer: respond-async`, RFC 7240; always where it is much)',
+  headers: { location: { schema: Type.String() } },
+  content: { 'application/json': { schema: jobOrdered } },
 };
 
 export function describeApi(path: string, routes: readonly Described[]): object {
@@ -58,14 +66,15 @@ export function describeApi(path: string, routes: readonly Described[]): object 
   };
 }
 
-function operationOf({ method, url, body, query, answer, list, type, open }: Described): object {
+function operationOf({ method, url, body, query, answer, list, type, work, open }: Described): object {
   const json = type ? { [type]: { schema: Type.String() } } : { 'application/json': { schema: answer ?? {} } };
   return {
     operationId: `${method.toLowerCase()}${url.replace(/[^A-Za-z0-9]+(.)/g, (_, letter: string) => letter.toUpperCase())}`,
-    parameters: [...parametersOf(url), ...queryOf(query)],
+    parameters: [...parametersOf(url), ...queryOf(work ? background : query)],
     ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: body } } } } : {}),
     responses: {
       200: { description: 'done', content: { ...json, ...(list ? { 'text/csv': { schema: Type.String() } } : {}) } },
+      ...(work ? { 202: ordered } : {}),
       default: refusal,
     },
     ...(open ? { security: [] } : {}),

@@ -11,6 +11,7 @@ import type {
   CertificateType,
   DeviceKind,
 } from '../core/certificates.ts';
+import type { JobState } from '../core/job.ts';
 import type { MailKind } from '../core/mail-text.ts';
 import type { AgentKind, Migration } from '../core/mutual.ts';
 import type { NoticeKind } from '../core/notices.ts';
@@ -354,6 +355,24 @@ export type Tables = {
     made_at: number;
     done_at: number | null;
   };
+  /** Long work. `sealed` is what was ordered, `answer` what it came to, both JSON under the master key; empty, null when it is of no more use. */
+  jobs: {
+    id: string;
+    kind: string;
+    actor: string;
+    sealed: string;
+    answer: string | null;
+    fault: string | null;
+    state: JobState;
+    total: number;
+    done: number;
+    refused: number;
+    made_at: number;
+    started_at: number | null;
+    finished_at: number | null;
+  };
+  /** Of a job that is not through: what was refused, and what came of the others where it is more than that. */
+  job_results: { job_id: string; at: number; fault: string | null; sealed: string | null };
   /** What administrators are told, each key once; `told_at` null until a mail does. `facts` is JSON. */
   notices: { key: string; kind: NoticeKind; facts: string; at: number; told_at: number | null };
   /** What the broker has not been given yet. A null audience clears the topic; of commands every unpublished one is meant. */

@@ -10,6 +10,7 @@ import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { renewDueCorporate } from './corporate-orders.ts';
 import { transact } from './database.ts';
 import { signAllPolicies, signDevice } from './documents.ts';
+import { forgetJobs } from './jobs.ts';
 import { rewriteKit } from './kit.ts';
 import { resignLinks } from './links.ts';
 import type { Choices } from './material.ts';
@@ -41,6 +42,7 @@ export async function tick(server: Server): Promise<void> {
   await mirrorIdentities(server);
   await renewConsoleCertificate(server);
   await tellAdministrators(server);
+  await forgetJobs(server);
 }
 
 /** New names or ports for devices: all policies say so. Faults: `ports-collide`, what `checkPolicy` says. */

@@ -135,6 +135,9 @@ const rows: Readonly<Record<string, string>> = {
   'GET /enrolment-requests': 'OAR',
   'POST /enrolment-requests/:number': 'O',
   'POST /devices/:device/replace': 'O',
+  'GET /jobs': 'OAR',
+  'GET /jobs/:job': 'OAR',
+  'DELETE /jobs/:job': 'OAR',
   'GET /openapi.json': 'OAR',
 };
 /** One route, decided by its body. */

@@ -2,7 +2,9 @@
 import { Agent, request } from 'node:https';
 import { allRights, type Role } from '../../server/core/permission.ts';
 import { addAccount } from '../../server/edge/accounts.ts';
+import { allAdminRoutes } from '../../server/edge/admin-door.ts';
 import { consoleTls } from '../../server/edge/console-certificate.ts';
+import { makeJobs } from '../../server/edge/job-runner.ts';
 import { serveWebConsole, type WebConsoleOptions } from '../../server/edge/web-console.ts';
 import { type FleetServer, value, withFleet } from './fleet-server.ts';
 
@@ -44,7 +46,12 @@ export async function withConsole(
   options: Partial<WebConsoleOptions> = {},
 ): Promise<void> {
   await withFleet(async (world) => {
-    const { server, publish } = world;
+    const { server } = world;
+    const jobs = makeJobs(server, world.publish, allAdminRoutes);
+    const publish = async () => {
+      jobs.kick();
+      await world.publish();
+    };
     const tls = await consoleTls(server);
     const web = await serveWebConsole({ server, publish, tls, host: '127.0.0.1', port: 0, ...options });
     const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
@@ -103,6 +110,7 @@ export async function withConsole(
     } finally {
       agent.destroy();
       await web.close();
+      await jobs.close();
     }
   });
 }

@@ -1,0 +1,19 @@
+/** Long work that an order to the API comes to: how much, how long it is kept, and who asked for it to run by itself. */
+import { dayMs, hourMs } from '../../protocol/time.ts';
+
+export const jobStates = ['waiting', 'running', 'done', 'ended', 'broken'] as const;
+/** `ended`: somebody ended it before it was through; `broken`: it could not begin again after the server had stopped. */
+export type JobState = (typeof jobStates)[number];
+
+/** An order to more than this is a job, whether or not it was asked to be one. */
+export const mostAtOnce = 1000;
+export const mostOfJob = 10_000;
+/** Not finished, at one time. */
+export const mostJobs = 20;
+export const jobKeptMs = 30 * dayMs;
+/** There may be passwords in it. */
+export const answerKeptMs = 24 * hourMs;
+
+/** `Prefer: respond-async` (RFC 7240 §4.1). */
+export const prefersAsync = (prefer: string | undefined): boolean =>
+  (prefer ?? '').split(',').some((each) => /^\s*respond-async\s*(;|$)/i.test(each));

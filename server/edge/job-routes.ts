@@ -1,0 +1,35 @@
+/** What the administration API offers about long work that was ordered by it. */
+import { Type } from '@sinclair/typebox';
+import { jobColumns, jobDetails, jobView } from '../api/jobs.ts';
+import { oneOf } from '../api/list.ts';
+import { jobStates } from '../core/job.ts';
+import { type AdminRoute, of, reading } from './admin-route.ts';
+import { endJob, kindOf, listJobs, showJob } from './jobs.ts';
+import { listing } from './listing.ts';
+
+/** `ordering` are the routes whose orders become jobs: who may order may end. */
+export const jobRoutesFor = (ordering: readonly AdminRoute[]): readonly AdminRoute[] => [
+  listing({
+    url: '/jobs',
+    row: jobView,
+    columns: jobColumns,
+    filters: { by: Type.String({ maxLength: 120 }), state: oneOf(jobStates) },
+    run: listJobs,
+  }),
+  {
+    ...reading('/jobs/:job', (server, call) => showJob(server, call.actor, of(call, 'job'))),
+    answer: jobDetails,
+  },
+  {
+    method: 'DELETE',
+    url: '/jobs/:job',
+    action: 'read',
+    run: (server, call) =>
+      endJob(
+        server,
+        call,
+        of(call, 'job'),
+        (kind) => ordering.find((route) => route.work && kindOf(route) === kind)?.action ?? null,
+      ),
+  },
+];
