@@ -54,6 +54,7 @@ async function readCommands(): Promise<readonly Command[]> {
   const { fleetCommands } = await import('./cli/remote.ts');
   const { certificateCommands } = await import('./cli/certificate.ts');
   const { identityCommands } = await import('./cli/identity.ts');
+  const { deviceCertificateCommands } = await import('./cli/device-certificates.ts');
   const { policyCommands } = await import('./cli/policy.ts');
   const { authorityCommands } = await import('./cli/authorities.ts');
   const { repairCommands } = await import('./cli/repair.ts');
@@ -70,6 +71,7 @@ async function readCommands(): Promise<readonly Command[]> {
     ...fleetCommands,
     ...certificateCommands,
     ...identityCommands,
+    ...deviceCertificateCommands,
     ...policyCommands,
     ...authorityCommands,
     ...mutualCommands,

@@ -1,5 +1,5 @@
 /** Commands about the certificates of the server itself. */
-import { groupFingerprint, toBase64 } from '../../protocol/certificate.ts';
+import { groupFingerprint } from '../../protocol/certificate.ts';
 import { dayMs } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
@@ -7,12 +7,11 @@ import type { FrontEndCertificateView, LinkView, ServerCertificateView, Switched
 import { verdicts } from '../core/absence.ts';
 import { namesOf } from '../core/role.ts';
 import type { OfflineRisk } from '../edge/absences.ts';
-import { readBounded } from '../edge/files.ts';
 import type { Gate } from '../edge/rotation.ts';
 import type { UploadedCertificate } from '../edge/uploading.ts';
 import { call, segment } from './client.ts';
 import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
-import { readPasswordLine } from './input.ts';
+import { contentOf, readPasswordLine } from './input.ts';
 import { date, lines, table } from './print.ts';
 import { doneText, show } from './remote.ts';
 
@@ -20,8 +19,6 @@ const { labels, values } = words;
 const maxAfterDays = 396;
 const defaultAfterDays = 7;
 const roles = ['reserve', 'main'];
-/** What the server takes; it says so too. */
-const maxFileBytes = 1024 * 1024;
 
 export const certificateCommands: readonly Command[] = [
   {
@@ -132,15 +129,6 @@ export const certificateCommands: readonly Command[] = [
 ];
 
 const frontEnds = '/server-certificates/front-ends';
-
-/** In base64. */
-function contentOf(
-  file: string,
-): { readonly ok: true; readonly value: string } | Exclude<Outcome, { readonly ok: true }> {
-  const read = readBounded(file, maxFileBytes);
-  if (read.ok) return { ok: true, value: toBase64(read.value) };
-  return read.fault.code === 'not-found' ? { ...read, text: fill(words.noFile, { file }) } : read;
-}
 
 async function schedule(given: Words): Promise<Outcome> {
   const when = activationOf(given);

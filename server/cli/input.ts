@@ -1,5 +1,13 @@
-/** What commands read from standard input. */
+/** What commands read: from standard input, and files. */
+import { toBase64 } from '../../protocol/certificate.ts';
+import { fill } from '../../words/say.ts';
+import { serverWords as words } from '../../words/server.ts';
+import { readBounded } from '../edge/files.ts';
+import type { Outcome } from './command.ts';
+
 const maxInputBytes = 1024 * 1024;
+/** What the server takes of certificates and keys; it says so too. */
+const maxFileBytes = 1024 * 1024;
 
 /** From the environment, else the first line of standard input where that is no terminal. */
 export async function readPassphrase(): Promise<string> {
@@ -25,4 +33,13 @@ export async function readInput(): Promise<string> {
     parts.push(data);
   }
   return Buffer.concat(parts).toString('utf8');
+}
+
+/** Of a file, in base64. */
+export function contentOf(
+  file: string,
+): { readonly ok: true; readonly value: string } | Exclude<Outcome, { readonly ok: true }> {
+  const read = readBounded(file, maxFileBytes);
+  if (read.ok) return { ok: true, value: toBase64(read.value) };
+  return read.fault.code === 'not-found' ? { ...read, text: fill(words.noFile, { file }) } : read;
 }

@@ -12,6 +12,7 @@ import { authorityCommands } from '../../server/cli/authorities.ts';
 import { certificateCommands } from '../../server/cli/certificate.ts';
 import { codeCommands } from '../../server/cli/code.ts';
 import { type Command, parse } from '../../server/cli/command.ts';
+import { deviceCertificateCommands } from '../../server/cli/device-certificates.ts';
 import { identityCommands } from '../../server/cli/identity.ts';
 import { keyCommands } from '../../server/cli/keys.ts';
 import { mailCommands } from '../../server/cli/mail.ts';
@@ -49,7 +50,7 @@ const faultOf =
 const all: readonly Command[] = [
   ...[...fleetCommands, ...codeCommands, ...certificateCommands, ...identityCommands, ...policyCommands],
   ...[...authorityCommands, ...mutualCommands, ...userCommands, ...keyCommands, ...repairCommands, ...mailCommands],
-  ...[...accountCommands, ...onboardingCommands],
+  ...[...accountCommands, ...onboardingCommands, ...deviceCertificateCommands],
 ];
 
 /** The commands that ask a server, in this process as the program runs them; the others, and those with an input, by the program. */
@@ -111,6 +112,7 @@ test('every command with --json', async () => {
     await say(0, isDone, ['group', 'naming', 'Office', '--clear']);
     await say(0, has('name', 'password'), ['users', 'add', 'anna', '--devices', '2']);
     await say(0, rows(1, 'name', 'devices', 'maxDevices'), ['users', 'list']);
+    await say(0, has('name', 'fullName'), ['users', 'set', 'anna', '--full-name', 'Anna']);
     await say(0, has('name', 'password'), ['users', 'set-password', 'anna']);
     await say(0, has('address', 'fingerprint', 'invitation', 'password'), ['invite', '--user', 'anna']);
     const device = system.device('desk');
@@ -210,6 +212,28 @@ test('every command with --json', async () => {
     await say(0, has('validityDays', 'renewBeforeDays'), ['identity', 'rules']);
     await say(0, rows(2, 'thumbprint', 'status', 'notAfter'), ['identities']);
     await say(0, has('id'), ['identity', 'renew', 'desk']);
+    // Certificates of devices, for mail and VPN too.
+    const vpn = ['device-certificate', 'issue', 'vpn', '--device', 'desk', '--alias', 'Office'];
+    const { certificates } = (await say(0, has('certificates', 'invitations', 'legacy'), vpn)) as {
+      readonly certificates: readonly string[];
+    };
+    const [ordered = ''] = certificates;
+    await say(1, faultOf('already-exists'), vpn);
+    await say(0, rows(1, 'id', 'status', 'alias'), ['device-certificates', '--type', 'vpn', '--search', 'desk']);
+    await say(0, has('id', 'thumbprint', 'automaticRenewalDisabled'), ['device-certificate', 'show', ordered]);
+    await say(1, faultOf('not-found'), ['device-certificate', 'show', 'none']);
+    await say(0, has('changed'), ['device-certificate', 'alias', ordered, 'Branch']);
+    await say(0, has('done', 'refused'), ['device-certificate', 'renew', ordered]);
+    const post = ['device-certificate', 'issue', 'mail', '--user', 'anna', '--alias', 'Post', '--kind', 'ios'];
+    const p12 = [...post, '--file', 'test/vectors/identities/java-ec.p12', '--password-stdin'];
+    const recorded = (await say(0, has('certificates'), p12, 'secret\n')) as {
+      readonly certificates: readonly string[];
+    };
+    await say(1, faultOf('not-renewable'), ['device-certificate', 'renew', recorded.certificates[0] ?? '']);
+    await say(0, has('done', 'refused'), ['device-certificate', 'delete', recorded.certificates[0] ?? '']);
+    await say(0, has('mail', 'vpn'), ['device-certificate', 'rules', 'vpn']);
+    await say(0, has('mail', 'vpn'), ['device-certificate', 'rules', 'vpn', '--validity', '90', '--automatic', 'off']);
+
     await say(0, has('authorities', 'behind'), ['authority', 'show']);
     await say(0, has('authorities', 'behind'), ['authority', 'rollover']);
     await say(1, faultOf('already-exists'), ['authority', 'rollover']);
@@ -292,6 +316,7 @@ test('every command with --json', async () => {
     await say(0, isDone, ['mail', 'off']);
 
     // Gone, on record, and back from a copy.
+    await say(0, has('id', 'certificates'), ['device', 'wipe', 'desk']);
     await say(0, has('id'), ['identity', 'delete', 'desk']);
     await say(0, has('id'), ['device', 'remove', 'desk']);
     await say(0, isDone, ['users', 'remove', 'anna']);
