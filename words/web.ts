@@ -5,6 +5,7 @@ import { certificatesEn, certificatesRu } from './web/certificates.ts';
 import { codesEn, codesRu } from './web/codes.ts';
 import { dashboardEn, dashboardRu } from './web/dashboard.ts';
 import { devicesEn, devicesRu } from './web/devices.ts';
+import { groupsEn, groupsRu } from './web/groups.ts';
 import { onboardingEn, onboardingRu } from './web/onboarding.ts';
 import { partsEn, partsRu } from './web/parts.ts';
 import { serverCertificatesEn, serverCertificatesRu } from './web/server-certificates.ts';
@@ -20,6 +21,7 @@ export const webEn = {
   codes: codesEn,
   dashboard: dashboardEn,
   devices: devicesEn,
+  groups: groupsEn,
   onboarding: onboardingEn,
   users: usersEn,
   serverCertificates: serverCertificatesEn,
@@ -36,6 +38,7 @@ export const webRu: WebWords = {
   codes: codesRu,
   dashboard: dashboardRu,
   devices: devicesRu,
+  groups: groupsRu,
   onboarding: onboardingRu,
   users: usersRu,
   serverCertificates: serverCertificatesRu,

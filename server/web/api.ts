@@ -13,7 +13,9 @@ export type Answer<T> = Extract<Result<T>, { ok: true }> | Refused;
 export type Method = 'POST' | 'PUT' | 'DELETE';
 export type Api = {
   readonly get: <T>(path: string, signal?: AbortSignal) => Promise<Answer<T>>;
-  readonly send: <T>(method: Method, path: string, body?: object) => Promise<Answer<T>>;
+  /** The same; it keeps no session alive that nobody uses. */
+  readonly poll: <T>(path: string, signal: AbortSignal) => Promise<Answer<T>>;
+  readonly send: <T>(method: Method, path: string, body?: object | null) => Promise<Answer<T>>;
 };
 export type Surroundings = {
   /** What the server gave at sign-in; null before. */
@@ -37,6 +39,7 @@ export function createApi({ csrf, sessionLost, reached }: Surroundings): Api {
   };
   return {
     get: (path, signal) => call(path, { headers: { accept: 'application/json' }, ...(signal ? { signal } : {}) }),
+    poll: (path, signal) => call(path, { headers: { accept: 'application/json', 'x-thintrust-poll': '1' }, signal }),
     send: (method, path, body) => {
       const token = csrf();
       const headers = { accept: 'application/json', ...(token === null ? {} : { 'x-csrf-token': token }) };

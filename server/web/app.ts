@@ -68,6 +68,27 @@ export function useLoad<T>(path: string | null): Loaded<T> {
   return { ...state, again: () => setRound((before) => before + 1) };
 }
 
+/** Reads `path` every `everyMs` while the page is looked at; keeps what came last where nothing comes. */
+export function usePoll<T>(path: string, everyMs: number): T | null {
+  const { api } = useApp();
+  const [value, setValue] = useState<T | null>(null);
+  useEffect(() => {
+    const aborting = new AbortController();
+    let waiting: number | undefined;
+    const ask = async () => {
+      const answer = document.hidden ? null : await api.poll<T>(path, aborting.signal);
+      if (answer?.ok) setValue(answer.value);
+      waiting = window.setTimeout(ask, everyMs);
+    };
+    void ask();
+    return () => {
+      aborting.abort();
+      clearTimeout(waiting);
+    };
+  }, [api, path, everyMs]);
+  return value;
+}
+
 /** One thing at a time that is sent to the server: whether it is on its way, and why it was refused. */
 export function useSending(): {
   readonly busy: boolean;

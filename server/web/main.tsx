@@ -14,6 +14,7 @@ import './style/base.css';
 import './style/shell.css';
 import './style/form.css';
 import './style/table.css';
+import './style/groups.css';
 import './style/pages.css';
 import './style/steps.css';
 

@@ -11,6 +11,10 @@ import { DashboardPage } from './pages/dashboard.tsx';
 import { DeviceEventsPage } from './pages/device/sections.tsx';
 import { DevicePage } from './pages/device.tsx';
 import { DevicesPage } from './pages/devices.tsx';
+import { GroupBlocklistPage } from './pages/group/blocklist.tsx';
+import { GroupCertificatesPage } from './pages/group/certificates.tsx';
+import { GroupSettingsPage } from './pages/group/settings.tsx';
+import { GroupsPage } from './pages/groups.tsx';
 import { OnboardingPage } from './pages/onboarding.tsx';
 import { ChangeCertificatePage } from './pages/server-certificates/change.tsx';
 import { ServerCertificatesPage } from './pages/server-certificates.tsx';
@@ -55,6 +59,15 @@ export const pages: readonly PageRoute[] = [
   },
   { path: '/certificates/rules', page: RulesPage, needs: 'read' },
   { path: '/certificates/:certificate', page: CertificatePage, needs: 'read' },
+  {
+    path: '/groups',
+    page: GroupsPage,
+    needs: 'read',
+    entry: { section: 'fleet', icon: 'group', title: ({ web }) => web.groups.title },
+  },
+  { path: '/groups/:id', page: GroupSettingsPage, needs: 'read' },
+  { path: '/groups/:id/certificates', page: GroupCertificatesPage, needs: 'read' },
+  { path: '/groups/:id/blocklist', page: GroupBlocklistPage, needs: 'read' },
   {
     path: '/onboarding',
     page: OnboardingPage,

@@ -5,15 +5,21 @@ import { deriveSecret, makeConfirmation } from '../../protocol/codes.ts';
 import { dayMs } from '../../protocol/time.ts';
 import { allRights, type Role } from '../../server/core/permission.ts';
 import { addAccount } from '../../server/edge/accounts.ts';
+import { setBlocked } from '../../server/edge/blocking.ts';
 import { issueCertificates } from '../../server/edge/corporate-issue.ts';
 import { leafOf, readServerCertificates } from '../../server/edge/pins.ts';
 import { addGroup } from '../../server/edge/places.ts';
+import { addCertificates, setContacts, setLock, setSetting } from '../../server/edge/policies.ts';
 import { addUser } from '../../server/edge/users.ts';
 import { bytes, type Enrolled, type FleetServer, register, report, start, value } from '../fakes/fleet-server.ts';
 import { addPerson, password } from '../fakes/web-client.ts';
 import { openWorld, type Visit, type World } from './browser.ts';
 
-export type Stage = World & { readonly device: Enrolled };
+export type Stage = World & {
+  readonly device: Enrolled;
+  /** Id of a group with certificates, below another. */
+  readonly group: string;
+};
 
 /** `administrator` is nobody's name. */
 export const nameOf = (role: Role): string => `the-${role}`;
@@ -60,7 +66,25 @@ async function furnish(world: World): Promise<Stage> {
   const identity = { fingerprint: device.proof.fingerprint, notAfter: start + 365 * dayMs };
   const sent = report(device.id, { faults: [...faults], pins, identity, certificates: [...certificates] });
   value(await console.world.fleet.receive(device.id, 'report', bytes(sent)));
-  return { ...world, device };
+  return { ...world, device, group: await furnishGroup(console) };
+}
+
+/** Below Office, with something of everything. */
+async function furnishGroup({ world: { server } }: World['console']): Promise<string> {
+  const { id } = value(await addGroup(server, 'root', { name: 'Front desk', parent: 'Office' }));
+  const contacts = { name: 'Help desk', phone: '+7 495 000-00-00', email: 'help@example.com', note: 'Mon–Fri 9–18' };
+  value(await setContacts(server, 'root', 'Office', contacts));
+  value(await setLock(server, 'root', 'Office', { block: 'contacts', enforced: true }));
+  value(await setSetting(server, 'root', 'Office', { name: 'rdp', value: 'rdp.example.com', enforced: true }));
+  for (const [group, name] of [
+    ['Office', 'authority'],
+    ['Front desk', 'p384'],
+  ] as const) {
+    const content = readFileSync(`test/vectors/certificates/${name}.pem`);
+    value(await addCertificates(server, 'root', group, { purpose: 'rdp', file: `${name}.pem`, content }));
+  }
+  value(await setBlocked(server, 'root', 'Office', { fingerprint: 'c'.repeat(64), blocked: true }));
+  return id;
 }
 
 /** Beside the mobile ones: VPN of two devices, an uploaded one for mail, and one of a telephone that is only recorded. */

@@ -127,10 +127,13 @@ export function FileField({
   wrong,
   accept,
   onFile,
+  onFiles,
 }: FieldProps & {
   /** Kinds of files, as `accept` of HTML. */
   readonly accept: string;
-  readonly onFile: (file: File | null) => void;
+  readonly onFile?: (file: File | null) => void;
+  /** Several may be chosen then. */
+  readonly onFiles?: (files: readonly File[]) => void;
 }) {
   const ids = useFieldIds(hint, wrong);
   return (
@@ -140,7 +143,11 @@ export function FileField({
         class="input"
         type={'file' as 'text' /* the attributes are those all of them have */}
         accept={accept}
-        onChange={({ currentTarget }) => onFile(currentTarget.files?.[0] ?? null)}
+        multiple={onFiles !== undefined}
+        onChange={({ currentTarget }) => {
+          onFile?.(currentTarget.files?.[0] ?? null);
+          onFiles?.([...(currentTarget.files ?? [])]);
+        }}
       />
     </Field>
   );
