@@ -151,7 +151,7 @@ test('what a parent locks is shown as its own and cannot be changed; what it lea
   await servers.getByText('rdp.example.com').waitFor();
   await servers.getByRole('link', { name: 'Windows' }).waitFor();
   await servers.getByRole('button', { name: groupsEn.change }).click();
-  await dialog(one).getByText('Goes to 1 devices in 1 groups').waitFor();
+  await dialog(one).getByText('Devices that get it: 1. Groups, with those below: 1.').waitFor();
   await dialog(one).getByLabel(groupsEn.address).fill('own.example.com');
   await dialog(one).getByRole('checkbox').check();
   await shoot(one, 'group-server');
@@ -248,7 +248,7 @@ test('certificates: DER, PEM and rubbish at once, each with what became of it; s
   await page.keyboard.press('Escape');
   await page.getByLabel('Select p384.pem, RDP').check();
   await page.getByRole('button', { name: groupsEn.delete, exact: true }).click();
-  await dialog(one).getByText('Goes to 2 devices in 2 groups').waitFor();
+  await dialog(one).getByText('Devices that get it: 2. Groups, with those below: 2.').waitFor();
   await dialog(one).getByRole('button', { name: groupsEn.delete, exact: true }).click();
   await dialog(one).waitFor({ state: 'detached' });
   await rows.getByText('p384.pem').waitFor({ state: 'detached' });
@@ -266,13 +266,13 @@ test('a group below sees the certificate as inherited, and how many devices have
   await dialog(one).getByText(groupsEn.deleteNone).waitFor();
   await page.keyboard.press('Escape');
   const devices = await server.db.selectFrom('devices').selectAll().where('group_id', 'in', [thin, windows]).execute();
-  await page.getByText('0 of 1 devices').waitFor();
+  await page.getByText('In force on 0 of 1').waitFor();
   for (const { id, group_id: group } of devices) {
     const { rev } = (await shown(world, group)).delivery;
     const applied = { group, policy: rev, device: 1, command: 0 };
     value(await world.console.world.fleet.receive(id, 'report', bytes(report(id, { applied }))));
   }
-  await page.getByText('All 1 devices have what is in force.').waitFor();
+  await page.getByText('In force on 1 of 1 devices.').waitFor();
 });
 
 test('compromised: says how many devices, blocks everywhere, and is in the blocklist; taken off again', async () => {
@@ -339,7 +339,7 @@ test('in Russian, and in a narrow window', async () => {
   const { page } = one;
   await page.getByText('Закрыто группой «Clients»').waitFor();
   await section(one, groupsRu.locks).getByLabel(groupsRu.lock.connection).click();
-  await dialog(one).getByText('Затронет устройств: 1, групп: 1').waitFor();
+  await dialog(one).getByText('Получат устройств: 1. Групп, с нижестоящими: 1.').waitFor();
   await shoot(one, 'group-lock-ru');
   assert.equal(await axeOf(one), []);
   await page.keyboard.press('Escape');

@@ -54,6 +54,7 @@ function Certificates(props: GroupProps) {
         </button>
       ),
     },
+    { id: 'state', title: groups.state, cell: (row) => <State row={row} /> },
     { id: 'purpose', title: groups.purpose, sortable: true, cell: ({ purpose }) => groups.purposes[purpose] },
     { id: 'issuer', title: groups.issuer, sortable: true, cell: ({ issuer }) => <Name of={issuer} /> },
     { id: 'subject', title: groups.subject, sortable: true, cell: ({ subject }) => <Name of={subject} /> },
@@ -62,9 +63,9 @@ function Certificates(props: GroupProps) {
       title: groups.notBefore,
       sortable: true,
       minor: true,
-      cell: (row) => <Time at={row.notBefore} />,
+      cell: (row) => <When at={row.notBefore} />,
     },
-    { id: 'notAfter', title: groups.notAfter, sortable: true, cell: (row) => <Time at={row.notAfter} /> },
+    { id: 'notAfter', title: groups.notAfter, sortable: true, cell: (row) => <When at={row.notAfter} /> },
     { id: 'fingerprint', title: groups.fingerprint, sortable: true, cell: (row) => <Start of={row.fingerprint} /> },
     {
       id: 'group',
@@ -73,7 +74,6 @@ function Certificates(props: GroupProps) {
       minor: true,
       cell: ({ own, groupId, group: name }) => (own ? groups.here : <GroupLink group={{ id: groupId, name }} />),
     },
-    { id: 'state', title: groups.state, cell: (row) => <State row={row} /> },
   ];
   const close = () => setDoing(null);
   return (
@@ -266,6 +266,13 @@ function stateOf(
 
 /** A name of a certificate may be long; it breaks at its commas. */
 const Name = ({ of }: { readonly of: string }) => <span class="name">{of.replaceAll(',', ', ')}</span>;
+
+/** Date and zone above one another. */
+const When = ({ at }: { readonly at: number }) => (
+  <span class="when">
+    <Time at={at} />
+  </span>
+);
 
 /** Enough to tell certificates apart; all of it is in the details, and is what is searched. */
 export const Start = ({ of }: { readonly of: string }) => (

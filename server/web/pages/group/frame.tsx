@@ -85,7 +85,7 @@ function Arriving({ group }: { readonly group: GroupDetails }) {
     usePoll<Delivery>(`${pathOf(group.id)}/delivery`, pollMs) ?? group.delivery;
   const count = new Intl.NumberFormat(language);
   const counts = { devices: count.format(devices), applied: count.format(applied) };
-  const sentence = devices === 0 ? groups.deliveryNone : applied < devices ? groups.deliverySome : groups.deliveryAll;
+  const sentence = devices === 0 ? groups.deliveryNone : groups.deliverySome;
   return (
     <div class="delivery">
       <span class="quiet">{fill(groups.delivery, { rev, time: sayTime(words, signedAt) })}</span>
