@@ -59,7 +59,7 @@ test('the tree: by keyboard, with numbers of devices, searched; a group is added
   const clients = page.getByRole('treeitem', { name: /^Clients/ });
   await clients.waitFor();
   assert.match((await clients.textContent()) ?? '', /0.*2/s, 'none of its own, two below');
-  await items.first().focus();
+  await clients.focus();
   const all = await items.count();
   const focused = () => page.evaluate<string>('document.activeElement.querySelector(".tree-name")?.textContent');
   assert.is(await focused(), 'Clients');
@@ -70,7 +70,10 @@ test('the tree: by keyboard, with numbers of devices, searched; a group is added
   await page.keyboard.press('ArrowRight');
   assert.is(await focused(), 'Windows');
   await page.keyboard.press('End');
+  assert.is(await focused(), await page.locator('.tree-name').last().textContent());
   await page.keyboard.press('Home');
+  assert.is(await focused(), await page.locator('.tree-name').first().textContent());
+  await clients.focus();
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Windows' }).waitFor();
