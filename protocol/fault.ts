@@ -27,6 +27,7 @@ export const faultKinds = {
   'record-only': 'rejected',
   'identity-needed': 'rejected',
   'not-renewable': 'rejected',
+  'wrong-state': 'rejected',
   'not-allowed': 'rejected',
   'setting-locked': 'rejected',
   'time-below-floor': 'rejected',

@@ -24,6 +24,7 @@ export const commonEn = {
       'Devices of this kind get nothing from this server: certificates that were made elsewhere can be recorded.',
     'identity-needed': 'A thin client gets its certificates by its own mobile certificate, and in no other way.',
     'not-renewable': 'An uploaded certificate cannot be renewed. Upload its successor[: {what}].',
+    'wrong-state': 'The state it is in does not allow this[: {what}].',
     'already-exists': 'There is already one by this name[: {what}].',
     'group-not-empty': 'The group “{name}” is not empty. Devices in it: {devices}, groups below it: {groups}.',
     'not-allowed': 'You do not have the right to do this[: {what}].',

@@ -36,7 +36,7 @@ const maxChain = 10;
 
 /**
  * All or nothing, but for invitations, which are made one after the other. Faults: those of `judgeOrder`, `importIdentity`, `invite`;
- * `not-found` and `bad-argument` for users and devices; `not-allowed` for a device that is not active; `key-foreign`, `expired`,
+ * `not-found` and `bad-argument` for users and devices; `wrong-state` for a device that is not active; `key-foreign`, `expired`,
  * `certificate-wrong-kind` (an authority), `already-exists` (the alias), `too-many-certificates`.
  */
 export async function issueCertificates(
@@ -191,7 +191,7 @@ async function add(
   { type, kind, alias, upload }: Wish,
 ): Promise<Result<string>> {
   if (device && (standingOf(device) !== 'active' || device.adopted_at !== null))
-    return bad('not-allowed', {
+    return bad('wrong-state', {
       what: `${device.name}: ${device.adopted_at === null ? standingOf(device) : 'waiting'}`,
     });
   const id = randomUUID();

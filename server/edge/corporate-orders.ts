@@ -32,7 +32,7 @@ export async function renewCertificate(server: Server, actor: Actor, id: string)
   if (!row.ok) return row;
   const { type, status, device_id } = row.value;
   if (type !== 'mobile') return renewCorporate(server, actor, id);
-  if (status === 'superseded') return bad('not-allowed', { what: 'superseded' });
+  if (status === 'superseded') return bad('wrong-state', { what: 'superseded' });
   const renewed = await renewIdentity(server, actor, device_id ?? '');
   return renewed.ok ? good(null) : renewed;
 }
@@ -59,7 +59,7 @@ export async function deleteCertificate(
 
 /**
  * The device is told to remove its mail and VPN certificates with their keys, and leaves its group, whose policy gave it what else is
- * corporate; the connection to the server stays. Faults: `not-found`, `bad-argument`; `not-allowed` for a device that is not active.
+ * corporate; the connection to the server stays. Faults: `not-found`, `bad-argument`; `wrong-state` for a device that is not active.
  */
 export async function wipeDevice(
   server: Server,
@@ -72,7 +72,7 @@ export async function wipeDevice(
     const { id, name, adopted_at } = found.value;
     const standing = standingOf(found.value);
     if (standing !== 'active' || adopted_at !== null)
-      return bad('not-allowed', { what: `${name}: ${standing === 'active' ? 'waiting' : standing}` });
+      return bad('wrong-state', { what: `${name}: ${standing === 'active' ? 'waiting' : standing}` });
     const rows = await trx
       .selectFrom('certificates')
       .select('id')
@@ -134,7 +134,7 @@ const renewCorporate = (server: Server, actor: Actor, id: string): Promise<Resul
     if (row.source !== 'server') return bad('not-renewable', { what: row.alias });
     // Nothing was given yet, or what was is on its way: it will be of now.
     if (row.status === 'ordered' || row.status === 'issued' || row.status === 'renewal-asked') return good(null);
-    if (row.status === 'wiping' || row.status === 'wiped') return bad('not-allowed', { what: row.status });
+    if (row.status === 'wiping' || row.status === 'wiped') return bad('wrong-state', { what: row.status });
     await trx
       .updateTable('corporate_certificates')
       .set(({ eb }) => ({ order_no: eb('order_no', '+', 1) }))

@@ -68,7 +68,7 @@ export async function listIdentities({ db, clock }: Server): Promise<readonly Id
 
 /**
  * Has the device renew now, whatever its window. Asked again, it is asked once. Faults: `not-found`, `bad-argument`;
- * `not-allowed` for a device that is retired, inactive or waits for adoption.
+ * `wrong-state` for a device that is retired, inactive or waits for adoption.
  */
 export const renewIdentity = (server: Server, actor: Actor, device: string): Promise<Result<{ readonly id: string }>> =>
   transact(server.db, async (trx) => {
@@ -78,7 +78,7 @@ export const renewIdentity = (server: Server, actor: Actor, device: string): Pro
     const standing = standingOf(found.value);
     const current = currentOf(await readLives(trx, id));
     if (standing !== 'active' || adopted_at !== null || !current)
-      return bad('not-allowed', { what: `${name}: ${standing === 'active' ? 'waiting' : standing}` });
+      return bad('wrong-state', { what: `${name}: ${standing === 'active' ? 'waiting' : standing}` });
     await askToRenew(server, trx, id, current.fingerprint);
     const facts = { name, fingerprint: current.fingerprint };
     await audit(server, trx, { actor, action: 'renewal-asked', subject: id, facts });
@@ -98,7 +98,7 @@ export async function askToRenew(server: Server, trx: Database, device: string, 
 
 /**
  * The identities of a device leave the list and are revoked; the device stays in the list of devices, cannot synchronize
- * and has to register anew. Faults: `not-found`, `bad-argument`; `not-allowed` where it is deleted already.
+ * and has to register anew. Faults: `not-found`, `bad-argument`; `wrong-state` where it is deleted already.
  */
 export async function deleteIdentity(
   server: Server,
@@ -109,7 +109,7 @@ export async function deleteIdentity(
     const found = await findDevice(trx, device);
     if (!found.ok) return found;
     const { id, name } = found.value;
-    if (standingOf(found.value) === 'inactive') return bad('not-allowed', { what: `${name}: inactive` });
+    if (standingOf(found.value) === 'inactive') return bad('wrong-state', { what: `${name}: inactive` });
     await trx.updateTable('devices').set({ deactivated_at: server.clock() }).where('id', '=', id).execute();
     await endIdentities(server, trx, id);
     await audit(server, trx, { actor, action: 'identity-deleted', subject: id, facts: { name } });

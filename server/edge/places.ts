@@ -175,7 +175,7 @@ export async function showDevice(server: Server, wanted: string): Promise<Result
 
 /**
  * The device document names the new group and the least revision of its policy, so both apply in one generation. A device
- * that waited for adoption is decided by this. Faults: `not-found`, `not-allowed`.
+ * that waited for adoption is decided by this. Faults: `not-found`; `wrong-state` for an inactive one; `not-allowed`.
  */
 export async function moveDevice(
   server: Server,
@@ -185,7 +185,7 @@ export async function moveDevice(
   const moved = await transact(server.db, async (trx) => {
     const found = await findDevice(trx, device);
     if (!found.ok) return found;
-    if (standingOf(found.value) === 'inactive') return bad('not-allowed', { what: `${found.value.name}: inactive` });
+    if (standingOf(found.value) === 'inactive') return bad('wrong-state', { what: `${found.value.name}: inactive` });
     const target = await findGroup(trx, group);
     if (!target.ok) return target;
     if (target.value.kind === 'recovered') return bad('not-allowed', { what: target.value.name });

@@ -26,6 +26,7 @@ const statuses: Partial<Record<FaultCode, number>> = {
   'not-allowed': 403,
   'request-forged': 403,
   'already-exists': 409,
+  'wrong-state': 409,
   'group-not-empty': 409,
   'devices-not-ready': 409,
   'identities-not-renewed': 409,

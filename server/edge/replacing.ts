@@ -9,13 +9,13 @@ import type { Database } from './tables.ts';
 
 /**
  * An invitation; the old device goes on until the new one has registered with it. Faults: `not-found`, `bad-argument`, and
- * `not-allowed` for one that nobody has put in its place after a recovery.
+ * `wrong-state` for one that nobody has put in its place after a recovery.
  */
 export async function replaceDevice(server: Server, actor: Actor, device: string): Promise<Result<Invited>> {
   const found = await findDevice(server.db, device);
   if (!found.ok) return found;
   const { id, name, group_id: group, adopted_at: adopted } = found.value;
-  if (adopted !== null) return bad('not-allowed', { what: `${name}: waits` });
+  if (adopted !== null) return bad('wrong-state', { what: `${name}: waits` });
   return invite(server, actor, { name, group, replaces: id });
 }
 

@@ -303,6 +303,6 @@ test('corporate data is wiped by a command that waits for the device, which leav
     );
     assert.equal(
       (await renewCertificates(server, admin, [first.id])).refused.map(({ fault: { code } }) => code),
-      ['not-allowed'],
+      ['wrong-state'],
     );
   }));

@@ -414,7 +414,7 @@ test('a deleted identity leaves the list, and its device is inactive until it re
       await renewIdentity(server, admin, 'kiosk'),
       await moveDevice(server, admin, { device: 'kiosk', group: 'Unassigned' }),
     ])
-      assert.is(codeOf(refused), 'not-allowed');
+      assert.is(codeOf(refused), 'wrong-state');
     const again = await register(world, 'kiosk again');
     assert.is.not(again.id, device.id);
     assert.equal(await statuses(world), ['valid']);
