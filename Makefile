@@ -141,6 +141,10 @@ layer-check: build ## the Yocto layer, as far as it can be checked without bitba
 hil: image ## the stories on a booted image, x86-64, in QEMU (docs/hil.md); one machine at a time
 	@node test/run.ts --limit-ms 1200000 test/hil
 
+.PHONY: bench-image
+bench-image: image ## how large, quick and frugal daemon and screens are on the booted image, beside a bare Node (20 minutes)
+	@node bench/run.ts image
+
 .PHONY: hil-arm64
 hil-arm64: ## not built yet: the stories on a booted image, arm64
 	@echo 'make $@ is not built yet' >&2; exit 1

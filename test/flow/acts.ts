@@ -1,12 +1,12 @@
 /** What administrators and people at a console do in several stories. */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as assert from 'uvu/assert';
 import type { Status } from '../../protocol/local.ts';
 import type { Report } from '../../protocol/schema.ts';
 import { outputOf, startLogServer } from '../fakes/log-servers.ts';
 import { freePort } from '../fakes/mosquitto.ts';
 import { authorityOf, serverMaterial } from '../fakes/tls-server.ts';
-import { assert } from '../harness.ts';
 import { ask, type Device, type Outcome, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
 
 export const vector = (name: string): string => join('test/vectors/certificates', name);

@@ -1,8 +1,8 @@
 /** The booted machine and a real Administration Server on this computer's loopback, which the machine reaches as 10.0.2.2. */
 import { join } from 'node:path';
+import * as assert from 'uvu/assert';
 import { good, json, reported, revisionOf, wrongCodes } from '../flow/acts.ts';
 import { openSystem, type System, until } from '../flow/system.ts';
-import { assert } from '../harness.ts';
 import { unknownCell } from './cells.ts';
 import { type Image, openImage } from './image.ts';
 import { bootMs, type Machine } from './machine.ts';
