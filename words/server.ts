@@ -513,6 +513,16 @@ export const serverWords = {
     activated: 'The reserve certificate becomes the main one at {at}, once all devices hold it.',
     backedUp: 'Backup written to {file}. Keep it and its passphrase apart.',
     restored: 'Restored into {directory}. Start it: thintrust-server run --state {directory}',
+    restoredOf: [
+      'The backup was made {at}. What was done after it is not in it:',
+      '- Devices that were registered or have renewed since are taken in by themselves.',
+      '- Certificates that were blocked since are blocked again once a device of the group has shown its policy (audit: certificate-blocked-again).',
+      '  Where none can, block them again.',
+      '- Do again what only you know: devices removed, groups, settings and certificates changed, accounts, users and tokens made or ended.',
+      '- Devices are shown the certificate {main}. If it was changed once since, those that followed come back by themselves within 7 days',
+      '  of the change; others ask for a code; those registered after the change need a repair file. If it was changed because somebody may have its key,',
+      '  do not start this server: recover from the newest kit instead.',
+    ].join('\n'),
     kitOf:
       'The kit was written {at}. Devices that got their certificate from a later authority than {authority} are refused; then rebuild from a newer kit.',
     unknownTime: 'by an older release, which did not say when',

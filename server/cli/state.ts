@@ -10,7 +10,7 @@ import { serverWords as words } from '../../words/server.ts';
 import { checkPorts, legacyPort, webPort } from '../core/listeners.ts';
 import type { Clock, Log } from '../core/ports.ts';
 import { type AuthorityKey, authorityKeys } from '../core/succession.ts';
-import { makeBackup, type Recovered, recoverFromKit, restoreBackup } from '../edge/backup.ts';
+import { makeBackup, type Recovered, type Restored, recoverFromKit, restoreBackup } from '../edge/backup.ts';
 import { rootActor } from '../edge/context.ts';
 import { readBounded } from '../edge/files.ts';
 import { kitFile } from '../edge/kit.ts';
@@ -166,8 +166,16 @@ export async function runBackup({ state, positionals: [file = ''] }: Words): Pro
   return { ok: true, text: `${fill(values.backedUp, { file })}\n`, data: { file } };
 }
 
-export function runRestore({ state, positionals: [file = ''] }: Words): Promise<Outcome> {
-  return comeBack(state, file, (text, passphrase) => restoreBackup(surroundings(state), text, passphrase));
+export async function runRestore({ state: directory, positionals: [file = ''] }: Words): Promise<Outcome> {
+  let from: Restored = { madeAt: null, main: '' };
+  const back = await comeBack(directory, file, async (text, passphrase) => {
+    const restored = await restoreBackup(surroundings(directory), text, passphrase);
+    if (restored.ok) from = restored.value;
+    return restored;
+  });
+  const { madeAt, main } = from;
+  const known = fill(values.restoredOf, { at: madeAt === null ? values.unknownTime : date(madeAt), main });
+  return back.ok === true ? { ...back, text: `${back.text}${known}\n`, data: { directory, madeAt, main } } : back;
 }
 
 export async function runRecover(given: Words): Promise<Outcome> {

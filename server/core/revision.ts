@@ -1,5 +1,5 @@
 /** Revisions of signed documents: they only rise, one counter for each audience. */
-import { dayMs, type Instant, secondMs, toNumericDate } from '../../protocol/time.ts';
+import { dayMs, hourMs, type Instant, instant, secondMs, toNumericDate } from '../../protocol/time.ts';
 
 export type Dates = { readonly iat: number; readonly refreshBefore: number };
 
@@ -12,6 +12,12 @@ export const nextRevision = (last: number, now: Instant): number => Math.max(las
 
 /** The counter after somebody showed a document of ours with a higher revision than we know (a restored backup). */
 export const raisedRevision = (last: number, shown: number): number => Math.max(last, shown);
+
+/**
+ * The age given to documents of a restored backup that are due or nearly so. For an hour they stay as they are, below what
+ * devices hold: who is offered an older one shows what has been decided since.
+ */
+export const heldBack = (now: Instant): Instant => instant(now - resignAfterMs + hourMs);
 
 /** NumericDates (RFC 7519) of a document signed now. */
 export const datesAt = (now: Instant): Dates => ({

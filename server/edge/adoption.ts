@@ -2,13 +2,13 @@
  * What a server learns back from its own signatures after it was restored from a backup or rebuilt from the recovery kit.
  * Only documents our policy key verifies are believed; bare numbers never raise anything.
  *
- * - A higher revision raises our counter, and what we have is signed again above it.
+ * - A higher revision raises our counter, and what we have is signed again above it; what it blocked stays blocked.
  * - An unknown device with a certificate of our authority is taken in (`adopt`) while adopting is on. It waits in the group
  *   of recovered devices and nothing that moves it is published. It is asked for its documents (`questionsFor`); once it
  *   shows them, its group is made again from them, under its own id, and the device is where it was.
  */
 import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
-import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
+import { fingerprintOf, fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { openJws } from '../../protocol/jws.ts';
 import { maxDocumentBytes } from '../../protocol/limits.ts';
 import { judgeLists } from '../../protocol/policy.ts';
@@ -16,10 +16,12 @@ import type { DeviceDocument, Policy, PolicyRevocation, Report } from '../../pro
 import { read } from '../../protocol/validate.ts';
 import { composePolicy, emptySettings, type RevocationModes } from '../core/policy.ts';
 import type { ClientProof } from '../core/ports.ts';
+import { blockedSince } from '../core/restored.ts';
 import { datesAt } from '../core/revision.ts';
 import { authorityOf, isRetired } from './authorities.ts';
+import { block } from './blocking.ts';
 import { addressesOf, audit, readIdentity, type Server } from './context.ts';
-import { raiseRevision, readDocument, signDevice, signFamily } from './documents.ts';
+import { raiseRevision, readBlocklist, readDocument, signDevice, signFamily, signGroup } from './documents.ts';
 import { addWaiting } from './exact.ts';
 import { readStanding } from './lives.ts';
 import { readPins } from './pins.ts';
@@ -146,7 +148,9 @@ async function takePolicy(server: Server, trx: Database, device: string, policy:
   if (known) {
     if (!raised) return;
     await noteRaised(server, trx, device, policy);
-    await signFamily(server, trx, policy.group.id);
+    await keepBlocked(server, trx, device, policy);
+    // Not of the groups below it: devices there have more to show first.
+    await signGroup(server, trx, policy.group.id);
     return;
   }
   const waits = await trx.selectFrom('devices').select('adopted_at').where('id', '=', device).executeTakeFirst();
@@ -176,6 +180,30 @@ async function takeDevice(server: Server, trx: Database, device: string, body: D
     .execute();
   await signDevice(server, trx, device);
   await audit(server, trx, { actor: device, action: 'device-recovered', subject: device, facts: { name: body.name } });
+}
+
+/** What has been blocked after the backup we were restored from. */
+async function keepBlocked(server: Server, trx: Database, device: string, { blocklist, group }: Policy): Promise<void> {
+  const { main, reserve, frontEnds = [] } = await readPins(trx);
+  const shown = [main, ...(reserve ? [reserve.certificate] : []), ...frontEnds];
+  const ofServer = shown.map((certificate) => fingerprintOf(fromBase64(certificate)));
+  const { blocked, left } = blockedSince(blocklist, await readBlocklist(trx, group.id), ofServer);
+  const known = { group: group.name };
+  await block(server, trx, [group.id], blocked);
+  for (const fingerprint of blocked)
+    await audit(server, trx, {
+      actor: device,
+      action: 'certificate-blocked-again',
+      subject: fingerprint,
+      facts: known,
+    });
+  for (const fingerprint of left)
+    await audit(server, trx, {
+      actor: device,
+      action: 'certificate-not-blocked-again',
+      subject: fingerprint,
+      facts: known,
+    });
 }
 
 /** The flat policy becomes the group's own settings: what parents gave can no longer be told apart. */

@@ -4,12 +4,14 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fingerprintOf, fromBase64, toBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import { heldBack } from '../core/revision.ts';
 import { audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { openDatabase, snapshot, transact } from './database.ts';
-import { signAllPolicies } from './documents.ts';
 import { moveDurable, writeDurable } from './files.ts';
 import { openKit } from './kit.ts';
 import { addOwnGroup } from './material.ts';
+import { readPins } from './pins.ts';
+import { queueEverything } from './publishing.ts';
 import { openWithPassphrase, sealWithPassphrase } from './seal.ts';
 import {
   build,
@@ -22,20 +24,34 @@ import {
   writeMasterKey,
 } from './state.ts';
 
-type Backup = { readonly format: string; readonly master: string; readonly database: string };
+type Backup = {
+  readonly format: string;
+  readonly master: string;
+  readonly database: string;
+  /** Left out by versions that did not say it. */
+  readonly madeAt?: number;
+};
+/** `main`: SHA-256 of the certificate that devices are shown again. */
+export type Restored = { readonly madeAt: number | null; readonly main: string };
 
 const format = 'thintrust-backup-1';
 
 /** Everything, keys included, sealed with the passphrase. Faults: `not-found`, `master-key-missing`. */
 export async function makeBackup(around: Surroundings, passphrase: string): Promise<Result<string>> {
-  const { directory } = around;
+  const { directory, clock } = around;
   if (!isInitialised(directory)) return bad('not-found', { what: directory.slice(-200) });
   const master = readMasterKey(around);
   if (!master.ok) return master;
   const temporary = join(directory, `backup-${randomBytes(6).toString('hex')}.tmp`);
   try {
+    const madeAt = clock();
     snapshot(join(directory, databaseFile), temporary);
-    const backup: Backup = { format, master: toBase64(master.value), database: toBase64(readFileSync(temporary)) };
+    const backup: Backup = {
+      format,
+      master: toBase64(master.value),
+      database: toBase64(readFileSync(temporary)),
+      madeAt,
+    };
     return good(await sealWithPassphrase(passphrase, Buffer.from(JSON.stringify(backup))));
   } finally {
     rmSync(temporary, { force: true });
@@ -43,10 +59,14 @@ export async function makeBackup(around: Surroundings, passphrase: string): Prom
 }
 
 /**
- * Into an empty directory. Everything is signed and queued again, and devices that enrolled after the backup are taken in.
+ * Into an empty directory. Devices that enrolled after the backup are taken in, and show what has been decided since.
  * Faults: `already-exists`, `backup-unreadable`, `passphrase-wrong`, `unknown-version`.
  */
-export async function restoreBackup(around: Surroundings, sealed: string, passphrase: string): Promise<Result<null>> {
+export async function restoreBackup(
+  around: Surroundings,
+  sealed: string,
+  passphrase: string,
+): Promise<Result<Restored>> {
   const { directory } = around;
   if (!isEmpty(directory)) return bad('already-exists', { what: directory.slice(-200) });
   const opened = await openWithPassphrase(passphrase, sealed);
@@ -61,7 +81,7 @@ export async function restoreBackup(around: Surroundings, sealed: string, passph
   await whole.value.close();
   writeMasterKey(directory, fromBase64(backup.master));
   moveDurable(unfinished, join(directory, databaseFile));
-  return takeUp(around);
+  return takeUp(around, backup.madeAt ?? null);
 }
 
 /** What came after `madeAt` is not in it; null where it does not say. `authority`: SHA-256 of the one that issues identities. */
@@ -93,8 +113,11 @@ export const setAdopting = (server: Server, actor: string, adopting: boolean): P
     return good(null);
   });
 
-/** What the backup does not know has happened since, so everything is signed anew and unknown devices are let in. */
-async function takeUp(around: Surroundings): Promise<Result<null>> {
+/**
+ * What the backup does not know has happened since, so unknown devices are let in. Documents stay as they were signed: devices
+ * hold newer ones, and answer an older one with what they hold (`adoption.ts`).
+ */
+async function takeUp(around: Surroundings, madeAt: number | null): Promise<Result<Restored>> {
   const opened = await openState(around);
   if (!opened.ok) return opened;
   const { server, close } = opened.value;
@@ -104,7 +127,10 @@ async function takeUp(around: Surroundings): Promise<Result<null>> {
     if (identity.recovered === null) await addOwnGroup(trx, recovered, 'Recovered', 'recovered', server.clock());
     await writeIdentity(trx, { ...identity, recovered, adopting: true });
     await audit(server, trx, { actor: 'server', action: 'restored', subject: identity.serverId });
-    return signAllPolicies(server, trx);
+    const signed_at = heldBack(server.clock());
+    await trx.updateTable('documents').set({ signed_at }).where('signed_at', '<', signed_at).execute();
+    await queueEverything(server, trx);
+    return good({ madeAt, main: fingerprintOf(fromBase64((await readPins(trx)).main)) });
   });
   await close();
   return done;

@@ -87,7 +87,7 @@ export async function blockAsEverywhere(server: Server, trx: Database, group: st
   await block(server, trx, [group], await blockedEverywhere(trx, others));
 }
 
-async function block(
+export async function block(
   { clock }: Server,
   trx: Database,
   groups: readonly string[],

@@ -114,6 +114,12 @@ export async function signFamily(server: Server, trx: Database, group: string): 
 export const signGroup = async (server: Server, trx: Database, group: string): Promise<Result<null>> =>
   signGroups(server, trx, await readGroups(trx), [group]);
 
+/** What a group blocks, with what those above it block. */
+export async function readBlocklist(trx: Database, group: string): Promise<readonly string[]> {
+  const groups = await readGroups(trx);
+  return flatten(pathTo(groups, group).flatMap(({ id }) => groups.get(id)?.settings ?? [])).blocklist;
+}
+
 /** Every policy again: the server's certificates or addresses changed. Faults: as for `signFamily`. */
 export async function signAllPolicies(server: Server, trx: Database): Promise<Result<null>> {
   const groups = await readGroups(trx);

@@ -9,6 +9,7 @@ import { dayMs, instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { issueDevice } from '../../server/edge/authority.ts';
 import { makeBackup, recoverFromKit, restoreBackup, setAdopting } from '../../server/edge/backup.ts';
+import { setBlocked } from '../../server/edge/blocking.ts';
 import { readIdentity } from '../../server/edge/context.ts';
 import { deleteIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
@@ -136,6 +137,47 @@ test('a restored backup raises its revisions above what devices show, even with 
       assert.is((await auditOf(restored)).filter((row) => row === 'revision-raised').length, 2);
       assert.is(value(await showPolicy(restored.server, 'Office')).own.contacts.value?.name, 'Service desk');
       assert.is(value(await restored.fleet.deviceOf(late.proof)), late.id, 'taken in');
+    });
+  }));
+
+test('what was blocked after the backup stays blocked, but for what the server shows again', () =>
+  withFleet(async (world) => {
+    const { device, group, place } = await managed(world);
+    value(await setBlocked(world.server, admin, 'Office', { fingerprint: 'a'.repeat(64), blocked: true }));
+    const backup = value(await makeBackup(world.around, passphrase));
+    const [main] = await listServerCertificates(world.server);
+    value(await scheduleReserve(world.server, admin, start));
+    await switchCertificate(world.server, admin, true);
+    world.time.now = instant(start + dayMs);
+    for (const fingerprint of ['b'.repeat(64), main?.fingerprint ?? ''])
+      value(await setBlocked(world.server, admin, 'Office', { fingerprint, blocked: true }));
+    await world.publish();
+    const policy = latest(world, policyTopic(group));
+    // Seven days old when it comes back: signed anew only after devices have had the time to speak.
+    const later = start + 8 * dayMs;
+    const bring = async (directory: string) => {
+      const { madeAt, main: shown } = value(await restoreBackup(around(directory, later), backup, passphrase));
+      assert.equal([madeAt, shown], [start, main?.fingerprint]);
+    };
+    await broughtBack(bring, later, async (restored) => {
+      await tick(restored.server);
+      await restored.publish();
+      const known = async (): Promise<readonly string[]> =>
+        value(await showPolicy(restored.server, 'Office')).own.blocklist;
+      assert.equal(await known(), ['a'.repeat(64)]);
+      const shown = report(device.id, {
+        applied: { group, policy: revOf(policy), device: revOf(place), command: 0 },
+        newer: [policy],
+      });
+      value(await restored.fleet.receive(device.id, 'report', bytes(shown)));
+      await restored.publish();
+      assert.equal([...(await known())].sort(), ['a'.repeat(64), 'b'.repeat(64)]);
+      const signed = payloadOf(latest(restored, policyTopic(group)));
+      assert.ok(Number(signed['rev']) > revOf(policy));
+      assert.equal([...(signed['blocklist'] as string[])].sort(), ['a'.repeat(64), 'b'.repeat(64)]);
+      const actions = await auditOf(restored);
+      for (const action of ['certificate-blocked-again', 'certificate-not-blocked-again'])
+        assert.is(actions.filter((row) => row === action).length, 1, action);
     });
   }));
 
