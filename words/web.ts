@@ -9,6 +9,7 @@ import { groupsEn, groupsRu } from './web/groups.ts';
 import { onboardingEn, onboardingRu } from './web/onboarding.ts';
 import { partsEn, partsRu } from './web/parts.ts';
 import { serverCertificatesEn, serverCertificatesRu } from './web/server-certificates.ts';
+import { settingsEn, settingsRu } from './web/settings.ts';
 import { shellEn, shellRu } from './web/shell.ts';
 import { usersEn, usersRu } from './web/users.ts';
 
@@ -25,6 +26,7 @@ export const webEn = {
   onboarding: onboardingEn,
   users: usersEn,
   serverCertificates: serverCertificatesEn,
+  settings: settingsEn,
 };
 
 export type WebWords = typeof webEn;
@@ -42,4 +44,5 @@ export const webRu: WebWords = {
   onboarding: onboardingRu,
   users: usersRu,
   serverCertificates: serverCertificatesRu,
+  settings: settingsRu,
 };

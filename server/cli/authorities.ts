@@ -2,11 +2,10 @@
 import { toBase64 } from '../../protocol/certificate.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import type { ForeignAuthority, SuccessionView } from '../api/mutual.ts';
 import { namesOf } from '../core/role.ts';
 import { authorityKeys, maxSpreadDays } from '../core/succession.ts';
 import { readBounded } from '../edge/files.ts';
-import type { ForeignAuthority } from '../edge/foreign.ts';
-import type { SuccessionView } from '../edge/succession.ts';
 import { call, segment } from './client.ts';
 import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { date, lines, table } from './print.ts';

@@ -5,7 +5,7 @@ import { thumbprint } from '../../protocol/jws.ts';
 import { instant } from '../../protocol/time.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { PolicyKeysView } from '../edge/policy-keys.ts';
+import type { PolicyKeysView } from '../api/mutual.ts';
 import { call } from './client.ts';
 import { type Command, misused, type Outcome, textOption, type Words } from './command.ts';
 import { lines } from './print.ts';

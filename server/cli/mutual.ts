@@ -1,8 +1,7 @@
 /** Commands about mutual authentication of check-ins, and about front ends. */
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { FrontEndView } from '../edge/front-end.ts';
-import type { EnrolmentChanged, MutualView } from '../edge/mutual.ts';
+import type { EnrolmentChanged, FrontEndView, MutualView } from '../api/mutual.ts';
 import { call, segment } from './client.ts';
 import { type Command, misused, type Outcome, textOption, type Words } from './command.ts';
 import { readPasswordLine } from './input.ts';

@@ -8,7 +8,7 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Policy } from '../../protocol/schema.ts';
 import { maxSubject } from '../../protocol/subject.ts';
 import type { Instant } from '../../protocol/time.ts';
-import { namesOf } from './role.ts';
+import { mostOf, namesOf, type Override } from './role.ts';
 
 /** What an agent can do, as it says itself: see `kindOf`. */
 export type AgentKind = 'thin-client' | 'no-migration' | 'always-mutual';
@@ -165,7 +165,7 @@ export function decideEndpoint(
 }
 
 /** Closing the legacy port. Fault: `devices-cut-off` with count and names, unless overridden. */
-export const decideClosing = (cut: readonly LegacyClient[], override: boolean): Result<null> =>
-  cut.length > 0 && !override
+export const decideClosing = (cut: readonly LegacyClient[], override: Override): Result<null> =>
+  cut.length > mostOf(override, cut.length)
     ? bad('devices-cut-off', { count: cut.length, devices: namesOf(cut.map(({ name }) => name)) })
     : good(null);

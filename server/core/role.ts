@@ -48,6 +48,7 @@ export const devicesNotReady = (devices: readonly DeviceView[], reserve: string)
 
 /** True leaves behind whoever there is; a number at most so many devices, since that many were told to whoever decided. */
 export type Override = boolean | number;
+export const mostOf = (override: Override, all: number): number => (override === true ? all : Number(override));
 
 /** Faults: `no-reserve`; `expired` for a reserve that nobody would accept any more; `devices-not-ready` with count and names, unless overridden. */
 export function decideSwitch(
@@ -60,8 +61,7 @@ export function decideSwitch(
   if (!reserve) return bad('no-reserve');
   if (reserve.notAfter <= now) return bad('expired', { notAfter: reserve.notAfter });
   const waiting = devicesNotReady(devices, reserve.fingerprint);
-  const most = override === true ? waiting.length : Number(override);
-  if (waiting.length > most)
+  if (waiting.length > mostOf(override, waiting.length))
     return bad('devices-not-ready', { count: waiting.length, devices: namesOf(waiting.map(({ name }) => name)) });
   const change: { [fingerprint: string]: Role } = {};
   for (const { fingerprint, role } of certificates) {

@@ -5,6 +5,7 @@ import { codeAnswer } from '../api/code.ts';
 import { auditColumns, auditRow, deviceColumns, deviceRow } from '../api/devices.ts';
 import { groupView } from '../api/groups.ts';
 import { oneOf } from '../api/list.ts';
+import { foreignAuthority, policyKeysView, successionView } from '../api/mutual.ts';
 import { identityRules } from '../api/rules.ts';
 import { authorityKeys, maxSpreadDays, steps } from '../core/succession.ts';
 import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
@@ -89,9 +90,12 @@ export const adminRoutes: readonly AdminRoute[] = [
     Type.Object({ name, parent: Type.Optional(name) }, closed),
     (server, body, { actor }) => addGroup(server, actor, body),
   ),
-  reading('/authorities', async (server) => good(await listForeignAuthorities(server.db))),
+  {
+    ...reading('/authorities', async (server) => good(await listForeignAuthorities(server.db))),
+    answer: Type.Array(foreignAuthority),
+  },
   withBody(
-    { method: 'POST', url: '/authorities', action: 'edit-authorities' },
+    { method: 'POST', url: '/authorities', action: 'edit-authorities', answer: foreignAuthority },
     Type.Object({ content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$', maxLength: 128 * 1024 }) }, closed),
     (server, { content }, { actor }) => addForeignAuthority(server, actor, Buffer.from(content, 'base64')),
   ),
@@ -101,9 +105,12 @@ export const adminRoutes: readonly AdminRoute[] = [
     action: 'edit-authorities',
     run: (server, call) => removeForeignAuthority(server, call.actor, of(call, 'fingerprint')),
   },
-  reading('/device-authorities', async (server) => good(await showSuccession(server))),
+  {
+    ...reading('/device-authorities', async (server) => good(await showSuccession(server))),
+    answer: successionView,
+  },
   withBody(
-    { method: 'POST', url: '/device-authorities/rollover', action: 'edit-authorities' },
+    { method: 'POST', url: '/device-authorities/rollover', action: 'edit-authorities', answer: successionView },
     Type.Object(
       {
         step: Type.Union(steps.map((step) => Type.Literal(step))),
@@ -115,7 +122,7 @@ export const adminRoutes: readonly AdminRoute[] = [
     ),
     (server, body, { actor }) => moveSuccession(server, actor, body),
   ),
-  reading('/policy-keys', async (server) => good(await showPolicyKeys(server))),
+  { ...reading('/policy-keys', async (server) => good(await showPolicyKeys(server))), answer: policyKeysView },
   withBody(
     { method: 'POST', url: '/policy-keys/announce', action: 'edit-authorities' },
     nothing,

@@ -14,6 +14,7 @@ import {
 } from '../../protocol/certificate.ts';
 import { readCertificateFile } from '../../protocol/certificate-file.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
+import type { ForeignAuthority } from '../api/mutual.ts';
 import { checkKey, checkOpen } from '../core/invitation.ts';
 import type { ClientProof, Credentials } from '../core/ports.ts';
 import { authorityOf } from './authorities.ts';
@@ -24,13 +25,6 @@ import { checkPassword, readInvitation } from './invitations.ts';
 import { rewriteKit } from './kit.ts';
 import { readListenerTls } from './pins.ts';
 import type { Database } from './tables.ts';
-
-export type ForeignAuthority = {
-  readonly fingerprint: string;
-  readonly owner: string;
-  readonly notAfter: number;
-  readonly addedAt: number;
-};
 
 const mostAuthorities = 20;
 

@@ -9,6 +9,7 @@ import { type Engine, openEngine } from '../../native/engine.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type Instant, secondMs } from '../../protocol/time.ts';
+import type { FrontEndView } from '../api/mutual.ts';
 import { readClientCert } from '../core/client-cert.ts';
 import type { ClientProof, Clock, ListenerTls, RenewalProof } from '../core/ports.ts';
 import { type Actor, audit, type Server } from './context.ts';
@@ -18,7 +19,6 @@ import { certificatesIn, datedProofOf, peerChainOf, proofOf, renewalProofOf } fr
 
 /** Whether a fingerprint is of a front end. */
 export type FrontEnds = { readonly isKnown: (fingerprint: string) => Promise<boolean> };
-export type FrontEndView = { readonly fingerprint: string; readonly name: string; readonly addedAt: number };
 export type FrontDoor = {
   /** For every request. Fault: `front-end-unknown`. */
   readonly gate: (request: FastifyRequest) => Promise<Result<null>>;

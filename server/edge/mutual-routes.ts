@@ -1,12 +1,15 @@
 /** What the administration API offers about mutual authentication and front ends. */
 import { Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
+import { certlessColumns, certlessRow, enrolmentChanged, frontEndView, mutualView } from '../api/mutual.ts';
 import { type AdminRoute, closed, done, fingerprint, name, of, reading, withBody } from './admin-route.ts';
 import { addFrontEnd, frontEndName, listFrontEnds, removeFrontEnd } from './front-end.ts';
+import { listing } from './listing.ts';
 import {
   addScep,
   chooseEnrolment,
   moveLegacyPort,
+  pageCertless,
   removeScep,
   setEndpoint,
   setMigrateClient,
@@ -17,7 +20,8 @@ import {
 const port = Type.Integer({ minimum: 1, maximum: 65535 });
 
 export const mutualRoutes: readonly AdminRoute[] = [
-  reading('/mutual', async (server) => good(await showMutual(server))),
+  { ...reading('/mutual', async (server) => good(await showMutual(server))), answer: mutualView },
+  listing({ url: '/mutual/devices', row: certlessRow, columns: certlessColumns, run: pageCertless }),
   withBody(
     { method: 'PUT', url: '/mutual', action: 'edit-server' },
     Type.Object({ enabled: Type.Boolean() }, closed),
@@ -41,7 +45,10 @@ export const mutualRoutes: readonly AdminRoute[] = [
   ),
   withBody(
     { method: 'PUT', url: '/mutual/legacy-port', action: 'edit-server' },
-    Type.Object({ port: Type.Union([port, Type.Null()]), override: Type.Boolean() }, closed),
+    Type.Object(
+      { port: Type.Union([port, Type.Null()]), override: Type.Union([Type.Boolean(), Type.Integer({ minimum: 0 })]) },
+      closed,
+    ),
     (server, body, { actor }) => moveLegacyPort(server, actor, body),
   ),
   withBody(
@@ -61,9 +68,9 @@ export const mutualRoutes: readonly AdminRoute[] = [
     (server, body, { actor }) => addScep(server, actor, body),
   ),
   withBody(
-    { method: 'PUT', url: '/mutual/enrolment', action: 'edit-server' },
-    Type.Object({ name }, closed),
-    (server, { name: chosen }, { actor }) => chooseEnrolment(server, actor, chosen),
+    { method: 'PUT', url: '/mutual/enrolment', action: 'edit-server', answer: enrolmentChanged },
+    Type.Object({ name, look: Type.Optional(Type.Boolean()) }, closed),
+    (server, { name: chosen, look }, { actor }) => chooseEnrolment(server, actor, chosen, look),
   ),
   {
     method: 'DELETE',
@@ -76,7 +83,10 @@ export const mutualRoutes: readonly AdminRoute[] = [
     Type.Object({ migrate: Type.Union([Type.Boolean(), Type.Null()]) }, closed),
     (server, { migrate }, call) => setMigrateClient(server, call.actor, of(call, 'group'), migrate),
   ),
-  reading('/front-ends', async (server) => good(await listFrontEnds(server))),
+  {
+    ...reading('/front-ends', async (server) => good(await listFrontEnds(server))),
+    answer: Type.Array(frontEndView),
+  },
   withBody(
     { method: 'POST', url: '/front-ends', action: 'edit-server' },
     Type.Object({ fingerprint, name: Type.Optional(name) }, closed),

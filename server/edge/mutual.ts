@@ -3,52 +3,36 @@ import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { EnrolmentSecret } from '../../protocol/schema.ts';
 import { isOffered, maxSubject, unknownVariables } from '../../protocol/subject.ts';
+import type { ListQuery, Page } from '../api/list.ts';
+import type { CertlessColumn, CertlessRow, EnrolmentChanged, MutualView } from '../api/mutual.ts';
 import { checkPorts, webPortOf } from '../core/listeners.ts';
 import {
-  type AgentKind,
   answering,
   chosenSetting,
   decideClosing,
   decideEndpoint,
   decideSetting,
   type EndpointChange,
-  type LegacyClient,
   type Mutual,
   newInstallation,
   type ScepSetting,
+  settingState,
 } from '../core/mutual.ts';
 import { pathTo } from '../core/policy.ts';
+import type { Override } from '../core/role.ts';
 import { type Actor, audit, readIdentity, type Server, writeIdentity } from './context.ts';
 import { transact } from './database.ts';
 import { signAllPolicies } from './documents.ts';
 import { rewriteKit } from './kit.ts';
+import { readPage } from './listing.ts';
 import { isActive } from './lives.ts';
 import { findGroup } from './lookup.ts';
 import { release } from './release.ts';
 import { open, seal } from './seal.ts';
 import type { Database } from './tables.ts';
 
-export type MutualView = Omit<Mutual, 'scep'> & {
-  readonly legacyPort: number | null;
-  readonly httpsPort: number;
-  /** What answers now (Table 89). */
-  readonly answers: { readonly new: boolean; readonly legacy: boolean };
-  /** Devices that closing the legacy port would cut off. */
-  readonly waiting: readonly (LegacyClient & { readonly agent: AgentKind | null })[];
-  readonly scep: readonly ScepView[];
-};
-/** A setting that is not offered uses variables we do not know. */
-export type ScepView = Omit<ScepSetting, 'secret'> & {
-  readonly offered: boolean;
-  readonly unknown: readonly string[];
-  /** Whether a password or challenge is known, which is never shown. */
-  readonly hasSecret: boolean;
-};
 /** What an administrator types of a setting. */
 export type ScepWish = Omit<ScepSetting, 'id' | 'secret'> & { readonly user?: string; readonly password?: string };
-/** Devices whose identity came by the setting before: to have one by the new setting, they must register again. */
-export type EnrolmentChanged = { readonly mustRegisterAgain: number };
-
 const maxScepSettings = 32;
 
 export const mutualOf = async (trx: Database): Promise<Mutual> => (await readIdentity(trx)).mutual ?? newInstallation;
@@ -60,9 +44,18 @@ export async function showMutual({ db }: Server): Promise<MutualView> {
     ...each,
     hasSecret: secret !== undefined,
     offered: isOffered(each.subject),
-    unknown: unknownVariables(each.subject),
+    unknown: [...unknownVariables(each.subject)],
   }));
-  return { ...mutual, scep, legacyPort, httpsPort, answers: answering(mutual), waiting: await legacyClients(db) };
+  const state = settingState(mutual, release);
+  return {
+    ...mutual,
+    state,
+    scep,
+    legacyPort,
+    httpsPort,
+    answers: answering(mutual),
+    waiting: [...(await legacyClients(db))],
+  };
 }
 
 /** Fault: `stays-on`. */
@@ -111,16 +104,22 @@ export const removeScep = (server: Server, actor: Actor, name: string): Promise<
 
 /**
  * `local`, or the name of a setting whose subject uses none but the five variables. Faults: `not-found`, also for a setting
- * that is not offered.
+ * that is not offered. `look`: only says what a change would come to.
  */
-export async function chooseEnrolment(server: Server, actor: Actor, name: string): Promise<Result<EnrolmentChanged>> {
+export async function chooseEnrolment(
+  server: Server,
+  actor: Actor,
+  name: string,
+  look = false,
+): Promise<Result<EnrolmentChanged>> {
+  if (look) return foresee(server.db, name);
   let mustRegisterAgain = 0;
   const changed = await change(
     server,
     async (trx, mutual) => {
-      const setting = mutual.scep.find((each) => each.name === name && isOffered(each.subject));
+      const setting = offeredOf(mutual, name);
       if (name !== 'local' && !setting) return bad('not-found', { what: name.slice(0, 120) });
-      const before = mutual.enrolment.at === 'scep' ? mutual.enrolment.name : 'local';
+      const before = nameInUse(mutual);
       if (before === name) return good(mutual);
       mustRegisterAgain = await countMutual(trx);
       const facts = { before, mustRegisterAgain };
@@ -131,6 +130,17 @@ export async function chooseEnrolment(server: Server, actor: Actor, name: string
   );
   return changed.ok ? good({ mustRegisterAgain }) : changed;
 }
+
+async function foresee(db: Database, name: string): Promise<Result<EnrolmentChanged>> {
+  const mutual = await mutualOf(db);
+  if (name !== 'local' && !offeredOf(mutual, name)) return bad('not-found', { what: name.slice(0, 120) });
+  return good({ mustRegisterAgain: nameInUse(mutual) === name ? 0 : await countMutual(db) });
+}
+
+const nameInUse = ({ enrolment }: Mutual): string => (enrolment.at === 'scep' ? enrolment.name : 'local');
+
+const offeredOf = ({ scep }: Mutual, name: string): ScepSetting | undefined =>
+  scep.find((each) => each.name === name && isOffered(each.subject));
 
 /**
  * What the authority in use asks of who enrols there, for a device of ours that is about to; on record. Documents carry no
@@ -182,7 +192,7 @@ export async function migrateClient(trx: Database, group: string): Promise<boole
 export async function moveLegacyPort(
   server: Server,
   actor: Actor,
-  { port, override }: { readonly port: number | null; readonly override: boolean },
+  { port, override }: { readonly port: number | null; readonly override: Override },
 ): Promise<Result<null>> {
   const before = (await readIdentity(server.db)).legacyPort ?? null;
   if (before === port) return good(null);
@@ -209,16 +219,36 @@ export async function moveLegacyPort(
 }
 
 /** Devices that registered without an identity and have not proven one. */
-export async function legacyClients(trx: Database): Promise<MutualView['waiting']> {
-  return trx
+export const legacyClients = (trx: Database): Promise<MutualView['waiting']> =>
+  certless(trx).select(['devices.id', 'devices.name', 'devices.agent']).orderBy('devices.name').execute();
+
+/** The same, as a list. */
+export const pageCertless = ({ db }: Server, query: ListQuery<CertlessColumn>): Promise<Page<CertlessRow>> =>
+  readPage(
+    certless(db)
+      .innerJoin('groups', 'groups.id', 'devices.group_id')
+      .select(['devices.id', 'devices.name', 'groups.name as group', 'agent', 'migration', 'last_seen as lastSeen']),
+    {
+      sort: {
+        name: 'lower(devices.name)',
+        group: 'lower(groups.name)',
+        agent: 'agent',
+        migration: "coalesce(migration, '')",
+        lastSeen: 'last_seen',
+      },
+      key: 'devices.id',
+      search: ['devices.name', 'devices.id', 'groups.name'],
+      start: { by: 'name', order: 'asc' },
+    },
+    query,
+  );
+
+const certless = (trx: Database) =>
+  trx
     .selectFrom('device_tokens')
     .innerJoin('devices', 'devices.id', 'device_tokens.device_id')
-    .select(['devices.id', 'devices.name', 'devices.agent'])
     .where('ended_at', 'is', null)
-    .where(isActive)
-    .orderBy('devices.name')
-    .execute();
-}
+    .where(isActive);
 
 /** Devices that got their identity by the enrolment setting and use it. */
 async function countMutual(trx: Database): Promise<number> {

@@ -9,6 +9,7 @@ import { maxRotationCharacters } from '../../protocol/limits.ts';
 import type { KeyStatement, PublicKey } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
 import { read } from '../../protocol/validate.ts';
+import type { PolicyKeysView } from '../api/mutual.ts';
 import { datesAt, nextRevision } from '../core/revision.ts';
 import { namesOf } from '../core/role.ts';
 import { sendCommand } from './commands.ts';
@@ -24,17 +25,6 @@ import { makeSigningKey, signDocument } from './sign.ts';
 import { newestStatement } from './statements.ts';
 import type { Database } from './tables.ts';
 
-export type PolicyKeysView = {
-  readonly serverId: string;
-  /** Thumbprints (RFC 7638). */
-  readonly active: string;
-  readonly next: string | null;
-  readonly former: readonly string[];
-  /** Devices that do not hold the next key; with none announced, the active one. */
-  readonly notReady: readonly string[];
-  /** The least revision of the next key statement. */
-  readonly nextRevision: number;
-};
 /** What the command line made of the recovery kit. `base` is sealed with the passphrase of the kit. */
 export type Revocation = { readonly statement: string; readonly base: string };
 
@@ -46,7 +36,7 @@ export async function showPolicyKeys(server: Server): Promise<PolicyKeysView> {
     active: thumbprint(keys.policy.publicKey),
     next: keys.next && thumbprint(keys.next.publicKey),
     former: keys.former.map(thumbprint),
-    notReady: await lacking(db, thumbprint((keys.next ?? keys.policy).publicKey)),
+    notReady: [...(await lacking(db, thumbprint((keys.next ?? keys.policy).publicKey)))],
     nextRevision: nextRevision((await newestStatement(db)) ?? 0, server.clock()),
   };
 }

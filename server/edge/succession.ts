@@ -6,10 +6,10 @@
 import { fingerprintOf, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { dayMs, hourMs, type Instant, instant } from '../../protocol/time.ts';
+import type { SuccessionView } from '../api/mutual.ts';
 import { currentOf } from '../core/identity.ts';
 import {
   type AuthorityKey,
-  type AuthorityRole,
   advance,
   defaultSpreadDays,
   devicesBehind,
@@ -32,19 +32,6 @@ import { readLives, spanOf } from './lives.ts';
 import { readListenerTls } from './pins.ts';
 import type { Database } from './tables.ts';
 
-export type OwnAuthority = {
-  readonly role: AuthorityRole;
-  readonly fingerprint: string;
-  readonly key: string;
-  readonly notAfter: number;
-};
-export type SuccessionView = {
-  readonly authorities: readonly OwnAuthority[];
-  /** Devices whose identity in use is not of the issuing one. */
-  readonly behind: readonly string[];
-  /** Until when devices have been given their turn to renew ahead; null where none does. */
-  readonly renewedBy: number | null;
-};
 export type Wanted = {
   readonly step: Step;
   readonly key?: AuthorityKey;
@@ -75,7 +62,7 @@ export async function showSuccession({ db, keys }: Pick<Server, 'db' | 'keys'>):
   const spread = await readSpread(db);
   return {
     authorities: ders.flatMap((der) => viewOf(line, der)),
-    behind,
+    behind: [...behind],
     renewedBy: spread && behind.length > 0 ? endOf(spread) : null,
   };
 }
@@ -295,7 +282,7 @@ async function keepSpread(trx: Database, spread: Progress): Promise<void> {
     .execute();
 }
 
-function viewOf(line: Line, der: Uint8Array): readonly OwnAuthority[] {
+function viewOf(line: Line, der: Uint8Array): SuccessionView['authorities'] {
   const read = parseCertificate(der);
   if (!read.ok) return [];
   const { fingerprint, notAfter, key } = read.value;

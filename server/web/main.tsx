@@ -16,6 +16,7 @@ import './style/form.css';
 import './style/table.css';
 import './style/groups.css';
 import './style/pages.css';
+import './style/settings.css';
 import './style/steps.css';
 
 type Stage =

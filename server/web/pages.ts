@@ -18,6 +18,7 @@ import { GroupsPage } from './pages/groups.tsx';
 import { OnboardingPage } from './pages/onboarding.tsx';
 import { ChangeCertificatePage } from './pages/server-certificates/change.tsx';
 import { ServerCertificatesPage } from './pages/server-certificates.tsx';
+import { AuthoritiesPage, ConsoleCertificatePage, LaterPage, MailPage, MutualPage } from './pages/settings.tsx';
 import { UsersPage } from './pages/users.tsx';
 import type { IconName } from './parts/icon.tsx';
 
@@ -99,6 +100,16 @@ export const pages: readonly PageRoute[] = [
     needs: 'read-audit',
     entry: { section: 'server', icon: 'log', title: ({ web }) => web.audit.title },
   },
+  {
+    path: '/settings',
+    page: MutualPage,
+    needs: 'read',
+    entry: { section: 'server', icon: 'settings', title: ({ web }) => web.settings.title },
+  },
+  { path: '/settings/console', page: ConsoleCertificatePage, needs: 'read' },
+  { path: '/settings/mail', page: MailPage, needs: 'read' },
+  { path: '/settings/authorities', page: AuthoritiesPage, needs: 'read' },
+  { path: '/settings/later', page: LaterPage, needs: 'read' },
   { path: '/account', page: AccountPage, needs: null },
 ];
 

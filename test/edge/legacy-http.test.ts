@@ -12,6 +12,7 @@ import {
   addScep,
   chooseEnrolment,
   moveLegacyPort,
+  pageCertless,
   setEndpoint,
   setMigrateClient,
   setMutual,
@@ -573,6 +574,8 @@ test('enrolment setting: five variables, others are not offered, and a change sa
       ],
     );
     assert.is(faultOf(await chooseEnrolment(server, by, 'others')), 'not-found');
+    assert.equal(value(await chooseEnrolment(server, by, 'five', true)), { mustRegisterAgain: 1 });
+    assert.is((await showMutual(server)).enrolment.at, 'local', 'it was only looked at');
     assert.equal(value(await chooseEnrolment(server, by, 'five')), { mustRegisterAgain: 1 });
     const next = await registerWithout(setting, 'desk', migrates);
     const order = next.answer.json['enrolment'] as Record<string, string>;
@@ -630,9 +633,12 @@ test('closing the legacy port names whom it cuts off, and moves nothing unless o
     server.carriers.current = carriers && { ...carriers, moveLegacy: async (port) => void moved.push(port) };
     value(await moveLegacyPort(server, by, { port: 9000, override: false }));
     await registerWithout(setting, 'kiosk', []);
-    const close = (override: boolean) => moveLegacyPort(server, by, { port: null, override });
+    const close = (override: boolean | number) => moveLegacyPort(server, by, { port: null, override });
     const refused = await close(false);
     assert.equal(refused.ok ? null : refused.fault.facts, { count: 1, devices: 'kiosk' });
+    assert.is(faultOf(await close(0)), 'devices-cut-off', 'more than was told');
+    const { rows, total } = await pageCertless(server, { q: 'KIO' });
+    assert.equal([total, rows[0]?.name, rows[0]?.agent], [1, 'kiosk', 'no-migration']);
     assert.is(faultOf(await moveLegacyPort(server, by, { port: 4430, override: true })), 'ports-collide');
     assert.equal(moved, [9000]);
     const taken = async () => Promise.reject(Object.assign(new Error('taken'), { code: 'EADDRINUSE' }));
@@ -641,7 +647,7 @@ test('closing the legacy port names whom it cuts off, and moves nothing unless o
     assert.equal(unusable.ok ? null : unusable.fault.facts, { what: 'port 9001: EADDRINUSE' });
     assert.is((await showMutual(server)).legacyPort, 9000);
     server.carriers.current = carriers && { ...carriers, moveLegacy: async (port) => void moved.push(port) };
-    value(await close(true));
+    value(await close(1));
     assert.equal(moved, [9000, null]);
     assert.is((await showMutual(server)).legacyPort, null);
     assert.match((await auditOf(setting.fleet)).join('\n'), /^legacy-port-set$/m);

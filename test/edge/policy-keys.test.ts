@@ -10,18 +10,12 @@ import { thumbprint } from '../../protocol/jws.ts';
 import type { PublicKey } from '../../protocol/schema.ts';
 import { instant } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import type { PolicyKeysView } from '../../server/api/mutual.ts';
 import { recoverFromKit } from '../../server/edge/backup.ts';
 import { deleteIdentity, renewIdentity } from '../../server/edge/identities.ts';
 import { openKit, sealBase } from '../../server/edge/kit.ts';
 import { addGroup, listDevices } from '../../server/edge/places.ts';
-import {
-  activateKey,
-  announceKey,
-  type PolicyKeysView,
-  revokeKey,
-  showPolicyKeys,
-  signRevocation,
-} from '../../server/edge/policy-keys.ts';
+import { activateKey, announceKey, revokeKey, showPolicyKeys, signRevocation } from '../../server/edge/policy-keys.ts';
 import { scheduleReserve, switchCertificate } from '../../server/edge/rotation.ts';
 import { makeSigningKey, signDocument } from '../../server/edge/sign.ts';
 import {

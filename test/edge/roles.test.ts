@@ -69,6 +69,7 @@ const rows: Readonly<Record<string, string>> = {
   'PUT /groups/:group/policy/rotation': 'O',
   'PUT /groups/:group/naming': 'A',
   'GET /mutual': 'OAR',
+  'GET /mutual/devices': 'OAR',
   'PUT /mutual': 'A',
   'PUT /mutual/endpoints/new': 'A',
   'PUT /mutual/endpoints/legacy': 'A',

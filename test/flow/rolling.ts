@@ -1,5 +1,5 @@
 /** What an administrator does and sees in a rollover of the authority of identities. */
-import type { SuccessionView } from '../../server/edge/succession.ts';
+import type { SuccessionView } from '../../server/api/mutual.ts';
 import { assert } from '../harness.ts';
 import { ask, type System } from './system.ts';
 

@@ -1,7 +1,7 @@
 /** A device that was off while the server changed its certificate again and again, with the real programs (B4, F7, F22). */
 import { join } from 'node:path';
+import type { PolicyKeysView } from '../../server/api/mutual.ts';
 import type { LinkView } from '../../server/api/server-certificates.ts';
-import type { PolicyKeysView } from '../../server/edge/policy-keys.ts';
 import { assert, test } from '../harness.ts';
 import { good, json, register, reported, revisionOf, slot } from './acts.ts';
 import { ask, openSystem, type System, statusOf, until, whenStatus } from './system.ts';

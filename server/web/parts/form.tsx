@@ -53,9 +53,11 @@ export function PasswordField({
   onValue,
   autocomplete,
   autoFocus,
+  optional,
 }: FieldProps & {
   readonly value: string;
   readonly onValue: (value: string) => void;
+  readonly optional?: boolean;
   readonly autocomplete: 'current-password' | 'new-password' | 'off';
   readonly autoFocus?: boolean;
 }) {
@@ -74,7 +76,7 @@ export function PasswordField({
           autocomplete={autocomplete}
           spellcheck={false}
           autocapitalize="off"
-          required
+          required={!optional}
           maxLength={1000}
           value={value}
           onInput={({ currentTarget }) => onValue(currentTarget.value)}
@@ -84,6 +86,33 @@ export function PasswordField({
           <span class="unseen">{form.show}</span>
         </button>
       </span>
+    </Field>
+  );
+}
+
+/** Text of several lines. */
+export function AreaField({
+  label,
+  hint,
+  value,
+  onValue,
+  maxLength,
+}: Omit<FieldProps, 'wrong'> & {
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  readonly maxLength: number;
+}) {
+  const ids = useFieldIds(hint, null);
+  return (
+    <Field ids={ids} label={label} hint={hint}>
+      <textarea
+        {...ids.input}
+        class="input area"
+        spellcheck={false}
+        maxLength={maxLength}
+        value={value}
+        onInput={({ currentTarget }) => onValue(currentTarget.value)}
+      />
     </Field>
   );
 }
