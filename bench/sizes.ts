@@ -1,9 +1,10 @@
 /** What lies on the device of ours, laid as image and packages lay it, beside the Node it needs; what a browser loads. */
 import { execFileSync } from 'node:child_process';
-import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { loadedBytes } from '../scripts/web-bundler.ts';
 import type { Row } from './row.ts';
 
 const goalBytes = 15e6;
@@ -29,13 +30,11 @@ export async function benchSizes(): Promise<Row[]> {
   }
 }
 
-/** Each file by itself, as the server sends it. */
 function webRow(): Row {
   const packed = (path: string): number => gzipSync(readFileSync(path), { level: 9 }).length;
-  const files = globSync('dist/web/**/*.*');
-  const bytes = files.reduce((sum, path) => sum + packed(path), 0);
+  const bytes = loadedBytes('dist/web');
   return {
-    what: 'Web Console, compressed, both languages',
+    what: 'Web Console, compressed, with the larger language',
     figure: kilobytes(bytes),
     floor: `preact ${kilobytes(packed('node_modules/preact/dist/preact.mjs'))}`,
     goal: `≤ ${kilobytes(goalWebBytes)}`,

@@ -8,7 +8,7 @@ import { build, type Plugin } from 'vite';
 export type WebBundle = {
   /** What is inside, relative to the repository. */
   readonly files: readonly string[];
-  /** Of all files, each by itself, as the server sends them. */
+  /** Of all that a browser loads. */
   readonly gzipBytes: number;
 };
 
@@ -25,7 +25,7 @@ export async function bundleWeb(folder: string): Promise<WebBundle> {
     publicDir: join(root, 'server/web/public'),
     cacheDir: join(root, 'build/vite'),
     logLevel: 'warn',
-    plugins: [listModules(inside)],
+    plugins: [splitLanguages, listModules(inside)],
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
       outDir: resolve(root, folder),
@@ -37,11 +37,38 @@ export async function bundleWeb(folder: string): Promise<WebBundle> {
       rolldownOptions: { treeshake: { propertyReadSideEffects: false } },
     },
   });
-  const gzipBytes = globSync('**/*.{html,js,css,svg}', { cwd: resolve(root, folder) })
-    .map((path) => gzipSync(readFileSync(resolve(root, folder, path)), { level: 9 }).length)
-    .reduce((total, bytes) => total + bytes, 0);
-  return { files: [...inside].sort(), gzipBytes };
+  return { files: [...inside].sort(), gzipBytes: loadedBytes(resolve(root, folder)) };
 }
+
+/** Of what was built, each file by itself, as the server sends them; of languages the larger one. */
+export function loadedBytes(folder: string): number {
+  const sizes = globSync('**/*.{html,js,css,svg}', { cwd: folder }).map((path) => ({
+    isLanguage: languageFile.test(path),
+    bytes: gzipSync(readFileSync(join(folder, path)), { level: 9 }).length,
+  }));
+  const ofAll = sizes.filter(({ isLanguage }) => !isLanguage).reduce((total, { bytes }) => total + bytes, 0);
+  return ofAll + Math.max(...sizes.map(({ isLanguage, bytes }) => (isLanguage ? bytes : 0)));
+}
+
+/** The chunk of one language. */
+const languageFile = /words-(en|ru)-[\w-]+\.js$/;
+const languageRoot = /\/server\/web\/words-(en|ru)\.ts$/;
+const ofLanguage = /\/words\/[\w/-]+\.ts\?(en|ru)$/;
+
+/**
+ * Words of a page stand in one file in both languages, so that a translator sees them side by side. Each language gets such files as
+ * modules of its own (`?en`, `?ru`), from which what belongs to the other is dropped; a browser loads one of them.
+ */
+const splitLanguages: Plugin = {
+  name: 'split-languages',
+  enforce: 'pre',
+  async resolveId(source, importer, options) {
+    const [, language] = languageRoot.exec(importer ?? '') ?? ofLanguage.exec(importer ?? '') ?? [];
+    if (language === undefined || !source.startsWith('.')) return null;
+    const found = await this.resolve(source, importer, { ...options, skipSelf: true });
+    return found && /\/words\/[\w/-]+\.ts$/.test(found.id) ? { ...found, id: `${found.id}?${language}` } : found;
+  },
+};
 
 /** Modules of which something is left after what is not used was dropped. */
 const listModules = (inside: Set<string>): Plugin => ({
@@ -50,6 +77,6 @@ const listModules = (inside: Set<string>): Plugin => ({
     for (const part of Object.values(bundle))
       if (part.type === 'chunk')
         for (const [id, { renderedLength }] of Object.entries(part.modules))
-          if (renderedLength > 0 && !id.startsWith('\0')) inside.add(relative(root, id));
+          if (renderedLength > 0 && !id.startsWith('\0')) inside.add(relative(root, id.replace(/\?\w+$/, '')));
   },
 });

@@ -1,10 +1,9 @@
 /** What every page has at hand. */
 import { createContext } from 'preact';
 import { useContext, useEffect, useState } from 'preact/hooks';
-import { type CommonWords, commonEn } from '../../words/en.ts';
-import { commonRu } from '../../words/ru.ts';
+import type { CommonWords } from '../../words/en.ts';
 import type { Language } from '../../words/say.ts';
-import { type WebWords, webEn, webRu } from '../../words/web.ts';
+import type { WebWords } from '../../words/web.ts';
 import type { SessionView } from '../api/account.ts';
 import type { Answer, Api, ShownFault } from './api.ts';
 import type { Navigate, Place } from './place.ts';
@@ -26,9 +25,10 @@ export type App = {
   readonly say: (text: string) => void;
 };
 
-export const wordsOf: Readonly<Record<Language, Words>> = {
-  en: { ...commonEn, web: webEn },
-  ru: { ...commonRu, web: webRu },
+/** From the server, once each. */
+export const loadWords: Readonly<Record<Language, () => Promise<Words>>> = {
+  en: async () => (await import('./words-en.ts')).words,
+  ru: async () => (await import('./words-ru.ts')).words,
 };
 
 export const AppContext = createContext<App | null>(null);

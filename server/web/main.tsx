@@ -3,7 +3,7 @@ import { render } from 'preact';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { type Language, languageOf } from '../../words/say.ts';
 import { createApi } from './api.ts';
-import { type App, AppContext, type Session, wordsOf } from './app.ts';
+import { type App, AppContext, loadWords, type Session, type Words } from './app.ts';
 import { UnreachablePage } from './pages/notices.tsx';
 import { SetupPage } from './pages/setup.tsx';
 import { SignInPage, type SignInReason } from './pages/sign-in.tsx';
@@ -24,6 +24,9 @@ type Stage =
   | { readonly at: 'unreachable' }
   | { readonly at: 'outside'; readonly reason: SignInReason }
   | { readonly at: 'inside'; readonly session: Session };
+
+/** Words are null until they are there. */
+type Spoken = { readonly language: Language; readonly words: Words | null };
 
 const nobody: Session = {
   account: {
@@ -46,7 +49,7 @@ const retryMs = 5000;
 
 function Console() {
   const [stage, setStage] = useState<Stage>({ at: 'starting' });
-  const [language, setLanguage] = useLanguage();
+  const { language, words, setLanguage } = useLanguage();
   const [place, navigate] = usePlace();
   const [reached, setReached] = useState(true);
   const [notice, say] = useNotice();
@@ -78,9 +81,9 @@ function Console() {
   useRetry(reached, start);
 
   const session = stage.at === 'inside' ? stage.session : nobody;
-  const app: App = {
+  const app: App | null = words && {
     language,
-    words: wordsOf[language],
+    words,
     setLanguage,
     api,
     account: session.account,
@@ -100,6 +103,7 @@ function Console() {
     setStage({ at: 'outside', reason: 'signed-out' });
     navigate('/signin');
   };
+  if (app === null) return null;
   return (
     <AppContext.Provider value={app}>
       {stage.at === 'unreachable' && <UnreachablePage again={start} />}
@@ -113,16 +117,33 @@ function Console() {
 }
 
 /** What somebody chose here before, else what the browser asks for. */
-function useLanguage(): readonly [Language, (language: Language) => void] {
-  const [language, set] = useState<Language>(() => languageOf(localStorage.getItem(languageKey) ?? navigator.language));
-  useEffect(() => {
-    document.documentElement.lang = language;
-  }, [language]);
-  const choose = useCallback((chosen: Language) => {
-    localStorage.setItem(languageKey, chosen);
-    set(chosen);
+function useLanguage(): Spoken & { readonly setLanguage: (language: Language) => void } {
+  const [spoken, speak] = useState<Spoken>(() => ({
+    language: languageOf(localStorage.getItem(languageKey) ?? navigator.language),
+    words: null,
+  }));
+  const wanted = useRef(spoken.language);
+  const take = useCallback((language: Language) => {
+    wanted.current = language;
+    loadWords[language]().then(
+      (words) =>
+        speak((before) => (before.words !== null && wanted.current !== language ? before : { language, words })),
+      // The server is away: the language of before stays, and the first one comes with the page loaded anew.
+      () => {},
+    );
   }, []);
-  return [language, choose];
+  useEffect(() => take(wanted.current), [take]);
+  useEffect(() => {
+    document.documentElement.lang = spoken.language;
+  }, [spoken.language]);
+  const setLanguage = useCallback(
+    (language: Language) => {
+      localStorage.setItem(languageKey, language);
+      take(language);
+    },
+    [take],
+  );
+  return { ...spoken, setLanguage };
 }
 
 function useNotice(): readonly [string, (text: string) => void] {

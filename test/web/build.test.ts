@@ -3,6 +3,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundleWeb } from '../../scripts/web-bundler.ts';
+import { webEn, webRu } from '../../words/web.ts';
 import { assert, test } from '../harness.ts';
 
 const built = 'dist/web';
@@ -24,6 +25,20 @@ test('the same source gives the same bytes, and few of them', async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test('a browser loads one language, which has nothing of the other', () => {
+  const [en = '', ru = ''] = ['en', 'ru'].map((language) =>
+    filesOf(built)
+      .filter((path) => path.startsWith(`assets/words-${language}-`))
+      .map((path) => read(built, path))
+      .join(),
+  );
+  assert.ok(en.includes(webEn.devices.title) && ru.includes(webRu.devices.title));
+  assert.is(ru.includes(webEn.onboarding.lead), false);
+  assert.is(/[а-я]{9}/i.test(en), false);
+  const [rest = ''] = filesOf(built).filter((path) => path.startsWith('assets/index-') && path.endsWith('.js'));
+  assert.is(read(built, rest).includes(webEn.onboarding.lead), false);
 });
 
 test('nothing names another host', () => {
