@@ -97,6 +97,10 @@ export const serverWords = {
     'device remove': 'Remove a device: its identity is revoked and its connection ended.',
     groups: 'List the groups.',
     'group add': 'Add an administration group.',
+    'group rename': 'Give a group another name.',
+    'group move':
+      'Move a group below another, or to the top. It gets what the new place says: certificates, blocklist, locks, names.',
+    'group remove': 'Remove a group without devices and groups. Its open invitations and group tokens end.',
     'group naming':
       'Name the devices of a group by a rule: the fields, and a number for each device (Moscow-Desk-0042).',
     'policy show': 'Show the policy of a group: its own settings and what devices get.',
@@ -107,6 +111,8 @@ export const serverWords = {
     'policy block':
       'Block a compromised certificate: no device of the group or below it trusts it from the next synchronization on.',
     'policy unblock': 'Take a certificate off the blocklist of a group.',
+    'policy block-everywhere': 'Block a compromised certificate for all groups, also for those made later.',
+    'policy unblock-everywhere': 'Take a certificate off the blocklists of all groups.',
     'policy set':
       'Set logServer, rdp or broker for the devices of a group; --enforced: the person there cannot change it.',
     'policy set-identity': 'Set how long before their end the devices of a group renew their identities.',

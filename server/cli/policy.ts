@@ -4,6 +4,7 @@ import { countOf, isMadeBy, parseRevocationList } from '../../protocol/revocatio
 import type { ClientPurpose } from '../../protocol/schema.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import type { BlockReach } from '../api/groups.ts';
 import { type Entry, isEnforced, type ListEntry, revocationModes, type Settings } from '../core/policy.ts';
 import { readBounded } from '../edge/files.ts';
 import type { PolicyView } from '../edge/policies.ts';
@@ -69,6 +70,18 @@ export const policyCommands: readonly Command[] = [
   { name: 'policy block', positionals: ['GROUP', 'SHA256'], options: {}, run: (given) => setBlocked(given, true) },
   { name: 'policy unblock', positionals: ['GROUP', 'SHA256'], options: {}, run: (given) => setBlocked(given, false) },
   {
+    name: 'policy block-everywhere',
+    positionals: ['SHA256'],
+    options: {},
+    run: (given) => setBlockedEverywhere(given, true),
+  },
+  {
+    name: 'policy unblock-everywhere',
+    positionals: ['SHA256'],
+    options: {},
+    run: (given) => setBlockedEverywhere(given, false),
+  },
+  {
     name: 'policy set',
     positionals: ['GROUP', 'SETTING', 'VALUE'],
     optional: 1,
@@ -110,7 +123,8 @@ export const policyCommands: readonly Command[] = [
 const pathOf = ({ positionals: [group = ''] }: Words): string => `/groups/${segment(group)}/policy`;
 
 /** As people copy it: with blanks, colons, capitals. */
-const fingerprintOf = ({ positionals }: Words): string => (positionals[1] ?? '').replace(/[\s:]/g, '').toLowerCase();
+const fingerprintOf = ({ positionals }: Words): string =>
+  (positionals.at(-1) ?? '').replace(/[\s:]/g, '').toLowerCase();
 
 const isPurpose = (text: string): boolean => purposes.some((each) => each === text);
 const wrongPurpose = (): Outcome => misused(fill(words.badChoice, { name: 'purpose', choices: purposes.join(', ') }));
@@ -147,6 +161,12 @@ const setBlocked = (given: Words, blocked: boolean): Promise<Outcome> =>
   show(
     call(given.state, 'PUT', `${pathOf(given)}/blocklist`, { fingerprint: fingerprintOf(given), blocked }),
     doneText,
+  );
+
+const setBlockedEverywhere = (given: Words, blocked: boolean): Promise<Outcome> =>
+  show(
+    call<BlockReach>(given.state, 'PUT', '/blocklist', { fingerprint: fingerprintOf(given), blocked }),
+    ({ devices }) => lines([[labels.devices, String(devices)]]),
   );
 
 async function setLock(given: Words, enforced: boolean): Promise<Outcome> {

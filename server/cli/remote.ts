@@ -109,6 +109,29 @@ export const fleetCommands: readonly Command[] = [
     },
   },
   {
+    name: 'group rename',
+    positionals: ['GROUP', 'NAME'],
+    options: none,
+    run: ({ state, positionals: [group = '', name = ''] }) =>
+      show(call(state, 'PUT', `/groups/${segment(group)}/name`, { name }), doneText),
+  },
+  {
+    name: 'group move',
+    positionals: ['GROUP'],
+    options: { parent: { type: 'string', text: 'parent' } },
+    run: (given) => {
+      const path = `/groups/${segment(given.positionals[0] ?? '')}/parent`;
+      return show(call(given.state, 'PUT', path, { parent: textOption(given, 'parent') ?? null }), doneText);
+    },
+  },
+  {
+    name: 'group remove',
+    positionals: ['GROUP'],
+    options: none,
+    run: ({ state, positionals: [group = ''] }) =>
+      show(call(state, 'DELETE', `/groups/${segment(group)}`), () => `${values.removed}\n`),
+  },
+  {
     name: 'group naming',
     positionals: ['GROUP'],
     options: { fields: { type: 'string', text: 'fields' }, clear: { type: 'boolean', text: 'clear' } },

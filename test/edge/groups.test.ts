@@ -1,5 +1,6 @@
 /** One group as the API shows it, its place in the tree, and a certificate that is blocked everywhere. */
 import { readFileSync } from 'node:fs';
+import { sql } from 'kysely';
 import { fingerprintOf } from '../../protocol/certificate.ts';
 import type { Policy } from '../../protocol/schema.ts';
 import { policyTopic } from '../../protocol/topics.ts';
@@ -10,9 +11,11 @@ import { readDelivery, showGroup } from '../../server/edge/group-details.ts';
 import { addToken } from '../../server/edge/group-tokens.ts';
 import { moveGroup, removeGroup, renameGroup } from '../../server/edge/group-tree.ts';
 import { invite } from '../../server/edge/invitations.ts';
+import { migrations } from '../../server/edge/migrations.ts';
 import { setNaming } from '../../server/edge/naming.ts';
 import { addGroup, listGroups, removeDevice, showDevice } from '../../server/edge/places.ts';
 import { addCertificates, removeCertificates, setContacts, setLock, setSetting } from '../../server/edge/policies.ts';
+import type { Database } from '../../server/edge/tables.ts';
 import { addUser } from '../../server/edge/users.ts';
 import {
   auditOf,
@@ -183,6 +186,20 @@ test('the certificates of a policy as a list: columns of T14, sorted, searched, 
     assert.is(csv.text.trim().split('\r\n').length, 3);
     assert.match(csv.text, /^\ufefffile,purpose,issuer,subject,notBefore,notAfter,fingerprint,/);
     assert.is((await page.ask('GET', '/groups/Nowhere/policy/certificates')).body.code, 'not-found');
+  }));
+
+test('what lists sort by is read from the certificates of an older database', () =>
+  withFleet(async ({ server }) => {
+    value(await addGroup(server, admin, { name: 'Office' }));
+    value(await addCertificates(server, admin, 'Office', upload(vector('authority'), 'a.pem')));
+    const sorted = ['issuer', 'subject', 'not_before', 'not_after'] as const;
+    const read = (db: Database) => db.selectFrom('policy_certificates').select(sorted).execute();
+    const before = await read(server.db);
+    for (const column of sorted)
+      await sql.raw(`alter table policy_certificates drop column ${column}`).execute(server.db);
+    await migrations['0019-policy-certificates']?.up(server.db as never);
+    assert.equal(await read(server.db), before);
+    assert.ok((before[0]?.not_after ?? 0) > 0 && before[0]?.subject.includes('CN='));
   }));
 
 test('many certificates are taken away at once, or none', () =>

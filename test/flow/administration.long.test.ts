@@ -108,6 +108,11 @@ test('every command with --json', async () => {
     await say(0, has('id'), ['group', 'add', 'Office']);
     await say(1, faultOf('already-exists'), ['group', 'add', 'Office']);
     await say(0, some('path', 'devices', 'kind'), ['groups']);
+    await say(0, has('id'), ['group', 'add', 'Attic']);
+    await say(0, isDone, ['group', 'rename', 'Attic', 'Loft']);
+    await say(0, isDone, ['group', 'move', 'Loft', '--parent', 'Office']);
+    await say(1, faultOf('group-not-empty'), ['group', 'remove', 'Office']);
+    await say(0, isDone, ['group', 'remove', 'Loft']);
     await say(0, isDone, ['group', 'naming', 'Office', '--fields', 'HALL']);
     await say(0, isDone, ['group', 'naming', 'Office', '--clear']);
     await say(0, has('name', 'password'), ['users', 'add', 'anna', '--devices', '2']);
@@ -191,6 +196,8 @@ test('every command with --json', async () => {
     ]);
     await say(0, isDone, ['policy', 'block', 'Office', print]);
     await say(0, isDone, ['policy', 'unblock', 'Office', print]);
+    await say(0, has('devices', 'groups', 'everywhere'), ['policy', 'block-everywhere', print]);
+    await say(0, has('devices', 'groups', 'everywhere'), ['policy', 'unblock-everywhere', print]);
     await say(0, isDone, ['policy', 'remove-certificate', 'Office', print]);
     await say(0, isDone, ['policy', 'set-contacts', 'Office', '--name', 'Desk']);
     await say(0, isDone, ['policy', 'clear-contacts', 'Office']);
