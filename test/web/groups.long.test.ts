@@ -270,6 +270,8 @@ test('a group below sees the certificate as inherited, and how many devices have
   await page.keyboard.press('Escape');
   const devices = await server.db.selectFrom('devices').selectAll().where('group_id', 'in', [thin, windows]).execute();
   await page.getByText('In force on 0 of 1').waitFor();
+  const polled = await page.waitForRequest(/\/delivery$/);
+  assert.is(polled.headers()['x-thintrust-poll'], '1', 'it keeps no session alive');
   for (const { id, group_id: group } of devices) {
     const { rev } = (await shown(world, group)).delivery;
     const applied = { group, policy: rev, device: 1, command: 0 };

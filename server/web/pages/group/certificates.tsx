@@ -139,7 +139,7 @@ function Certificates(props: GroupProps) {
         <Details
           row={doing.row}
           onClose={close}
-          {...(officer && !doing.row.blocked && { onBlock: () => setDoing({ at: 'blocking', row: doing.row }) })}
+          {...(officer && { onBlock: () => setDoing({ at: 'blocking', row: doing.row }) })}
         />
       )}
       {doing?.at === 'blocking' && (
