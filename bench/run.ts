@@ -5,8 +5,14 @@ import { benchCertificates } from './certificates.ts';
 import { benchConnect } from './connect.ts';
 import { benchDecide } from './decide.ts';
 import { benchExport } from './exports.ts';
+
 import { benchImage } from './image.ts';
+
+import { benchIssue } from './issue.ts';
+
 import { benchLog } from './log.ts';
+import { benchPage } from './page.ts';
+import { benchPublish } from './publish.ts';
 import type { Row } from './row.ts';
 import { benchSizes } from './sizes.ts';
 import { benchSlots } from './slots.ts';
@@ -23,6 +29,9 @@ const benches: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   sizes: benchSizes,
   slots: benchSlots,
   certificates: benchCertificates,
+  page: benchPage,
+  issue: benchIssue,
+  publish: benchPublish,
   console: benchUi,
 };
 

@@ -48,7 +48,10 @@ export const polite =
 export type Mosquitto = { readonly port: number; readonly stop: () => Promise<void> };
 
 /** Mutual TLS, the certificate's CN as user name, no access list. */
-export async function startMosquitto(material: ServerMaterial, clientCa: string): Promise<Mosquitto> {
+export async function startMosquitto(
+  material: Pick<ServerMaterial, 'key' | 'cert'>,
+  clientCa: string,
+): Promise<Mosquitto> {
   const folder = await mkdtemp(join(tmpdir(), 'thintrust-mosquitto-'));
   const port = await freePort();
   await writeFile(join(folder, 'ca.pem'), clientCa);

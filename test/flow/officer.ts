@@ -1,10 +1,14 @@
 /** A Security Officer: the Web Console of a real server in a real browser, opened by the link of the first start. */
+import type { BrowserContext } from 'playwright-core';
 import { webEn } from '../../words/web.ts';
 import { password } from '../fakes/web-client.ts';
 import { openBrowser } from '../web/browser.ts';
 import type { System } from './system.ts';
 
 export type Officer = {
+  readonly origin: string;
+  /** Signed in. */
+  readonly context: BrowserContext;
   /** What a page sends; rejects where the server refuses. */
   readonly order: (method: 'POST' | 'PUT', path: string, body: object) => Promise<void>;
   /** `Confirm user actions`: types the confirmation code, compares the name, reads the digits. */
@@ -16,7 +20,7 @@ export type Officer = {
 export async function openOfficer(system: System): Promise<Officer> {
   const [, origin = '', path = ''] = /(https:\/\/[^/\s]+)(\/setup#\S+)/.exec(system.log('thintrust-server')) ?? [];
   const { visit, complaints, close } = await openBrowser(origin);
-  const { page, open } = await visit();
+  const { page, open, context } = await visit();
   const enter = async (): Promise<void> => {
     await open(path);
     const fields = page.locator('input');
@@ -51,5 +55,5 @@ export async function openOfficer(system: System): Promise<Officer> {
     await close();
     throw failed;
   }
-  return { order, answer, complaints, close };
+  return { origin, context, order, answer, complaints, close };
 }
