@@ -1,6 +1,6 @@
 #!/bin/sh
 # base.sh ARCH TAR: Debian without what only people read, with a kernel in /boot and the few of its modules that a virtual
-# machine needs. ARCH is amd64 or arm64. Also the hook of mmdebstrap itself: base.sh --hook ROOT. Rootless where it is not
+# machine needs. ARCH is amd64 or arm64. Also the hook of mmdebstrap itself: base.sh --hook ROOT ARCH. Rootless where it is not
 # started by root.
 set -eu
 
@@ -13,13 +13,13 @@ modules='virtio_pci virtio_mmio virtio_blk virtio_scsi virtio_net virtio-rng vir
 early='virtio_pci virtio_mmio virtio_blk nvme crc32c_generic ext4'
 
 hook() {
-  root=$1
-  arch=$(dpkg --root="$root" --print-architecture)
+  root=$1 arch=$2
   export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
   work=$root/tmp/extra
   mkdir "$work"
   cd "$work"
   kernel=$(apt-cache depends "$(kernel_of "$arch")" | sed -n 's/^ *Depends: \(linux-image-[^ ]*\).*/\1/p' | head -n 1)
+  [ -n "$kernel" ] || { echo "no kernel for $arch among the packages" >&2; exit 1; }
   apt-get -o APT::Sandbox::User=root download -qq "$kernel" console-setup-linux busybox-static
   for package in ./*.deb; do dpkg-deb -x "$package" files; done
 
@@ -58,7 +58,7 @@ needs() {
 
 here=$(cd "$(dirname "$0")" && pwd)
 if [ "$1" = --hook ]; then
-  hook "$2"
+  hook "$2" "$3"
   exit
 fi
 
@@ -70,5 +70,5 @@ mode=unshare
 drop() { echo "--dpkgopt=path-exclude=$1"; }
 mmdebstrap --quiet --format=tar --mode=$mode --variant=essential --arch="$arch" --include="$packages" \
   "$(drop '/usr/share/doc/*')" "$(drop '/usr/share/man/*')" "$(drop '/usr/share/locale/*')" "$(drop '/usr/share/info/*')" \
-  "$(drop '/usr/share/lintian/*')" --customize-hook="'$here/base.sh' --hook \"\$1\"" bookworm "$2.new"
+  "$(drop '/usr/share/lintian/*')" --customize-hook="'$here/base.sh' --hook \"\$1\" $arch" bookworm "$2.new"
 mv "$2.new" "$2"
