@@ -25,7 +25,7 @@ export const settingsEn = {
     turnOnTitle: 'Turn on mutual authentication?',
     turnOnWhat: 'Agents that can have a certificate and register from now on check in on port {port}, with it.',
     turnOnStays: 'Devices that go on without a certificate: {waiting}. They use the port without certificates.',
-    forever: 'Once on it cannot be turned off. Not even by restoring settings.',
+    forever: 'Once on it cannot be turned off.',
     again: 'Go on',
     againTitle: 'Turn it on for good?',
     effect: 'Who checks in how',
@@ -35,7 +35,7 @@ export const settingsEn = {
     agents: {
       'thin-client': 'Can have a certificate later',
       'no-migration': 'Cannot',
-      'always-mutual': 'Never goes without, and every device of ours',
+      'always-mutual': 'Never without, as all of ours',
     },
     states: ['Off', 'On, registered after', 'On, registered before', 'On before an upgrade'],
     with: '{port}, with certificate',
@@ -232,7 +232,7 @@ export const settingsRu: typeof settingsEn = {
     turnOnWhat:
       'Агенты, которые могут получить сертификат и зарегистрируются после этого, подключаются к порту {port} с ним.',
     turnOnStays: 'Устройств, которые останутся без сертификата: {waiting}. Они работают через порт без сертификатов.',
-    forever: 'После включения выключить её нельзя, даже восстановив настройки.',
+    forever: 'После включения выключить её нельзя.',
     again: 'Продолжить',
     againTitle: 'Включить навсегда?',
     effect: 'Кто как подключается',
@@ -242,7 +242,7 @@ export const settingsRu: typeof settingsEn = {
     agents: {
       'thin-client': 'Может получить сертификат позже',
       'no-migration': 'Не может',
-      'always-mutual': 'Без него не работает, как и все наши устройства',
+      'always-mutual': 'Только с ним, как все наши',
     },
     states: ['Выключена', 'Включена, регистрация после', 'Включена, регистрация до', 'Включена до обновления'],
     with: '{port}, с сертификатом',
