@@ -67,6 +67,7 @@ export const certificatesEn = {
   aliasSet: 'Alias changed: {count}',
   refusedTitle: 'Not everything could be done',
   doneCount: 'Done: {count}',
+  underWay: 'Under way, certificates: {count}',
   refused: 'Refused: {count}',
   rules: {
     title: 'Issuance rules',
@@ -182,6 +183,7 @@ export const certificatesRu: typeof certificatesEn = {
   aliasSet: 'Псевдоним изменён: {count}',
   refusedTitle: 'Выполнено не всё',
   doneCount: 'Выполнено: {count}',
+  underWay: 'Выполняется, сертификатов: {count}',
   refused: 'Отказано: {count}',
   rules: {
     title: 'Правила выпуска',

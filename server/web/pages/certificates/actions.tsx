@@ -2,17 +2,20 @@
 import { useState } from 'preact/hooks';
 import { fill, sayFault } from '../../../../words/say.ts';
 import type { CertificateOutcome, CertificateRow } from '../../../api/certificates.ts';
+import type { JobOrdered } from '../../../api/jobs.ts';
 import { useApp } from '../../app.ts';
 import { ConfirmDialog, Dialog } from '../../parts/dialog.tsx';
 import { CheckField, TextField } from '../../parts/form.tsx';
 import { Status } from '../../parts/show.tsx';
 import { holderOf } from './row.tsx';
 
+/** Of very many the server makes work that goes on by itself. */
+type Answered = CertificateOutcome | JobOrdered;
 type Doing = 'renew' | 'delete' | 'alias';
 type Rows = { readonly rows: readonly CertificateRow[] };
 type Running = Rows & {
   readonly onClose: () => void;
-  readonly onOutcome: (said: string, outcome: CertificateOutcome, gone: boolean) => void;
+  readonly onOutcome: (said: string, answer: Answered, gone: boolean) => void;
 };
 
 /** `gone`: they are listed no more. */
@@ -26,6 +29,10 @@ export function CertificateActions({ rows, onDone }: Rows & { readonly onDone: (
     onClose: () => setDoing(null),
     onOutcome: (said, outcome, gone) => {
       setDoing(null);
+      if ('job' in outcome) {
+        say(fill(certificates.underWay, { count: outcome.job.total }));
+        return onDone(gone);
+      }
       if (outcome.done.length > 0) say(fill(said, { count: outcome.done.length }));
       if (outcome.refused.length > 0) setRefused({ outcome, gone: gone && outcome.done.length > 0 });
       else onDone(gone);
@@ -76,7 +83,7 @@ function Renew({ rows, onClose, onOutcome }: Running) {
         ...(uploaded > 0 ? [fill(certificates.renewUploaded, { count: uploaded })] : []),
       ]}
       confirm={certificates.renew}
-      run={() => api.send<CertificateOutcome>('POST', '/certificates/renew', { ids: idsOf(rows) })}
+      run={() => api.send<Answered>('POST', '/certificates/renew', { ids: idsOf(rows) })}
       onDone={(outcome) => onOutcome(certificates.renewed, outcome, false)}
       onClose={onClose}
     />
@@ -101,7 +108,7 @@ function Delete({ rows, onClose, onOutcome }: Running) {
       ]}
       confirm={certificates.remove}
       danger
-      run={() => api.send<CertificateOutcome>('POST', '/certificates/delete', body)}
+      run={() => api.send<Answered>('POST', '/certificates/delete', body)}
       onDone={(outcome) => onOutcome(certificates.removed, outcome, true)}
       onClose={onClose}
     >
@@ -124,8 +131,10 @@ function Alias({ rows, onClose, onOutcome }: Running) {
       title={fill(certificates.aliasTitle, { count: corporate.length })}
       consequences={[certificates.aliasWhat, ...(left > 0 ? [fill(certificates.aliasMobile, { count: left })] : [])]}
       confirm={certificates.setAlias}
-      run={() => api.send('POST', '/certificates/alias', { ids, alias })}
-      onDone={() => onOutcome(certificates.aliasSet, { done: [...ids], refused: [] }, false)}
+      run={() => api.send<JobOrdered | object>('POST', '/certificates/alias', { ids, alias })}
+      onDone={(answer) =>
+        onOutcome(certificates.aliasSet, 'job' in answer ? answer : { done: [...ids], refused: [] }, false)
+      }
       onClose={onClose}
     >
       <TextField

@@ -63,18 +63,20 @@ export function InstalledSection({ device }: { readonly device: string }) {
           heads={[
             devices.certificateName,
             devices.userCertificate,
+            certificates.thumbprint,
             devices.purpose,
             devices.source,
-            certificates.thumbprint,
           ]}
           rows={value.certificates.map(({ name, userCertificate, use, source, thumbprint }, index) => ({
             key: `${index}-${thumbprint}`,
             cells: [
               plainText(name) || <span class="quiet">{shell.unknown}</span>,
               userCertificate ? shell.yes : shell.no,
+              <div key="t" class="print">
+                <Fingerprint value={thumbprint} />
+              </div>,
               uses[use],
               source === null ? '–' : words.sources[source],
-              <Fingerprint key="t" value={thumbprint} />,
             ],
           }))}
         />
