@@ -6,6 +6,7 @@ import { codesEn, codesRu } from './web/codes.ts';
 import { dashboardEn, dashboardRu } from './web/dashboard.ts';
 import { devicesEn, devicesRu } from './web/devices.ts';
 import { groupsEn, groupsRu } from './web/groups.ts';
+import { issueEn, issueRu } from './web/issue.ts';
 import { onboardingEn, onboardingRu } from './web/onboarding.ts';
 import { partsEn, partsRu } from './web/parts.ts';
 import { serverCertificatesEn, serverCertificatesRu } from './web/server-certificates.ts';
@@ -23,6 +24,7 @@ export const webEn = {
   dashboard: dashboardEn,
   devices: devicesEn,
   groups: groupsEn,
+  issue: issueEn,
   onboarding: onboardingEn,
   users: usersEn,
   serverCertificates: serverCertificatesEn,
@@ -41,6 +43,7 @@ export const webRu: WebWords = {
   dashboard: dashboardRu,
   devices: devicesRu,
   groups: groupsRu,
+  issue: issueRu,
   onboarding: onboardingRu,
   users: usersRu,
   serverCertificates: serverCertificatesRu,

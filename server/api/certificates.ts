@@ -54,6 +54,11 @@ export const certificateColumns = [
   'automaticRenewalDisabled',
 ] as const;
 
+export const shownFault = Type.Object({
+  code: Type.String(),
+  kind: Type.String(),
+  facts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),
+});
 /** Of what is done to many: what could not be done, each with why; the others are done. */
 export const outcome = Type.Object(
   {
@@ -62,11 +67,7 @@ export const outcome = Type.Object(
       Type.Object(
         {
           id: Type.String(),
-          fault: Type.Object({
-            code: Type.String(),
-            kind: Type.String(),
-            facts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),
-          }),
+          fault: shownFault,
         },
         closed,
       ),

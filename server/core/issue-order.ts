@@ -2,7 +2,7 @@
  * What an administrator orders by the wizard “Certificate issuance” (M3): which of its steps there are for a type of certificate, a kind
  * of device and a connection method, and whether what was chosen fits them. A thin client has the steps of Android.
  */
-import { bad, good, type Result } from '../../protocol/fault.ts';
+import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { CertificateType, DeviceKind } from './certificates.ts';
 
 export const connectionMethods = ['with-mobile', 'without-mobile'] as const;
@@ -74,10 +74,10 @@ export function judgeOrder(order: IssueOrder): Result<Issue> {
   if (source === 'pki') return bad('pki-not-integrated');
   if (kind !== 'thin-client' && devices.length > 0) return bad('step-not-offered', { what: 'devices' });
   if (users.length + devices.length === 0) return bad('bad-argument', { what: 'users' });
-  if (kind !== 'thin-client') return type !== 'mobile' && source === 'uploaded' ? good('record') : bad('record-only');
   // Beside a one-time password there is nothing that a person has to be told.
-  const told = type === 'mobile' && authentication === 'password';
+  const told = kind === 'thin-client' && type === 'mobile' && authentication === 'password';
   if (order.mail !== undefined && !told) return bad('step-not-offered', { what: 'mail' });
+  if (kind !== 'thin-client') return type !== 'mobile' && source === 'uploaded' ? good('record') : bad('record-only');
   if (type === 'mobile') {
     if (source === 'uploaded') return bad('step-not-offered', { what: 'upload' });
     // A device that is registered has its certificate.
@@ -85,4 +85,35 @@ export function judgeOrder(order: IssueOrder): Result<Issue> {
     return reuse === true ? bad('not-allowed', { what: 'reuse' }) : good('invite');
   }
   return connection === 'with-mobile' ? good('order') : bad('identity-needed');
+}
+
+/**
+ * Why nothing would be taken that goes on from these choices: the fault of the first way on; null where there is one that is taken.
+ * Users and alias are never the reason.
+ */
+export function refusalOf(chosen: Begun): Fault | null {
+  let first: Fault | null = null;
+  for (const order of waysOn(chosen)) {
+    const judged = judgeOrder(order);
+    if (judged.ok) return null;
+    first ??= judged.fault;
+  }
+  return first;
+}
+
+/** The first two steps are made. */
+type Begun = Pick<IssueOrder, 'type' | 'kind'> & Partial<IssueOrder>;
+
+function* waysOn(chosen: Begun): Generator<IssueOrder> {
+  const each = <V>(value: V | undefined, all: readonly V[]): readonly V[] => (value === undefined ? all : [value]);
+  const { type, kind } = chosen;
+  const methods = stepsOf(type, kind, null).includes('connection') ? connectionMethods : [undefined];
+  for (const connection of each(chosen.connection, methods)) {
+    const steps = stepsOf(type, kind, connection ?? null);
+    const ways = steps.includes('authentication') ? authentications : [undefined];
+    const alias = steps.includes('alias') ? 'x' : undefined;
+    for (const source of each(chosen.source, issueSources))
+      for (const authentication of each(chosen.authentication, ways))
+        yield { users: ['x'], ...chosen, connection, alias, source, authentication };
+  }
 }

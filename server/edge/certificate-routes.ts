@@ -2,6 +2,7 @@
 import { Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
 import { certificateColumns, certificateRow, installed, outcome } from '../api/certificates.ts';
+import { issued } from '../api/issue.ts';
 import { oneOf } from '../api/list.ts';
 import { corporateRule, corporateRules } from '../api/rules.ts';
 import {
@@ -62,7 +63,7 @@ export const certificateRoutes: readonly AdminRoute[] = [
     (server, body, { actor }) => setAlias(server, actor, body),
   ),
   withBody(
-    { method: 'POST', url: '/certificates/issue', action: 'edit-certificates', work: issueWork },
+    { method: 'POST', url: '/certificates/issue', action: 'edit-certificates', answer: issued, work: issueWork },
     issueBody,
     (server, { file, ...order }, { actor }) =>
       issueCertificates(server, actor, order, file ? identityFile(file) : null),

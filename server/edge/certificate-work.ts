@@ -7,7 +7,7 @@ import { authentications, connectionMethods, issueSources } from '../core/issue-
 import { mostOfJob } from '../core/job.ts';
 import { closed, name, type Tried, workOn } from './admin-route.ts';
 import { readAlias, setOneAlias } from './certificate-list.ts';
-import { beginIssue, type Issued } from './corporate-issue.ts';
+import { beginIssue, type IssuedTo, type Named, sumUp } from './corporate-issue.ts';
 import { deleteCertificate, outcomeOf, renewCertificate } from './corporate-orders.ts';
 import { transact } from './database.ts';
 import type { IdentityFile } from './identity-file.ts';
@@ -83,25 +83,20 @@ export const issueWork = workOn(issueBody, {
   begin: async (server, actor, { file, ...order }) => {
     const issue = await beginIssue(server, actor, order, file ? identityFile(file) : null);
     if (!issue.ok) return issue;
-    return good((item) =>
-      issue.value(
-        item.startsWith(ofUser)
-          ? { users: [item.slice(ofUser.length)], devices: [] }
-          : { users: [], devices: [item.slice(ofDevice.length)] },
-      ),
-    );
+    return good((item) => issue.value(namedBy(item)));
   },
-  answer: (_server, tried) => {
-    const issued = tried.flatMap(({ result }) => (result.ok && result.value ? [result.value as Issued] : []));
-    const bare = tried.map(({ item, result }) => ({ item: item.slice(item.indexOf(':') + 1), result }));
-    return {
-      certificates: issued.flatMap(({ certificates }) => certificates),
-      invitations: issued.flatMap(({ invitations }) => invitations),
-      legacy: issued[0]?.legacy ?? [],
-      refused: outcomeOf(bare).refused,
-    };
-  },
+  answer: (server, tried) =>
+    sumUp(
+      server,
+      tried.map(({ item, result }): IssuedTo => {
+        if (result.ok) return result.value as IssuedTo;
+        return { results: [], refused: [{ name: item.slice(item.indexOf(':') + 1), fault: result.fault }], legacy: [] };
+      }),
+    ),
 });
+
+const namedBy = (item: string): Named =>
+  item.startsWith(ofUser) ? { user: item.slice(ofUser.length) } : { device: item.slice(ofDevice.length) };
 
 export const identityFile = ({ content, key, password = '' }: Static<typeof uploadedFile>): IdentityFile => ({
   content: Buffer.from(content, 'base64'),

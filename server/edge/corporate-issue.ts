@@ -3,6 +3,7 @@ import { createPrivateKey, createPublicKey, randomUUID, sign, verify } from 'nod
 import { type Certificate, parseCertificate, toBase64, toPem } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { maxCorporate } from '../../protocol/limits.ts';
+import type { Issued } from '../api/issue.ts';
 import { type CertificateSource, type ClientType, type DeviceKind, searchText } from '../core/certificates.ts';
 import { type IssueOrder, judgeOrder } from '../core/issue-order.ts';
 import { spellUser } from '../core/user.ts';
@@ -13,7 +14,7 @@ import { transact } from './database.ts';
 import { signDevice } from './documents.ts';
 import type { IdentityFile, ReadIdentity } from './identity-file.ts';
 import { importIdentity } from './import-identity.ts';
-import { type InvitationMail, type Invited, invite } from './invitations.ts';
+import { type InvitationMail, invite, readEntrance } from './invitations.ts';
 import { standingOf } from './lives.ts';
 import { findDevice } from './lookup.ts';
 import { seal } from './seal.ts';
@@ -21,23 +22,17 @@ import type { Database, Tables } from './tables.ts';
 import { findUser } from './users.ts';
 
 export type Upload = { readonly certificates: readonly Certificate[]; readonly key: Uint8Array };
-export type Issued = {
-  /** Certificates that were ordered or recorded. */
-  readonly certificates: readonly string[];
-  /** One for each user that is to register a device with a one-time password. */
-  readonly invitations: readonly Invited[];
-  /** Outdated encryption of the uploaded file. */
-  readonly legacy: readonly string[];
-};
-type Recipients = Pick<IssueOrder, 'users' | 'devices'>;
 type Recipient = { readonly device: Tables['devices'] | null; readonly user: Tables['users'] | null };
 
 const maxChain = 10;
 
+/** What came of one of those that an order names. */
+export type IssuedTo = Pick<Issued, 'results' | 'refused' | 'legacy'>;
+export type Named = { readonly user: string } | { readonly device: string };
+
 /**
- * All or nothing, but for invitations, which are made one after the other. Faults: those of `judgeOrder`, `importIdentity`, `invite`;
- * `not-found` and `bad-argument` for users and devices; `wrong-state` for a device that is not active; `key-foreign`, `expired`,
- * `certificate-wrong-kind` (an authority), `already-exists` (the alias), `too-many-certificates`.
+ * Does what it can for each that is named, and says of the rest why not. Faults of all of it: those of `judgeOrder` and `importIdentity`,
+ * `key-foreign`, `expired`, `certificate-wrong-kind` (an authority).
  */
 export async function issueCertificates(
   server: Server,
@@ -45,63 +40,91 @@ export async function issueCertificates(
   order: IssueOrder,
   file: IdentityFile | null,
 ): Promise<Result<Issued>> {
-  const issue = await beginIssue(server, actor, order, file);
-  return issue.ok ? issue.value(order) : issue;
+  const begun = await beginIssue(server, actor, order, file);
+  if (!begun.ok) return begun;
+  const tried: IssuedTo[] = [];
+  for (const device of new Set(order.devices)) tried.push(await saidOf(device, begun.value({ device })));
+  for (const user of new Set(order.users)) tried.push(await saidOf(user, begun.value({ user })));
+  return good(await sumUp(server, tried));
 }
 
-/** What all recipients have in common is judged and read; what is returned issues to some of them, all or nothing. */
+const saidOf = async (name: string, issuing: Promise<Result<IssuedTo>>): Promise<IssuedTo> => {
+  const issued = await issuing;
+  return issued.ok ? issued.value : { results: [], refused: [{ name, fault: issued.fault }], legacy: [] };
+};
+
+/** Of all that are named. */
+export const sumUp = async ({ db }: Server, tried: readonly IssuedTo[]): Promise<Issued> => ({
+  server: await readEntrance(db),
+  results: tried.flatMap(({ results }) => results),
+  refused: tried.flatMap(({ refused }) => refused),
+  legacy: tried.find(({ legacy }) => legacy.length > 0)?.legacy ?? [],
+});
+
+/**
+ * What all have in common is judged and read; what is returned issues to one user or device. Its faults, where nothing was done: those
+ * of `invite`, `not-found`, `bad-argument`; `wrong-state` for a device that is not active; `already-exists` (the alias), `too-many-certificates`.
+ */
 export async function beginIssue(
   server: Server,
   actor: Actor,
   order: IssueOrder,
   file: IdentityFile | null,
-): Promise<Result<(to: Recipients) => Promise<Result<Issued>>>> {
+): Promise<Result<(to: Named) => Promise<Result<IssuedTo>>>> {
   const judged = judgeOrder(order);
   if (!judged.ok) return judged;
-  if (judged.value === 'invite') return good((to) => inviteAll(server, actor, { ...order, ...to }));
   const { type, kind } = order;
+  if (type === 'mobile')
+    return good((to) => ('user' in to ? inviteOne(server, actor, order, to.user) : noDevice(to.device)));
   const alias = readAlias(order.alias ?? '');
   if (!alias.ok) return alias;
-  if (type === 'mobile') return bad('internal', { what: 'order' });
   const read = order.source === 'uploaded' ? await readUpload(server, file) : good(null);
   if (!read.ok) return read;
-  const upload = read.value;
-  const wish = { type, kind, alias: alias.value, upload };
-  return good((to) => issueTo(server, actor, { ...order, ...to }, wish));
+  const wish = { type, kind, alias: alias.value, upload: read.value };
+  return good((to) => issueTo(server, actor, to, wish));
 }
 
-const issueTo = (server: Server, actor: Actor, order: IssueOrder, wish: Wish): Promise<Result<Issued>> =>
-  transact(server.db, async (trx) => {
-    const recipients = await recipientsOf(trx, order);
-    if (!recipients.ok) return recipients;
-    const certificates: string[] = [];
-    for (const recipient of recipients.value) {
-      const added = await add(server, trx, actor, recipient, wish);
-      if (!added.ok) return added;
-      certificates.push(added.value);
-    }
-    for (const { device } of recipients.value) if (device) await signDevice(server, trx, device.id);
-    return good({ certificates, invitations: [], legacy: wish.upload?.legacy ?? [] });
-  });
+const noDevice = async (name: string): Promise<Result<IssuedTo>> => bad('step-not-offered', { what: name });
 
-async function inviteAll(
+async function inviteOne(
   server: Server,
   actor: Actor,
-  { users = [], authentication, mail }: IssueOrder,
-): Promise<Result<Issued>> {
-  for (const user of users) {
-    const found = await findUser(server.db, user);
-    if (!found.ok) return found;
-  }
+  { authentication, mail }: IssueOrder,
+  wanted: string,
+): Promise<Result<IssuedTo>> {
+  const found = await findUser(server.db, wanted);
+  if (!found.ok) return found;
+  const { id } = found.value;
+  const one = { id, device: null, user: spellUser(found.value) };
+  const none = { password: '', expiresAt: null, mailedTo: [] };
   // By its own name and password a user registers without anything being made.
-  if (authentication === 'credentials') return good({ certificates: [], invitations: [], legacy: [] });
-  const invitations: Invited[] = [];
-  for (const user of users) {
-    const invited = await invite(server, actor, { user, ...(mail && { mail: lettersOf(mail) }) });
-    if (!invited.ok) return invited;
-    invitations.push(invited.value);
+  if (authentication === 'credentials')
+    return good({ results: [{ ...one, ...none, as: 'credentials' }], refused: [], legacy: [] });
+  const invited = await invite(server, actor, { user: id, ...(mail && { mail: lettersOf(mail) }) });
+  if (!invited.ok) return invited;
+  const { password, expiresAt, mailedTo } = invited.value;
+  const made = { ...one, as: 'invitation', password, expiresAt, mailedTo: [...mailedTo] } as const;
+  return good({ results: [made], refused: [], legacy: [] });
+}
+
+async function issueTo(server: Server, actor: Actor, to: Named, wish: Wish): Promise<Result<IssuedTo>> {
+  const found = await recipientsOf(server.db, wish, to);
+  if (!found.ok) return found;
+  const outcome: IssuedTo = { results: [], refused: [], legacy: [...(wish.upload?.legacy ?? [])] };
+  for (const { device, user } of found.value) {
+    const names = { device: device?.name ?? null, user: user && spellUser(user) };
+    const added = await transact(server.db, async (trx) => {
+      const one = await add(server, trx, actor, { device, user }, wish);
+      if (one.ok && device) await signDevice(server, trx, device.id);
+      return one;
+    });
+    if (!added.ok && found.value.length === 1) return added;
+    if (added.ok) {
+      const as = device ? 'ordered' : 'recorded';
+      outcome.results.push({ ...names, id: added.value, as, password: '', expiresAt: null, mailedTo: [] });
+    } else outcome.refused.push({ name: names.device ?? names.user ?? '', fault: added.fault });
   }
-  return good({ certificates: [], invitations, legacy: [] });
+  return good(outcome);
 }
 
 const lettersOf = ({ copy, show }: NonNullable<IssueOrder['mail']>): InvitationMail => ({
@@ -140,47 +163,39 @@ function belongs({ der }: Certificate, { key }: ReadIdentity): boolean {
   }
 }
 
-/** Devices as they are named, and those that the users registered; of record-only kinds the users alone. */
+/** A device as it is named, or those that a user registered; of record-only kinds the user alone. */
 async function recipientsOf(
   trx: Database,
-  { kind, users = [], devices = [] }: IssueOrder,
+  { kind }: Pick<Wish, 'kind'>,
+  to: Named,
 ): Promise<Result<readonly Recipient[]>> {
-  const found = new Map<string, Recipient>();
-  for (const name of devices) {
-    const device = await findDevice(trx, name);
-    if (!device.ok) return device;
-    const { id, registered_by } = device.value;
-    const user = registered_by === null ? null : await readUser(trx, registered_by);
-    found.set(id, { device: device.value, user });
+  if ('device' in to) {
+    const found = await findDevice(trx, to.device);
+    if (!found.ok) return found;
+    const by = found.value.registered_by;
+    const user = by === null ? undefined : await trx.selectFrom('users').selectAll().where('id', '=', by).executeTakeFirst();
+    return good([{ device: found.value, user: user ?? null }]);
   }
-  for (const name of users) {
-    const user = await findUser(trx, name);
-    if (!user.ok) return user;
-    if (kind !== 'thin-client') {
-      found.set(user.value.id, { device: null, user: user.value });
-      continue;
-    }
-    const own = await trx
-      .selectFrom('devices')
-      .selectAll()
-      .where('registered_by', '=', user.value.id)
-      .where('removed_at', 'is', null)
-      .where('deactivated_at', 'is', null)
-      .execute();
-    if (own.length === 0) return bad('not-found', { what: `${spellUser(user.value)}: device` });
-    for (const device of own) found.set(device.id, { device, user: user.value });
-  }
-  return good([...found.values()]);
+  const found = await findUser(trx, to.user);
+  if (!found.ok) return found;
+  const user = found.value;
+  if (kind !== 'thin-client') return good([{ device: null, user }]);
+  const own = await trx
+    .selectFrom('devices')
+    .selectAll()
+    .where('registered_by', '=', user.id)
+    .where('removed_at', 'is', null)
+    .where('deactivated_at', 'is', null)
+    .execute();
+  if (own.length === 0) return bad('not-found', { what: `${spellUser(user)}: device` });
+  return good(own.map((device) => ({ device, user })));
 }
-
-const readUser = async (trx: Database, id: string): Promise<Tables['users'] | null> =>
-  (await trx.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst()) ?? null;
 
 type Wish = {
   readonly type: ClientType;
   readonly kind: DeviceKind;
   readonly alias: string;
-  readonly upload: (Upload & { readonly legacy: readonly string[] }) | null;
+  readonly upload: (Upload & Pick<ReadIdentity, 'legacy'>) | null;
 };
 
 async function add(

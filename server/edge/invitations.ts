@@ -65,10 +65,9 @@ export async function invite(server: Server, actor: Actor, wanted: Wanted): Prom
   const salt = randomBytes(16);
   const hash = await hashPassword(password, salt);
   return transact(server.db, async (trx) => {
-    const identity = await readIdentity(trx);
     const user = wanted.user === undefined ? null : await findUser(trx, wanted.user);
     if (user && !user.ok) return user;
-    const group = await findGroup(trx, wanted.group ?? user?.value.group_id ?? identity.unassigned);
+    const group = await findGroup(trx, wanted.group ?? user?.value.group_id ?? (await readIdentity(trx)).unassigned);
     if (!group.ok) return group;
     if (user) await endUnbound(trx, user.value.id);
     const now = server.clock();
@@ -90,10 +89,8 @@ export async function invite(server: Server, actor: Actor, wanted: Wanted): Prom
     };
     const replaced = wanted.name === undefined ? 0n : await endEarlier(trx, wanted.name);
     await trx.insertInto('invitations').values(row).execute();
-    const main = (await readServerCertificates(trx)).find(({ role }) => role === 'main');
     const made = {
-      address: addressesOf(identity).https,
-      fingerprint: main?.fingerprint ?? '',
+      ...(await readEntrance(trx)),
       invitation: user ? spellUser(user.value) : id,
       ofUser: user !== null,
       password: groupPassword(password),
@@ -112,6 +109,12 @@ export async function invite(server: Server, actor: Actor, wanted: Wanted): Prom
     const shown = !wanted.mail || wanted.mail.show === true;
     return good({ ...made, password: shown ? made.password : '', mailedTo: mailed.value });
   });
+}
+
+/** Where devices register, and which certificate they find there. */
+export async function readEntrance(trx: Database): Promise<Pick<Invited, 'address' | 'fingerprint'>> {
+  const main = (await readServerCertificates(trx)).find(({ role }) => role === 'main');
+  return { address: addressesOf(await readIdentity(trx)).https, fingerprint: main?.fingerprint ?? '' };
 }
 
 /** What a registration by something else than a one-time password comes to: only the key it is bound to opens it. */

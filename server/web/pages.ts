@@ -15,6 +15,7 @@ import { GroupBlocklistPage } from './pages/group/blocklist.tsx';
 import { GroupCertificatesPage } from './pages/group/certificates.tsx';
 import { GroupSettingsPage } from './pages/group/settings.tsx';
 import { GroupsPage } from './pages/groups.tsx';
+import { IssuePage } from './pages/issue.tsx';
 import { OnboardingPage } from './pages/onboarding.tsx';
 import { ChangeCertificatePage } from './pages/server-certificates/change.tsx';
 import { ServerCertificatesPage } from './pages/server-certificates.tsx';
@@ -59,6 +60,7 @@ export const pages: readonly PageRoute[] = [
     entry: { section: 'fleet', icon: 'certificate', title: ({ web }) => web.certificates.title },
   },
   { path: '/certificates/rules', page: RulesPage, needs: 'read' },
+  { path: '/certificates/issue', page: IssuePage, needs: 'edit-certificates' },
   { path: '/certificates/:certificate', page: CertificatePage, needs: 'read' },
   {
     path: '/groups',

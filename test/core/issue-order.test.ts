@@ -9,6 +9,7 @@ import {
   type IssueOrder,
   issueSources,
   judgeOrder,
+  refusalOf,
   stepsOf,
 } from '../../server/core/issue-order.ts';
 import { assert, table, test } from '../harness.ts';
@@ -93,6 +94,7 @@ const orders: readonly { readonly name: string; readonly order: IssueOrder; read
     order: { ...identity, authentication: 'credentials', mail: {} },
     comes: 'step-not-offered mail',
   },
+  { name: 'iOS, by e-mail', order: { ...ios, mail: {} }, comes: 'step-not-offered mail' },
   { name: 'VPN, by e-mail', order: { ...vpn, mail: {} }, comes: 'step-not-offered mail' },
   { name: 'mobile, with an alias', order: { ...identity, alias: 'x' }, comes: 'step-not-offered alias' },
   {
@@ -126,6 +128,36 @@ table('judgeOrder', orders, ({ order, comes }) => {
   const said = judged.ok ? judged.value : [judged.fault.code, ...Object.values(judged.fault.facts)].join(' ');
   assert.is(said, comes);
 });
+
+const begun = [
+  { name: 'VPN for thin clients', chosen: { type: 'vpn', kind: 'thin-client' }, code: null },
+  { name: 'mobile for Android', chosen: { type: 'mobile', kind: 'android' }, code: 'record-only' },
+  { name: 'mail for iOS: uploaded', chosen: { type: 'mail', kind: 'ios' }, code: null },
+  { name: 'mail for iOS, of our own', chosen: { type: 'mail', kind: 'ios', source: 'server' }, code: 'record-only' },
+  {
+    name: 'VPN without the mobile certificate',
+    chosen: { type: 'vpn', kind: 'thin-client', connection: 'without-mobile' },
+    code: 'identity-needed',
+  },
+  {
+    name: 'the same for Android',
+    chosen: { type: 'vpn', kind: 'android', connection: 'without-mobile', reuse: true },
+    code: null,
+  },
+  { name: 'by a PKI', chosen: { type: 'mobile', kind: 'thin-client', source: 'pki' }, code: 'pki-not-integrated' },
+  {
+    name: 'mobile, uploaded',
+    chosen: { type: 'mobile', kind: 'thin-client', source: 'uploaded' },
+    code: 'step-not-offered',
+  },
+  { name: 'mobile, several times', chosen: { type: 'mobile', kind: 'thin-client', reuse: true }, code: 'not-allowed' },
+  { name: 'mobile, by e-mail', chosen: { type: 'mobile', kind: 'thin-client', mail: {} }, code: null },
+  { name: 'VPN, by e-mail', chosen: { type: 'vpn', kind: 'thin-client', mail: {} }, code: 'step-not-offered' },
+] as const;
+
+table('refusalOf: why nothing that begins so is taken', begun, ({ chosen, code }) =>
+  assert.is(refusalOf(chosen)?.code ?? null, code),
+);
 
 test('whatever is chosen: what is taken has a choice at each of its steps and none elsewhere', () =>
   fc.assert(

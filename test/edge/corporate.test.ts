@@ -52,8 +52,13 @@ const pkcs12 = () => ({
   key: null,
   password: 'secret',
 });
-const order = async (fleet: FleetServer, change: object = {}, file: ReturnType<typeof pkcs12> | null = null) =>
-  value(await issueCertificates(fleet.server, admin, { ...vpn, devices: ['RECEPTION'], ...change }, file));
+const order = async (fleet: FleetServer, change: object = {}, file: ReturnType<typeof pkcs12> | null = null) => {
+  const issued = value(
+    await issueCertificates(fleet.server, admin, { ...vpn, devices: ['RECEPTION'], ...change }, file),
+  );
+  assert.equal(issued.refused, []);
+  return issued;
+};
 const rows = async ({ server }: FleetServer) => (await listCertificates(server, { type: 'vpn', sort: 'alias' })).rows;
 const holds = (
   fleet: FleetServer,

@@ -215,28 +215,35 @@ export function CheckField({
 }
 
 /** One of a few, all in sight. */
-export function RadioField({
+export function RadioField<V extends string>({
   legend,
   choices,
   value,
   onValue,
 }: {
   readonly legend: string;
-  readonly choices: readonly (readonly [value: string, text: ComponentChildren, hint?: ComponentChildren])[];
-  readonly value: string;
-  readonly onValue: (value: string) => void;
+  readonly choices: readonly (readonly [
+    value: V,
+    text: ComponentChildren,
+    hint?: ComponentChildren,
+    /** Its hint says why. */
+    disabled?: boolean,
+  ])[];
+  readonly value: V | '';
+  readonly onValue: (value: V) => void;
 }) {
   const id = useId();
   return (
     <fieldset class="radios">
       <legend>{legend}</legend>
-      {choices.map(([choice, text, hint], index) => (
+      {choices.map(([choice, text, hint, disabled], index) => (
         <div class="check" key={choice}>
           <input
             id={`${id}-${index}`}
             type="radio"
             name={id}
             checked={choice === value}
+            disabled={disabled ?? false}
             aria-describedby={hint ? `${id}-${index}-hint` : undefined}
             onChange={() => onValue(choice)}
           />

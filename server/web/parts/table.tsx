@@ -47,7 +47,12 @@ export type TableProps<Row> = {
   /** What can be done with rows that are selected; each row can be selected then. */
   readonly selection?: {
     readonly nameOf: (row: Row) => string;
-    readonly actions: (rows: readonly Row[], done: () => void) => ComponentChildren;
+    readonly actions?: (rows: readonly Row[], done: () => void) => ComponentChildren;
+    /** The page's own, where it has to outlive the table. */
+    readonly kept?: {
+      readonly chosen: ReadonlyMap<string, Row>;
+      readonly onChosen: (chosen: ReadonlyMap<string, Row>) => void;
+    };
   };
 };
 
@@ -64,7 +69,9 @@ export function Table<Row>(props: TableProps<Row>) {
   const asked = { ...query, filters: { ...query.filters, ...fixed } };
   const go = (next: TableQuery) => navigate(place.path + writeQuery(next, start), 'replace');
   const loaded = useLoad<Listing<Row>>(path + askFor(asked));
-  const [chosen, setChosen] = useState<ReadonlyMap<string, Row>>(new Map());
+  const own = useState<ReadonlyMap<string, Row>>(new Map());
+  const chosen = selection?.kept?.chosen ?? own[0];
+  const setChosen = selection?.kept?.onChosen ?? own[1];
   const { table } = words.web.parts;
   const rows = loaded.value?.rows ?? [];
   const total = loaded.value?.total ?? 0;
@@ -108,7 +115,7 @@ export function Table<Row>(props: TableProps<Row>) {
       {selection && chosen.size > 0 && (
         <div class="table-selected">
           <span role="status">{fill(table.selected, { count: count.format(chosen.size) })}</span>
-          {selection.actions([...chosen.values()], done)}
+          {selection.actions?.([...chosen.values()], done)}
           <button type="button" class="link" onClick={() => setChosen(new Map())}>
             {table.unselect}
           </button>

@@ -1,0 +1,45 @@
+/** All that was chosen, before anything is done. */
+import { fill } from '../../../../words/say.ts';
+import { useApp } from '../../app.ts';
+import { type FactRow, Facts, Note } from '../../parts/show.tsx';
+import { type Choice, isOrdered, orderOf, pageSteps } from './choice.ts';
+
+export function ConfirmStep({ choice }: { readonly choice: Choice }) {
+  const { words, language } = useApp();
+  const { issue, shell } = words.web;
+  const { type, kind, connection, users, source, authentication, file, key } = choice;
+  const order = orderOf(choice);
+  const people = [...users.values()];
+  const devices = people.reduce((sum, user) => sum + user.devices, 0);
+  const count = new Intl.NumberFormat(language);
+  const files = [key, file].flatMap((each) => (each ? [each.name] : [])).join(', ');
+  const rows: readonly (FactRow | false)[] = [
+    type !== null && [issue.steps.type, issue.types[type]],
+    kind !== null && [issue.steps.kind, issue.kinds[kind]],
+    connection !== null && order.connection !== undefined && [issue.steps.connection, issue.connections[connection]],
+    [issue.steps.users, people.map(({ name }) => name).join(', ')],
+    order.alias !== undefined && [issue.alias, order.alias],
+    source !== null && [
+      issue.source,
+      source === 'uploaded' ? `${issue.sources.uploaded}: ${files}` : issue.sources[source],
+    ],
+    authentication !== null &&
+      order.authentication !== undefined && [issue.steps.authentication, issue[authentication]],
+    pageSteps(choice).includes('authentication') && kind !== 'ios' && [issue.reuse, order.reuse ? shell.yes : shell.no],
+    [
+      issue.steps.send,
+      order.mail === undefined ? issue.show : [issue.byMail, ...(order.mail.copy ? [order.mail.copy] : [])].join('; '),
+    ],
+  ];
+  const what = isOrdered(choice)
+    ? fill(issue.will.order, { count: count.format(devices) })
+    : fill(type !== 'mobile' ? issue.will.record : issue.will[authentication ?? 'password'], {
+        count: count.format(people.length),
+      });
+  return (
+    <>
+      <Facts rows={rows.filter((row) => row !== false)} />
+      <Note tone="quiet">{what}</Note>
+    </>
+  );
+}
