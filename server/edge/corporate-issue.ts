@@ -103,7 +103,7 @@ async function inviteOne(
   const invited = await invite(server, actor, { user: id, ...(mail && { mail: lettersOf(mail) }) });
   if (!invited.ok) return invited;
   const { password, expiresAt, mailedTo } = invited.value;
-  const made = { ...one, as: 'invitation', password, expiresAt, mailedTo: [...mailedTo] } as const;
+  const made = { ...one, as: 'invitation' as const, password, expiresAt, mailedTo: [...mailedTo] };
   return good({ results: [made], refused: [], legacy: [] });
 }
 
@@ -173,7 +173,8 @@ async function recipientsOf(
     const found = await findDevice(trx, to.device);
     if (!found.ok) return found;
     const by = found.value.registered_by;
-    const user = by === null ? undefined : await trx.selectFrom('users').selectAll().where('id', '=', by).executeTakeFirst();
+    const user =
+      by === null ? undefined : await trx.selectFrom('users').selectAll().where('id', '=', by).executeTakeFirst();
     return good([{ device: found.value, user: user ?? null }]);
   }
   const found = await findUser(trx, to.user);

@@ -160,6 +160,36 @@ test('issued for a key of the device, and delivered with an uploaded one, by its
     assert.is(codeOf(asIdentity), 'identity-refused');
   }));
 
+test('what is refused of one device or user leaves the others done, and is said of each', () =>
+  withFleet(async (fleet) => {
+    const { server } = fleet;
+    const [one, two] = [await register(fleet, 'RECEPTION'), await register(fleet, 'DESK')];
+    for (const name of ['anna', 'boris']) value(await addUser(server, admin, { name, password: 'Correct-Horse1' }));
+    const anna = server.db.selectFrom('users').select('id').where('name', '=', 'anna');
+    const hers = [one.id, two.id];
+    await server.db.updateTable('devices').set({ registered_by: anna }).where('id', 'in', hers).execute();
+    await order(fleet);
+    const users = ['boris', 'anna', 'nobody'];
+    const issued = value(await issueCertificates(server, admin, { ...vpn, users }, null));
+    assert.equal(
+      issued.results.map(({ as, device, user }) => [as, device, user]),
+      [['ordered', 'DESK', 'anna']],
+    );
+    assert.equal(
+      issued.refused.map(({ name, fault: { code } }) => [name, code]),
+      [
+        ['boris', 'not-found'],
+        ['RECEPTION', 'already-exists'],
+        ['nobody', 'not-found'],
+      ],
+    );
+    const mobile = { type: 'mobile', kind: 'thin-client', source: 'server', authentication: 'password' } as const;
+    const invited = value(await issueCertificates(server, admin, { ...mobile, users: ['nobody', 'boris'] }, null));
+    assert.match(invited.server.address, /:/);
+    assert.match(invited.results[0]?.password ?? '', /^[0-9A-Z-]+$/);
+    assert.equal([invited.results.length, invited.refused.length], [1, 1]);
+  }));
+
 test('the same key gets the same certificate, another one another, ten a day; the ones nobody has are revoked', () =>
   withFleet(async (fleet) => {
     const one = await register(fleet, 'RECEPTION');

@@ -120,11 +120,11 @@ test('issuing to many: what is refused of one leaves the others done', () =>
     assert.is(ordered.status, 202, ordered.text);
     const { answer } = await through(anna, ordered.headers['location']);
     assert.equal(
-      answer.invitations.map((each: { readonly invitation: string }) => each.invitation),
+      answer.results.map((each: { readonly user: string }) => each.user),
       ['ivan', 'petr'],
     );
     assert.equal(
-      answer.refused.map((each: { readonly id: string }) => each.id),
+      answer.refused.map((each: { readonly name: string }) => each.name),
       ['nobody'],
     );
   }));

@@ -95,6 +95,8 @@ async function visit(browser: Browser, origin: string, complaints: string[], loc
   });
   context.setDefaultTimeout(waitMs);
   const page = await context.newPage();
+  // A page that would lose something has the browser ask.
+  page.on('dialog', (dialog) => dialog.accept());
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== origin) complaints.push(`asks ${request.url()}`);
   });

@@ -1,6 +1,7 @@
 /** The wizard “Certificate issuance”. */
 export const issueEn = {
   title: 'Certificate issuance',
+  add: 'Issue certificates',
   list: 'Certificates',
   lead: 'Issues mobile, mail and VPN certificates to users and their devices.',
   welcome: 'What the wizard asks',
@@ -27,6 +28,7 @@ export const issueEn = {
   missing: {
     choose: 'Please choose one.',
     users: 'Select at least one user.',
+    tooMany: 'Select 1,000 users at most.',
     noDevice: 'A certificate is fetched by a device: take users without a device out of the selection.',
     alias: 'Type an alias.',
     file: 'Choose the file of the certificate.',
@@ -142,6 +144,7 @@ export const issueEn = {
 
 export const issueRu: typeof issueEn = {
   title: 'Выпуск сертификатов',
+  add: 'Выпустить сертификаты',
   list: 'Сертификаты',
   lead: 'Выпуск мобильных, почтовых и VPN-сертификатов для пользователей и их устройств.',
   welcome: 'Что спросит мастер',
@@ -168,6 +171,7 @@ export const issueRu: typeof issueEn = {
   missing: {
     choose: 'Выберите один из вариантов.',
     users: 'Выберите хотя бы одного пользователя.',
+    tooMany: 'Выберите не больше 1000 пользователей.',
     noDevice: 'Сертификат получает устройство: снимите выбор с пользователей без устройств.',
     alias: 'Введите псевдоним.',
     file: 'Выберите файл сертификата.',

@@ -22,9 +22,16 @@ export function CertificatesPage() {
       lead={certificates.lead}
       wide
       actions={
-        <a class="button" href="/certificates/rules">
-          {certificates.rules.title}
-        </a>
+        <>
+          <a class="button" href="/certificates/rules">
+            {certificates.rules.title}
+          </a>
+          {may && (
+            <a class="button button-main" href="/certificates/issue">
+              {words.web.issue.add}
+            </a>
+          )}
+        </>
       }
     >
       <Table

@@ -1,7 +1,7 @@
 /** Whoever is about to leave a page on which something would be lost is asked first. */
 import { useEffect, useState } from 'preact/hooks';
 import { useApp } from '../app.ts';
-import { linkOf } from '../place.ts';
+import { guardLeaving } from '../place.ts';
 import { Dialog } from './dialog.tsx';
 
 /** Is asked as long as it is shown. A browser asks in its own words where the whole console is left. */
@@ -10,28 +10,11 @@ export function Leaving({ title, what }: { readonly title: string; readonly what
   const { leaving } = words.web.parts;
   const [to, setTo] = useState<string | null>(null);
   useEffect(() => {
-    const from = location.pathname + location.search;
-    const clicked = (event: MouseEvent) => {
-      const target = linkOf(event);
-      if (target === null) return;
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      setTo(target);
-    };
-    // Before the router hears of it: the address is put back until the answer.
-    const moved = (event: PopStateEvent) => {
-      event.stopImmediatePropagation();
-      const wanted = location.pathname + location.search;
-      history.pushState(null, '', from);
-      setTo(wanted);
-    };
+    const open = guardLeaving(setTo);
     const unloading = (event: BeforeUnloadEvent) => event.preventDefault();
-    addEventListener('click', clicked, true);
-    addEventListener('popstate', moved, true);
     addEventListener('beforeunload', unloading);
     return () => {
-      removeEventListener('click', clicked, true);
-      removeEventListener('popstate', moved, true);
+      open();
       removeEventListener('beforeunload', unloading);
     };
   }, []);

@@ -31,7 +31,16 @@ export type Choice = {
 };
 /** A step of the wizard: some of the rule's stand on one page. */
 export type PageStep = Exclude<IssueStep, 'alias' | 'reuse'>;
-export type Missing = 'choose' | 'users' | 'noDevice' | 'alias' | 'file' | 'keyFile' | 'copyTo' | 'noAddress';
+export type Missing =
+  | 'choose'
+  | 'users'
+  | 'tooMany'
+  | 'noDevice'
+  | 'alias'
+  | 'file'
+  | 'keyFile'
+  | 'copyTo'
+  | 'noAddress';
 
 export const nothingChosen: Choice = {
   type: null,
@@ -51,6 +60,8 @@ export const nothingChosen: Choice = {
   copyTo: '',
 };
 
+/** More of them a server does by itself, later. */
+const mostUsers = 1000;
 const always: readonly IssueStep[] = ['type', 'kind', 'users', 'source', 'send', 'confirm'];
 
 const ruleSteps = ({ type, kind, connection }: Choice): readonly IssueStep[] =>
@@ -110,6 +121,7 @@ export function missingAt(step: PageStep, choice: Choice): Missing | null {
   switch (step) {
     case 'users':
       if (users.size === 0) return 'users';
+      if (users.size > mostUsers) return 'tooMany';
       return isOrdered(choice) && withoutDevice(choice).length > 0 ? 'noDevice' : null;
     case 'source':
       if (type !== 'mobile' && alias.trim() === '') return 'alias';
