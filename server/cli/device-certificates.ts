@@ -4,10 +4,10 @@ import { longestWindowDays } from '../../protocol/renewal.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 import type { CertificateOutcome, CertificateRow } from '../api/certificates.ts';
+import type { Issued } from '../api/issue.ts';
 import type { CorporateRule } from '../api/rules.ts';
 import { certificateStatuses, certificateTypes, deviceKinds } from '../core/certificates.ts';
 import { maxValidityDays } from '../core/issuance.ts';
-import type { Issued } from '../edge/corporate-issue.ts';
 import { call, callAll, segment } from './client.ts';
 import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { contentOf, readPasswordLine } from './input.ts';
@@ -137,19 +137,23 @@ async function issue(given: Words): Promise<Outcome> {
     source: content === undefined ? 'server' : 'uploaded',
     ...(content === undefined ? {} : { file: { content, ...(key === undefined ? {} : { key }), ...password } }),
   };
-  return show(
-    call<Issued>(given.state, 'POST', '/certificates/issue', body),
-    ({ certificates }) => `${certificates.join('\n')}\n`,
-  );
+  const answer = await call<Issued>(given.state, 'POST', '/certificates/issue', body);
+  return toldOf(answer, ({ results }) => `${results.map(({ id }) => id).join('\n')}\n`);
 }
 
 /** One certificate: what was refused of it is the answer. */
 async function orderOf(state: string, what: 'renew' | 'delete', body: object): Promise<Outcome> {
-  const answer = await call<CertificateOutcome>(state, 'POST', `/certificates/${what}`, body);
-  if (!answer.ok) return show(Promise.resolve(answer), doneText);
+  return toldOf(await call<CertificateOutcome>(state, 'POST', `/certificates/${what}`, body), doneText);
+}
+
+function toldOf<T extends { readonly refused: readonly { readonly fault: unknown }[] }>(
+  answer: Awaited<ReturnType<typeof call<T>>>,
+  text: (value: T) => string,
+): Outcome | Promise<Outcome> {
+  if (!answer.ok) return show(Promise.resolve(answer), text);
   const [refused] = answer.value.refused;
   if (refused) return { ok: false, fault: refused.fault as Extract<Outcome, { ok: false }>['fault'], asked: true };
-  return { ok: true, text: doneText(), data: answer.value };
+  return { ok: true, text: text(answer.value), data: answer.value };
 }
 
 async function setRules(given: Words): Promise<Outcome> {
