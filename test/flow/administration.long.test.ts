@@ -221,10 +221,9 @@ test('every command with --json', async () => {
     await say(0, has('id'), ['identity', 'renew', 'desk']);
     // Certificates of devices, for mail and VPN too.
     const vpn = ['device-certificate', 'issue', 'vpn', '--device', 'desk', '--alias', 'Office'];
-    const { certificates } = (await say(0, has('certificates', 'invitations', 'legacy'), vpn)) as {
-      readonly certificates: readonly string[];
-    };
-    const [ordered = ''] = certificates;
+    type Issued = { readonly results: readonly { readonly id: string }[] };
+    const { results } = (await say(0, has('results', 'refused', 'server', 'legacy'), vpn)) as Issued;
+    const ordered = results[0]?.id ?? '';
     await say(1, faultOf('already-exists'), vpn);
     await say(0, rows(1, 'id', 'status', 'alias'), ['device-certificates', '--type', 'vpn', '--search', 'desk']);
     await say(0, has('id', 'thumbprint', 'automaticRenewalDisabled'), ['device-certificate', 'show', ordered]);
@@ -233,11 +232,9 @@ test('every command with --json', async () => {
     await say(0, has('done', 'refused'), ['device-certificate', 'renew', ordered]);
     const post = ['device-certificate', 'issue', 'mail', '--user', 'anna', '--alias', 'Post', '--kind', 'ios'];
     const p12 = [...post, '--file', 'test/vectors/identities/java-ec.p12', '--password-stdin'];
-    const recorded = (await say(0, has('certificates'), p12, 'secret\n')) as {
-      readonly certificates: readonly string[];
-    };
-    await say(1, faultOf('not-renewable'), ['device-certificate', 'renew', recorded.certificates[0] ?? '']);
-    await say(0, has('done', 'refused'), ['device-certificate', 'delete', recorded.certificates[0] ?? '']);
+    const recorded = ((await say(0, has('results'), p12, 'secret\n')) as Issued).results[0]?.id ?? '';
+    await say(1, faultOf('not-renewable'), ['device-certificate', 'renew', recorded]);
+    await say(0, has('done', 'refused'), ['device-certificate', 'delete', recorded]);
     await say(0, has('mail', 'vpn'), ['device-certificate', 'rules', 'vpn']);
     await say(0, has('mail', 'vpn'), ['device-certificate', 'rules', 'vpn', '--validity', '90', '--automatic', 'off']);
 

@@ -1,7 +1,6 @@
 /** What is chosen in the wizard “Certificate issuance” so far, by the server's own rule of which step there is. Pure. */
 import type { Fault } from '../../../../protocol/fault.ts';
 import type { UserView } from '../../../api/users.ts';
-import type { CertificateType, DeviceKind } from '../../../core/certificates.ts';
 import {
   type Authentication,
   type ConnectionMethod,
@@ -13,8 +12,8 @@ import {
 } from '../../../core/issue-order.ts';
 
 export type Choice = {
-  readonly type: CertificateType | null;
-  readonly kind: DeviceKind | null;
+  readonly type: IssueOrder['type'] | null;
+  readonly kind: IssueOrder['kind'] | null;
   readonly connection: ConnectionMethod | null;
   readonly users: ReadonlyMap<string, UserView>;
   readonly alias: string;
