@@ -13,7 +13,7 @@ const tries = 7;
 const questions: readonly (readonly [string, string])[] = [
   ['by end, first page', 'sort=notAfter'],
   ['by user, last page', `sort=user&order=desc&offset=${rows - 50}`],
-  ['by status, of one type, from the middle', `sort=status&type=vpn&offset=${rows / 6}`],
+  ['by status, of one type, from the middle', `sort=status&type=vpn&offset=${Math.floor(rows / 6)}`],
   ['by alias, of one status and source', 'sort=alias&status=valid&source=uploaded'],
   ['of a rare status, by device', 'sort=device&status=retired'],
   ['a word that one has', 'q=station-77777'],
