@@ -1,5 +1,6 @@
 /** What the Web Console says, one part for each page; marks as in `en.ts`. */
 import { accountEn, accountRu } from './web/account.ts';
+import { accountsEn, accountsRu } from './web/accounts.ts';
 import { auditEn, auditRu } from './web/audit.ts';
 import { certificatesEn, certificatesRu } from './web/certificates.ts';
 import { codesEn, codesRu } from './web/codes.ts';
@@ -7,6 +8,7 @@ import { dashboardEn, dashboardRu } from './web/dashboard.ts';
 import { devicesEn, devicesRu } from './web/devices.ts';
 import { groupsEn, groupsRu } from './web/groups.ts';
 import { issueEn, issueRu } from './web/issue.ts';
+import { jobsEn, jobsRu } from './web/jobs.ts';
 import { onboardingEn, onboardingRu } from './web/onboarding.ts';
 import { partsEn, partsRu } from './web/parts.ts';
 import { serverCertificatesEn, serverCertificatesRu } from './web/server-certificates.ts';
@@ -18,6 +20,7 @@ export const webEn = {
   shell: shellEn,
   parts: partsEn,
   account: accountEn,
+  accounts: accountsEn,
   audit: auditEn,
   certificates: certificatesEn,
   codes: codesEn,
@@ -25,6 +28,7 @@ export const webEn = {
   devices: devicesEn,
   groups: groupsEn,
   issue: issueEn,
+  jobs: jobsEn,
   onboarding: onboardingEn,
   users: usersEn,
   serverCertificates: serverCertificatesEn,
@@ -37,6 +41,7 @@ export const webRu: WebWords = {
   shell: shellRu,
   parts: partsRu,
   account: accountRu,
+  accounts: accountsRu,
   audit: auditRu,
   certificates: certificatesRu,
   codes: codesRu,
@@ -44,6 +49,7 @@ export const webRu: WebWords = {
   devices: devicesRu,
   groups: groupsRu,
   issue: issueRu,
+  jobs: jobsRu,
   onboarding: onboardingRu,
   users: usersRu,
   serverCertificates: serverCertificatesRu,

@@ -51,6 +51,12 @@ export type SecondFactorOffer = Static<typeof secondFactorOffer>;
 export const secondFactorSet = Type.Composite([sessionView, Type.Object({ recoveryCodes: Type.Array(Type.String()) })]);
 export type SecondFactorSet = Static<typeof secondFactorSet>;
 
+/** What each role may do. */
+export const rolesView = Type.Array(
+  Type.Object({ role, actions: Type.Array(Type.Union(actions.map((action) => Type.Literal(action)))) }),
+);
+export type RolesView = Static<typeof rolesView>;
+
 export const tokenView = Type.Object({
   id: Type.String(),
   name: Type.String(),
@@ -61,6 +67,8 @@ export const tokenView = Type.Object({
   expiresAt: instant,
 });
 export type TokenView = Static<typeof tokenView>;
+export const tokenColumns = ['name', 'roles', 'madeBy', 'madeAt', 'expiresAt'] as const;
+export type TokenColumn = (typeof tokenColumns)[number];
 /** The token itself, told once. */
 export const tokenMade = Type.Object({ id: Type.String(), name: Type.String(), token: Type.String() });
 export type TokenMade = Static<typeof tokenMade>;

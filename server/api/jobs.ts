@@ -32,7 +32,7 @@ export const jobDetails = Type.Composite([
   Type.Object({
     /** Why it broke. */
     fault: nullable(faultView),
-    /** Of a finished job, for a day, to who ordered it: what the order would have been answered with. */
+    /** Of a finished job, to who ordered it: what the order would have been answered with. */
     answer: Type.Unknown(),
   }),
 ]);

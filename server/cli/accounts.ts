@@ -92,7 +92,7 @@ export const accountCommands: readonly Command[] = [
     name: 'tokens list',
     positionals: [],
     options: {},
-    run: ({ state }) => show(call<TokenView[]>(state, 'GET', '/tokens'), tokensText),
+    run: ({ state }) => show(callAll<TokenView>(state, '/tokens'), tokensText),
   },
   {
     name: 'tokens add',

@@ -1,5 +1,5 @@
 /** Long work that an order to the API comes to: how much, how long it is kept, and who asked for it to run by itself. */
-import { dayMs, hourMs } from '../../protocol/time.ts';
+import { dayMs } from '../../protocol/time.ts';
 
 export const jobStates = ['waiting', 'running', 'done', 'ended', 'broken'] as const;
 /** `ended`: somebody ended it before it was through; `broken`: it could not begin again after the server had stopped. */
@@ -10,9 +10,8 @@ export const mostAtOnce = 1000;
 export const mostOfJob = 10_000;
 /** Not finished, at one time. */
 export const mostJobs = 20;
-export const jobKeptMs = 30 * dayMs;
-/** There may be passwords in it. */
-export const answerKeptMs = 24 * hourMs;
+/** After its end. There may be passwords in its answer; that it was, is in the audit log. */
+export const jobKeptMs = dayMs;
 
 /** `Prefer: respond-async` (RFC 7240 §4.1). */
 export const prefersAsync = (prefer: string | undefined): boolean =>

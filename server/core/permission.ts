@@ -54,6 +54,9 @@ const rights: Readonly<Record<Role, Rights>> = {
 /** Of whoever opens the administration socket. */
 export const allRights: Rights = new Set(actions);
 
+/** In the order of `actions`. */
+export const actionsOf = (role: Role): readonly Action[] => actions.filter((action) => rights[role].has(action));
+
 export const rightsOf = (roles: readonly Role[]): Rights => new Set(roles.flatMap((role) => [...rights[role]]));
 
 export const mayDo = (held: Rights, action: Action): boolean => held.has(action);

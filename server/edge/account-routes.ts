@@ -7,10 +7,13 @@ import {
   accountView,
   language,
   rolesGiven,
+  rolesView,
   setupLink,
+  tokenColumns,
   tokenMade,
   tokenView,
 } from '../api/account.ts';
+import { actionsOf, roleNames } from '../core/permission.ts';
 import {
   addAccount,
   changeAccount,
@@ -40,6 +43,10 @@ export const accountRoutes: readonly AdminRoute[] = [
       return found.ok ? good(viewOf(found.value)) : found;
     }),
     answer: accountView,
+  },
+  {
+    ...reading('/roles', async () => good(roleNames.map((role) => ({ role, actions: actionsOf(role) })))),
+    answer: rolesView,
   },
   withBody(
     { method: 'POST', url: '/accounts', action, answer: accountMade },
@@ -85,7 +92,7 @@ export const accountRoutes: readonly AdminRoute[] = [
     Type.Object({}, closed),
     (server, _body, { actor }) => makeSetupLink(server, actor),
   ),
-  { ...reading('/tokens', async (server) => good(await listTokens(server))), answer: Type.Array(tokenView) },
+  listing({ url: '/tokens', row: tokenView, columns: tokenColumns, filters: { madeBy: name }, run: listTokens }),
   withBody(
     { method: 'POST', url: '/tokens', action, answer: tokenMade },
     Type.Object({ name, roles: rolesGiven, days: Type.Integer({ minimum: 1, maximum: maxTokenDays }) }, closed),

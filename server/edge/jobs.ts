@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { JobColumn, JobDetails, JobView } from '../api/jobs.ts';
 import type { ListQuery, Page } from '../api/list.ts';
-import { answerKeptMs, type JobState, jobKeptMs, mostJobs } from '../core/job.ts';
+import { type JobState, jobKeptMs, mostJobs } from '../core/job.ts';
 import { mayDo } from '../core/permission.ts';
 import type { AdminRoute, Call, Work } from './admin-route.ts';
 import { audit, type Server } from './context.ts';
@@ -123,17 +123,10 @@ export const endJob = (
     return good(null);
   });
 
-/** What is old, and answers of yesterday. */
 export async function forgetJobs({ db, clock }: Server): Promise<void> {
-  const now = clock();
   await db
     .deleteFrom('jobs')
-    .where('finished_at', '<', now - jobKeptMs)
-    .execute();
-  await db
-    .updateTable('jobs')
-    .set({ answer: null })
-    .where('finished_at', '<', now - answerKeptMs)
+    .where('finished_at', '<', clock() - jobKeptMs)
     .execute();
 }
 

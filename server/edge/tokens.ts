@@ -2,12 +2,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { dayMs } from '../../protocol/time.ts';
-import type { TokenMade, TokenView } from '../api/account.ts';
+import type { TokenColumn, TokenMade, TokenView } from '../api/account.ts';
+import type { ListQuery, Page } from '../api/list.ts';
 import { hashSecret } from '../core/bearer.ts';
 import { type Action, isRole, mayGive, type Rights, type Role, rightsOf } from '../core/permission.ts';
 import { findAccount, type Giver, rolesOf } from './accounts.ts';
 import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
+import { type ListSpec, mapPage, readPage } from './listing.ts';
 
 export type NewToken = { readonly name: string; readonly roles: readonly Role[]; readonly days: number };
 
@@ -16,16 +18,31 @@ const tokenName = /^[a-z0-9][a-z0-9._-]{0,39}$/;
 /** A token makes no accounts and no tokens: it would outlive itself. */
 const beyond: ReadonlySet<Action> = new Set<Action>(['edit-accounts', 'recover-accounts']);
 
-/** By name. */
-export async function listTokens({ db }: Server): Promise<readonly TokenView[]> {
-  const rows = await db
+const tokenList: ListSpec<TokenColumn> = {
+  sort: {
+    name: 'tokens.name',
+    roles: 'tokens.roles',
+    madeBy: 'accounts.name',
+    madeAt: 'made_at',
+    expiresAt: 'expires_at',
+  },
+  key: 'tokens.id',
+  search: ['tokens.name', 'tokens.roles', 'accounts.name'],
+  start: { by: 'name', order: 'asc' },
+};
+
+/** `madeBy`: name of an account. */
+export async function listTokens(
+  { db }: Server,
+  query: ListQuery<TokenColumn> & { readonly madeBy?: string },
+): Promise<Page<TokenView>> {
+  let rows = db
     .selectFrom('tokens')
     .leftJoin('accounts', 'accounts.id', 'tokens.account_id')
     .selectAll('tokens')
-    .select('accounts.name as madeBy')
-    .orderBy('tokens.name')
-    .execute();
-  return rows.map(({ id, name, roles, madeBy, made_at, expires_at }) => ({
+    .select('accounts.name as madeBy');
+  if (query.madeBy !== undefined) rows = rows.where('accounts.name', '=', query.madeBy);
+  return mapPage(await readPage(rows, tokenList, query), ({ id, name, roles, madeBy, made_at, expires_at }) => ({
     id,
     name,
     roles: [...rolesOf({ roles })],

@@ -27,6 +27,8 @@ export type Surroundings = {
 };
 
 export const base = '/api/v1';
+/** Told to the window: the server took an order as a job. */
+export const jobOrdered = 'thintrust-job';
 
 /** An aborted request never answers. Faults: those of the server; `server-unreachable`, `server-answer`. */
 export function createApi({ csrf, sessionLost, reached }: Surroundings): Api {
@@ -58,6 +60,7 @@ async function request<T>(url: string, init: RequestInit): Promise<Answer<T>> {
     const response = await fetch(url, { ...init, credentials: 'same-origin', redirect: 'error', cache: 'no-store' });
     const text = await response.text();
     const body: unknown = text === '' ? {} : JSON.parse(text);
+    if (response.status === 202) dispatchEvent(new Event(jobOrdered));
     return response.ok ? { ok: true, value: body as T } : refusalOf(body, response.status);
   } catch (error) {
     return refused(error instanceof SyntaxError ? 'server-answer' : 'server-unreachable');

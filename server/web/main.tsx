@@ -17,6 +17,7 @@ import './style/table.css';
 import './style/groups.css';
 import './style/pages.css';
 import './style/settings.css';
+import './style/jobs.css';
 import './style/steps.css';
 
 type Stage =

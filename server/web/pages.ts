@@ -3,6 +3,8 @@ import type { ComponentType } from 'preact';
 import type { Words } from './app.ts';
 import { match, type Params } from './match.ts';
 import { AccountPage } from './pages/account.tsx';
+import { TokensPage } from './pages/accounts/tokens.tsx';
+import { AccountsPage } from './pages/accounts.tsx';
 import { AuditPage } from './pages/audit.tsx';
 import { RulesPage } from './pages/certificates/rules.tsx';
 import { CertificatePage, CertificatesPage } from './pages/certificates.tsx';
@@ -96,6 +98,13 @@ export const pages: readonly PageRoute[] = [
     entry: { section: 'server', icon: 'shield', title: ({ web }) => web.serverCertificates.title },
   },
   { path: '/server-certificates/change', page: ChangeCertificatePage, needs: 'edit-server-certificates' },
+  {
+    path: '/accounts',
+    page: AccountsPage,
+    needs: 'read',
+    entry: { section: 'server', icon: 'shield', title: ({ web }) => web.accounts.title },
+  },
+  { path: '/accounts/tokens', page: TokensPage, needs: 'read' },
   {
     path: '/audit',
     page: AuditPage,

@@ -7,6 +7,7 @@ import { ForbiddenPage, MissingPage } from './pages/notices.tsx';
 import { type Entry, findPage, firstPage, isOpenTo, type PageRoute, pages } from './pages.ts';
 import { Icon, Mark } from './parts/icon.tsx';
 import { LanguageSwitch } from './parts/language.tsx';
+import { Jobs } from './parts/progress.tsx';
 
 export function Shell({ onSignOut, reached }: { readonly onSignOut: () => void; readonly reached: boolean }) {
   const { words, place, rights } = useApp();
@@ -47,6 +48,7 @@ export function Shell({ onSignOut, reached }: { readonly onSignOut: () => void; 
             {shell.unreachable.banner}
           </p>
         )}
+        <Jobs />
         <CurrentPage />
       </main>
     </div>

@@ -98,6 +98,7 @@ const rows: Readonly<Record<string, string>> = {
   'DELETE /accounts/:account/second-factor': 'A',
   'DELETE /accounts/:account': 'A',
   'POST /setup-link': '',
+  'GET /roles': 'OAR',
   'GET /tokens': 'OAR',
   'POST /tokens': 'A',
   'DELETE /tokens/:token': 'A',

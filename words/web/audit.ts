@@ -10,6 +10,8 @@ export const auditEn = {
   action: 'What',
   subject: 'Subject',
   facts: 'Details',
+  from: 'From ({zone})',
+  to: 'To',
   actions: auditActionsEn,
 };
 
@@ -22,5 +24,7 @@ export const auditRu: typeof auditEn = {
   action: 'Что',
   subject: 'Объект',
   facts: 'Подробности',
+  from: 'С ({zone})',
+  to: 'По',
   actions: auditActionsRu,
 };

@@ -1,9 +1,10 @@
-import { plainText } from '../../../words/say.ts';
+import { fill, formatZone, plainText } from '../../../words/say.ts';
 import type { AuditRow } from '../../api/devices.ts';
 import { useApp, type Words } from '../app.ts';
+import type { Choice } from '../parts/form.tsx';
 import { Fingerprint, Page } from '../parts/show.tsx';
 import { type Column, Table } from '../parts/table.tsx';
-import { Time } from '../parts/time.tsx';
+import { offsetAt, Time } from '../parts/time.tsx';
 
 export function auditColumnsOf({ web: { audit } }: Words): readonly Column<AuditRow>[] {
   return [
@@ -22,14 +23,22 @@ export function auditColumnsOf({ web: { audit } }: Words): readonly Column<Audit
 }
 
 export function AuditPage() {
-  const { words } = useApp();
+  const { words, language } = useApp();
   const { audit } = words.web;
+  const zone = formatZone(offsetAt(Date.now()));
+  const byName = ([, one]: Choice, [, other]: Choice) => one.localeCompare(other, language);
   return (
     <Page title={audit.title} lead={audit.lead} wide>
       <Table
         path="/audit"
         caption={audit.table}
         columns={auditColumnsOf(words)}
+        filters={[
+          { id: 'actor', title: audit.actor, of: 'text' },
+          { id: 'action', title: audit.action, choices: Object.entries(audit.actions).sort(byName) },
+          { id: 'from', title: fill(audit.from, { zone }), of: 'from' },
+          { id: 'to', title: audit.to, of: 'until' },
+        ]}
         start={{ sort: 'at', order: 'desc' }}
         keyOf={({ id }) => String(id)}
         empty={words.web.parts.table.empty}

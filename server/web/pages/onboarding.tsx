@@ -1,9 +1,11 @@
 /** Devices that are to come: approval, invitations, lists and group tokens (B13). */
 import { useState } from 'preact/hooks';
 import { fill } from '../../../words/say.ts';
+import type { JobOrdered } from '../../api/jobs.ts';
 import { type Loaded, useApp, useLoad, useSending } from '../app.ts';
 import { ConfirmDialog } from '../parts/dialog.tsx';
 import { CheckField, FileField, Form, SelectField, TextField } from '../parts/form.tsx';
+import { isJob, orderPath } from '../parts/progress.tsx';
 import { LoadedRows } from '../parts/rows.tsx';
 import { FaultNote, Page, Section } from '../parts/show.tsx';
 import { Time } from '../parts/time.tsx';
@@ -144,6 +146,9 @@ function Decide({
   );
 }
 
+/** A list that is no longer is shown where it was asked for. */
+const shownAtOnce = 200;
+
 type Making = { readonly onMade: (told: Told) => void };
 
 const groupChoices = (groups: readonly GroupRow[]): readonly (readonly [string, string])[] =>
@@ -186,7 +191,7 @@ function Invite({ groups, onMade }: Making & { readonly groups: readonly GroupRo
 }
 
 function List({ onMade }: Making) {
-  const { words, api } = useApp();
+  const { words, api, say } = useApp();
   const { onboarding } = words.web;
   const sending = useSending();
   const [file, setFile] = useState<File | null>(null);
@@ -200,8 +205,11 @@ function List({ onMade }: Making) {
         onSend={async () => {
           if (!file) return setWrong(onboarding.noFile);
           const csv = await file.text();
-          const made = await sending.run(() => api.send<Told>('POST', '/invitations/import', { csv }));
-          if (made.ok) onMade(made.value);
+          const path = orderPath('/invitations/import', csv.split('\n').length, shownAtOnce);
+          const made = await sending.run(() => api.send<Told | JobOrdered>('POST', path, { csv }));
+          if (!made.ok) return;
+          if (isJob(made.value)) say(words.web.jobs.ordered);
+          else onMade(made.value);
         }}
       >
         <FileField

@@ -1,5 +1,6 @@
 /** What the person at a device types, shown this once. */
 import { useApp } from '../app.ts';
+import { csvFile } from '../parts/file-link.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Rows } from '../parts/rows.tsx';
 import { Facts, Fingerprint, Note, Section } from '../parts/show.tsx';
@@ -17,8 +18,7 @@ export function ToldSection({ told, onDone }: { readonly told: Told; readonly on
   const { onboarding } = words.web;
   const one = 'rows' in told ? null : told;
   const rows = 'rows' in told ? told.rows : [];
-  // The byte order mark has spreadsheets read it as UTF-8.
-  const file = 'csv' in told ? `data:text/csv;charset=utf-8,${encodeURIComponent(`\uFEFF${told.csv}`)}` : null;
+  const file = 'csv' in told ? csvFile(told.csv) : null;
   return (
     <Section title={one ? onboarding.told : onboarding.toldList} arrives>
       <Note tone="warn">{onboarding.toldOnce}</Note>

@@ -5,6 +5,7 @@ import { fill } from '../../../words/say.ts';
 import type { Page as Listing } from '../../api/list.ts';
 import { base } from '../api.ts';
 import { useApp, useLoad } from '../app.ts';
+import { FilterField } from './filter.tsx';
 import { type Choice, SelectField } from './form.tsx';
 import { Icon } from './icon.tsx';
 import { FaultNote } from './show.tsx';
@@ -30,7 +31,11 @@ export type Column<Row> = {
   /** Left out where there is little room. */
   readonly minor?: boolean;
 };
-export type Filter = { readonly id: string; readonly title: string; readonly choices: readonly Choice[] };
+export type Filter = {
+  readonly id: string;
+  readonly title: string;
+  /** A list to choose of; text that is typed; a day, its begin or (`until`) its end, by the clock of the browser. */
+} & ({ readonly choices: readonly Choice[] } | { readonly of: 'text' | 'from' | 'until' });
 export type TableProps<Row> = {
   /** Of the list, below `/api/v1`. */
   readonly path: string;
@@ -84,16 +89,14 @@ export function Table<Row>(props: TableProps<Row>) {
     <div class="table-block">
       <div class="table-tools">
         {props.searchable !== false && <Search value={query.q} onSearch={(q) => go({ ...query, q, offset: 0 })} />}
-        {filters.map(({ id, title, choices }) => (
-          <SelectField
-            key={id}
-            inline
-            label={title}
-            value={query.filters[id] ?? ''}
-            choices={[['', table.all], ...choices]}
+        {filters.map((filter) => (
+          <FilterField
+            key={filter.id}
+            filter={filter}
+            value={query.filters[filter.id] ?? ''}
             onValue={(value) => {
-              const { [id]: _, ...others } = query.filters;
-              go({ ...query, filters: value ? { ...others, [id]: value } : others, offset: 0 });
+              const { [filter.id]: _, ...others } = query.filters;
+              go({ ...query, filters: value ? { ...others, [filter.id]: value } : others, offset: 0 });
             }}
           />
         ))}
