@@ -194,7 +194,7 @@ test('long work: its progress stays on every page and after a reload; the outcom
   const link = page.getByRole('dialog').getByRole('link', { name: webRu.onboarding.save });
   assert.match((await link.getAttribute('href')) ?? '', /list-599/);
   await shoot(one, 'jobs-outcome');
-  await page.getByRole('dialog').getByRole('button', { name: webRu.shell.close }).click();
+  await page.getByRole('dialog').getByRole('button', { name: webRu.shell.close }).last().click();
   await page.getByRole('button', { name: webRu.jobs.forget }).click();
   await page.locator('.job').waitFor({ state: 'detached' });
 });
