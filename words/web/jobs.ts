@@ -10,9 +10,6 @@ export const jobsEn = {
   },
   states: { waiting: 'waiting', running: 'running', done: 'finished', ended: 'ended early', broken: 'broken off' },
   explained: {
-    waiting: '',
-    running: '',
-    done: '',
     ended: 'It was ended before it was through: what was not tried stayed as it was.',
     broken: 'It could not go on.',
   },
@@ -41,9 +38,6 @@ export const jobsRu: typeof jobsEn = {
   },
   states: { waiting: 'ожидает', running: 'идёт', done: 'завершено', ended: 'прервано', broken: 'не выполнено' },
   explained: {
-    waiting: '',
-    running: '',
-    done: '',
     ended: 'Работу прервали до конца: всё, до чего не дошла очередь, осталось как было.',
     broken: 'Продолжить не удалось.',
   },

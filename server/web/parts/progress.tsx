@@ -153,7 +153,8 @@ function Outcome({ job, onClose }: OfJob) {
       {!value && !fault && <Loading />}
       <p>
         {fill(own.outcome, { done: count.format(job.done), refused: count.format(job.refused) })}{' '}
-        {own.explained[job.state]} {value?.fault && sayFault(words, value.fault)}
+        {(job.state === 'ended' || job.state === 'broken') && own.explained[job.state]}{' '}
+        {value?.fault && sayFault(words, value.fault)}
       </p>
       {refused.length > 0 && (
         <ul class="consequences">
