@@ -25,7 +25,7 @@ export async function benchIssue(): Promise<Row[]> {
       }),
     );
     const alone = (): Promise<unknown> =>
-      inTurn(publicKeys, (publicKeyDer) =>
+      inTurn(publicKeys, async (publicKeyDer) =>
         issueDevice(server.keys.clientAuthority, { deviceId, publicKeyDer, days: 365, now: start }),
       );
     rows.push(await measure('issue: a certificate over a key', 1, alone));

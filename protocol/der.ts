@@ -44,11 +44,19 @@ export function derChildren(value: Uint8Array, most = Number.POSITIVE_INFINITY):
 
 /** One element of these parts, its length in the shortest definite form (X.690 §8.1.3, §10.1). */
 export function writeDer(tag: number, ...parts: readonly Uint8Array[]): Buffer {
-  const content = Buffer.concat(parts);
-  if (content.length < 0x80) return Buffer.concat([Buffer.of(tag, content.length), content]);
-  const hex = content.length.toString(16);
-  const length = Buffer.from(hex.length % 2 ? `0${hex}` : hex, 'hex');
-  return Buffer.concat([Buffer.of(tag, 0x80 | length.length), length, content]);
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const octets = length < 0x80 ? 0 : Math.ceil((32 - Math.clz32(length)) / 8);
+  const element = Buffer.allocUnsafe(2 + octets + length);
+  element[0] = tag;
+  element[1] = octets === 0 ? length : 0x80 | octets;
+  if (octets > 0) element.writeUIntBE(length, 2, octets);
+  let at = 2 + octets;
+  for (const part of parts) {
+    element.set(part, at);
+    at += part.length;
+  }
+  return element;
 }
 
 /** Dotted form of an object identifier (X.690 §8.19); null where it is none or has a part of more than 28 bits. */

@@ -15,10 +15,10 @@ import {
   verify,
   X509Certificate,
 } from 'node:crypto';
+import { algorithm, asn1Null, integer, objectId, octets, sequence, setOf } from '../../protocol/asn1.ts';
 import { joinOctets, unfoldBer } from '../../protocol/ber.ts';
 import { certificatesIn, contentType, fieldsOf } from '../../protocol/content-info.ts';
 import { contextTag, derChildren, derTag, oidOf, readDer, type Tlv, writeDer } from '../../protocol/der.ts';
-import { algorithm, asn1Null, integer, objectId, octets, sequence, setOf } from './asn1.ts';
 import { readKey } from './device-key.ts';
 
 export type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';

@@ -3,10 +3,21 @@
  * certificate a SCEP client names itself by (RFC 8894 §2.3).
  */
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import {
+  algorithm,
+  asn1Null,
+  bitString,
+  integer,
+  objectId,
+  printable,
+  sequence,
+  setOf,
+  time,
+  utf8,
+} from '../../protocol/asn1.ts';
 import { contextTag, writeDer } from '../../protocol/der.ts';
 import { dayMs, type Instant } from '../../protocol/time.ts';
 import type { KeyKind } from '../core/durable.ts';
-import { algorithm, asn1Null, bitString, integer, objectId, printable, sequence, setOf, time, utf8 } from './asn1.ts';
 import { type DeviceKey, publicKeyOf, signBy, spkiOf } from './device-key.ts';
 
 /** Attribute types of a distinguished name (RFC 4519), as people write them. */

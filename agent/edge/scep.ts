@@ -5,11 +5,11 @@
  */
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { asn1Tag, octets, printable, sequence } from '../../protocol/asn1.ts';
 import { fromBase64, parseCertificate, toBase64 } from '../../protocol/certificate.ts';
 import { derTag } from '../../protocol/der.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import { numberOfKey } from '../../protocol/request-number.ts';
-import { asn1Tag, octets, printable, sequence } from './asn1.ts';
 import {
   type Attribute,
   isSignedBy,

@@ -2,8 +2,9 @@
  * The five commands of a TPM 2.0 that a device key needs, as octets and back (TCG TPM 2.0 Library, part 2 for structures, part 3
  * for commands), and the file a key lies in: what the TPM has wrapped, in the form of OpenSSL's providers (`TSS2 PRIVATE KEY`).
  */
+
+import { algorithm, bitString, integer, objectId, octets, sequence } from '../../protocol/asn1.ts';
 import { derChildren, derTag, oidOf, readDer, writeDer } from '../../protocol/der.ts';
-import { algorithm, bitString, integer, objectId, octets, sequence } from './asn1.ts';
 
 /** As the TPM wrapped it: TPM2B_PUBLIC and TPM2B_PRIVATE, whole. */
 export type Wrapped = { readonly publicArea: Uint8Array; readonly privateArea: Uint8Array };

@@ -1,29 +1,26 @@
 /**
  * The server's own certificate authority: one root, EC P-256 or RSA, that signs server certificates and device identities
- * (RFC 5280), wraps chains as degenerate PKCS#7 (RFC 7030 §4.1.3) and lists what it revoked. Certificates are laid out by
- * pkijs; keys and serial numbers are `node:crypto`'s. Every certificate is back-dated one hour, for devices whose clock is
+ * (RFC 5280), wraps chains as degenerate PKCS#7 (RFC 7030 §4.1.3) and lists what it revoked. Certificates are laid out here;
+ * keys, serial numbers and signatures are `node:crypto`'s. Every certificate is back-dated one hour, for devices whose clock is
  * a little late.
  */
-import { createPrivateKey, generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
-import * as asn1js from 'asn1js';
-import * as pkijs from 'pkijs';
-import { parseCertificate } from '../../protocol/certificate.ts';
-import { derTag, writeDer } from '../../protocol/der.ts';
-import { dayMs, hourMs, type Instant, secondMs } from '../../protocol/time.ts';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { asn1True, integer, sequence, time } from '../../protocol/asn1.ts';
+import { fingerprintOf } from '../../protocol/certificate.ts';
+import { contextTag, derTag, writeDer } from '../../protocol/der.ts';
+import { dayMs, hourMs, type Instant, instant, secondMs } from '../../protocol/time.ts';
 import type { AuthorityKey } from '../core/succession.ts';
+import { type Issuer, issuerOf, type Signer, signed, signerOf } from './issuer.ts';
 import {
   alternativeName,
-  authorityKeyId,
   emailName,
   endEntity,
   extension,
-  integer,
   keyUsage,
   nameOf,
   oid,
   randomSerial,
   subjectKeyId,
-  time,
   usage,
 } from './x509-parts.ts';
 
@@ -82,25 +79,23 @@ const backdateMs = hourMs;
 const maxCommonName = 64;
 
 type Plan = {
-  readonly subject: pkijs.RelativeDistinguishedNames;
+  readonly serial?: Uint8Array;
+  /** Name, DER. */
+  readonly subject: Uint8Array;
   readonly publicKeyDer: Uint8Array;
   readonly notBefore: number;
   readonly notAfter: number;
-  readonly extensions: readonly pkijs.Extension[];
+  readonly extensions: readonly Uint8Array[];
 };
-
+type Leaf = { readonly der: Uint8Array; readonly serial: Buffer; readonly notAfter: Instant };
 /** A self-signed root for 20 years. It signs end-entity certificates only (path length 0). */
-export async function makeAuthority(name: string, now: Instant, kind: AuthorityKey = 'ec-p256'): Promise<Authority> {
+export function makeAuthority(name: string, now: Instant, kind: AuthorityKey = 'ec-p256'): Authority {
   const { keyPkcs8, publicKeyDer } = makeKey(kind);
   const notBefore = now - backdateMs;
-  const certificateDer = await signCertificate(keyPkcs8, nameOf(name, organization), null, {
-    subject: nameOf(name, organization),
-    publicKeyDer,
-    notBefore,
-    notAfter: notBefore + authorityDays * dayMs,
-    extensions: authorityExtensions(),
-  });
-  return { certificateDer, keyPkcs8 };
+  const subject = nameOf(name, organization);
+  const notAfter = notBefore + authorityDays * dayMs;
+  const plan = { subject, publicKeyDer, notBefore, notAfter, extensions: authorityExtensions };
+  return { certificateDer: signCertificate({ ...signerOf(keyPkcs8), subject }, plan), keyPkcs8 };
 }
 
 /**
@@ -108,105 +103,87 @@ export async function makeAuthority(name: string, now: Instant, kind: AuthorityK
  * Who trusts the old root alone takes what the new key issues where NewWithOld comes along, as in a chain of ours; OldWithNew is
  * for those who trust the new root alone (RFC 7030 §4.1.3).
  */
-export async function makeSuccessor(old: Authority, now: Instant, kind: AuthorityKey = 'ec-p256'): Promise<Successor> {
-  const read = parseCertificate(old.certificateDer);
-  if (!read.ok) throw new Error('our own authority cannot be read');
-  const authority = await makeAuthority(read.value.owner, now, kind);
-  return {
-    authority,
-    newWithOld: await crossSign(old, authority.certificateDer),
-    oldWithNew: await crossSign(authority, old.certificateDer),
-  };
+export function makeSuccessor(old: Authority, now: Instant, kind: AuthorityKey = 'ec-p256'): Successor {
+  const authority = makeAuthority(issuerOf(old).certificate.owner, now, kind);
+  return { authority, newWithOld: crossSign(old, authority), oldWithNew: crossSign(authority, old) };
 }
 
 /**
  * A new key and a certificate for the server's listeners, for at most 397 days. The first name is also the common name.
  * Throws RangeError for names that are neither a DNS name nor an IP address, and for a life outside 1–397 days.
  */
-export async function issueServer(
-  authority: Authority,
-  { names, days, now, key = 'ec-p256' }: ServerRequest,
-): Promise<Issued> {
+export function issueServer(authority: Authority, { names, days, now, key = 'ec-p256' }: ServerRequest): Issued {
   const { keyPkcs8, publicKeyDer } = makeKey(key);
   const alternatives = names.map(alternativeName);
   if (alternatives.length === 0) throw new RangeError('a server certificate needs a name');
-  const leaf = await issue(authority, days, now, {
+  const leaf = issue(authority, days, now, {
     subject: nameOf((names[0] ?? '').slice(0, maxCommonName), organization),
     publicKeyDer,
-    extensions: [
-      ...endEntity(oid.serverAuth),
-      extension(oid.subjectAltName, false, new pkijs.GeneralNames({ names: alternatives }).toSchema()),
-    ],
+    extensions: [...endEntity(oid.serverAuth), extension(oid.subjectAltName, false, sequence(...alternatives))],
   });
-  return { chainDer: [leaf, authority.certificateDer], keyPkcs8 };
+  return { chainDer: [leaf.der, authority.certificateDer], keyPkcs8 };
 }
 
 /** A client certificate over a key whose possession `readRequest` has seen proven; CN is the device id. `above` is sent with it. */
-export async function issueDevice(
-  authority: Authority,
-  request: DeviceRequest,
-  above: Uint8Array = authority.certificateDer,
-): Promise<Identity> {
-  const leaf = await issue(authority, request.days, request.now, {
+export function issueDevice(authority: Authority, request: DeviceRequest, above?: Uint8Array): Identity {
+  const leaf = issue(authority, request.days, request.now, {
     subject: nameOf(request.deviceId, deviceOrganization),
     publicKeyDer: request.publicKeyDer,
-    extensions: endEntity(oid.clientAuth),
+    extensions: deviceExtensions,
   });
-  return identityOf(leaf, above);
+  return identityOf(authority, leaf, above);
 }
 
 /** A certificate for mail (S/MIME too) or VPN over such a key. It is no identity: its common name must not be like a device id. */
-export async function issueClient(
+export function issueClient(
   authority: Authority,
   { publicKeyDer, commonName, email, type, days, now }: ClientRequest,
-  above: Uint8Array = authority.certificateDer,
-): Promise<Identity> {
+  above?: Uint8Array,
+): Identity {
   const uses = type === 'mail' ? [oid.clientAuth, oid.emailProtection] : [oid.clientAuth];
   const names = email !== null && plainEmail.test(email) ? [emailName(email)] : [];
-  const alternatives = names.map((name) =>
-    extension(oid.subjectAltName, false, new pkijs.GeneralNames({ names: [name] }).toSchema()),
-  );
-  const leaf = await issue(authority, days, now, {
+  const alternatives = names.map((name) => extension(oid.subjectAltName, false, sequence(name)));
+  const leaf = issue(authority, days, now, {
     subject: nameOf(commonName.slice(0, maxCommonName), clientOrganizations[type]),
     publicKeyDer,
     extensions: [...endEntity(...uses), ...alternatives],
   });
-  return identityOf(leaf, above);
+  return identityOf(authority, leaf, above);
 }
 
-function identityOf(leaf: Uint8Array, above: Uint8Array): Identity {
-  const read = parseCertificate(leaf);
-  if (!read.ok) throw new Error('the certificate just made cannot be read');
-  const { issuer, serial, fingerprint, notAfter } = read.value;
-  return { chainDer: [leaf, above], issuer, serial, fingerprint, notAfter };
-}
+/** What a handshake will tell of it; reading it again would take as long as the signature. */
+const identityOf = (
+  authority: Authority,
+  { der, serial, notAfter }: Leaf,
+  above: Uint8Array = authority.certificateDer,
+): Identity => ({
+  chainDer: [der, above],
+  issuer: issuerOf(authority).certificate.subject,
+  serial: serial.toString('hex').toUpperCase(),
+  fingerprint: fingerprintOf(der),
+  notAfter,
+});
 
 /** Whether this authority signed a certificate, whatever that calls its issuer. */
 export const isIssuedBy = ({ certificateDer }: Pick<Authority, 'certificateDer'>, der: Uint8Array): boolean =>
   new X509Certificate(Buffer.from(der)).verify(new X509Certificate(Buffer.from(certificateDer)).publicKey);
 
 /** Certificate revocation list, version 2 (RFC 5280 §5), DER. */
-export async function makeCrl(authority: Authority, { revoked, number, now, days }: CrlRequest): Promise<Uint8Array> {
-  const issuer = pkijs.Certificate.fromBER(authority.certificateDer);
-  const list = new pkijs.CertificateRevocationList({
-    version: 1,
-    issuer: issuer.subject,
-    thisUpdate: time(now - backdateMs),
-    nextUpdate: time(now + days * dayMs),
-    crlExtensions: new pkijs.Extensions({
-      extensions: [
-        authorityKeyId(authority.certificateDer),
-        extension(oid.crlNumber, false, asn1js.Integer.fromBigInt(BigInt(number))),
-      ],
-    }),
-  });
-  if (revoked.length > 0)
-    list.revokedCertificates = revoked.map(
-      ({ serial, at }) =>
-        new pkijs.RevokedCertificate({ userCertificate: integer(BigInt(`0x${serial}`)), revocationDate: time(at) }),
-    );
-  await list.sign(await signingKey(authority.keyPkcs8), 'SHA-256');
-  return new Uint8Array(list.toSchema(true).toBER());
+export function makeCrl(authority: Authority, { revoked, number, now, days }: CrlRequest): Uint8Array {
+  const issuer = issuerOf(authority);
+  const entries = revoked.map(({ serial, at }) => sequence(integer(Buffer.from(serial, 'hex')), time(at)));
+  const extensions = [issuer.keyId, extension(oid.crlNumber, false, integer(numberOctets(number)))];
+  const list = sequence(
+    integer(Buffer.of(1)),
+    issuer.algorithm,
+    issuer.subject,
+    time(now - backdateMs),
+    time(now + days * dayMs),
+    // Absent where nothing is revoked (RFC 5280 §5.1.2.6).
+    ...(entries.length > 0 ? [sequence(...entries)] : []),
+    writeDer(contextTag(0), sequence(...extensions)),
+  );
+  return signed(issuer, list);
 }
 
 /** Degenerate SignedData that carries only certificates (RFC 5652 §5.1, RFC 7030 §4.1.3), bytes kept as they are. */
@@ -218,62 +195,63 @@ export function certsOnly(chainDer: readonly Uint8Array[]): Uint8Array {
   return writeDer(sequence, Buffer.from('06092a864886f70d010702', 'hex'), writeDer(first, signed));
 }
 
-/** The key of `subjectDer`, certified for as long as both authorities are valid. */
-async function crossSign(by: Authority, subjectDer: Uint8Array): Promise<Uint8Array> {
-  const [issuer, subject] = [pkijs.Certificate.fromBER(by.certificateDer), pkijs.Certificate.fromBER(subjectDer)];
-  const at = (pick: 'notBefore' | 'notAfter') => [issuer, subject].map((each) => each[pick].value.getTime());
-  return signCertificate(by.keyPkcs8, issuer.subject, by.certificateDer, {
-    subject: subject.subject,
-    publicKeyDer: new Uint8Array(subject.subjectPublicKeyInfo.toSchema().toBER()),
-    notBefore: Math.max(...at('notBefore')),
-    notAfter: Math.min(...at('notAfter')),
-    extensions: authorityExtensions(),
+/** The key of one, certified by the other for as long as both are valid. */
+function crossSign(by: Authority, of: Authority): Uint8Array {
+  const [issuer, { subject, publicKeyDer, certificate }] = [issuerOf(by), issuerOf(of)];
+  return signCertificate(issuer, {
+    subject,
+    publicKeyDer,
+    notBefore: Math.max(issuer.certificate.notBefore, certificate.notBefore),
+    notAfter: Math.min(issuer.certificate.notAfter, certificate.notAfter),
+    extensions: authorityExtensions,
   });
 }
 
-const authorityExtensions = (): pkijs.Extension[] => [
-  extension(oid.basicConstraints, true, new pkijs.BasicConstraints({ cA: true, pathLenConstraint: 0 }).toSchema()),
+const deviceExtensions = endEntity(oid.clientAuth);
+const authorityExtensions: readonly Uint8Array[] = [
+  // cA, and no authority below it.
+  extension(oid.basicConstraints, true, sequence(asn1True, integer(Buffer.of(0)))),
   keyUsage(usage.keyCertSign | usage.crlSign),
 ];
 
-async function issue(
+function issue(
   authority: Authority,
   days: number,
   now: Instant,
   plan: Pick<Plan, 'subject' | 'publicKeyDer' | 'extensions'>,
-): Promise<Uint8Array> {
+): Leaf {
   if (!(days > 0 && days <= maxDays)) throw new RangeError(`a certificate lives 1 to ${maxDays} days`);
-  const issuer = pkijs.Certificate.fromBER(authority.certificateDer);
+  const issuer = issuerOf(authority);
   const notBefore = now - backdateMs;
-  return signCertificate(authority.keyPkcs8, issuer.subject, authority.certificateDer, {
-    ...plan,
-    notBefore: Math.max(notBefore, issuer.notBefore.value.getTime()),
-    notAfter: Math.min(notBefore + days * dayMs - secondMs, issuer.notAfter.value.getTime()),
-  });
+  const notAfter = Math.min(notBefore + days * dayMs - secondMs, issuer.certificate.notAfter);
+  const serial = randomSerial();
+  const whole = { ...plan, serial, notBefore: Math.max(notBefore, issuer.certificate.notBefore), notAfter };
+  return {
+    der: signCertificate(issuer, whole),
+    serial,
+    // Certificates know whole seconds.
+    notAfter: instant(notAfter - (notAfter % secondMs)),
+  };
 }
 
-async function signCertificate(
-  keyPkcs8: Uint8Array,
-  issuer: pkijs.RelativeDistinguishedNames,
-  issuerDer: Uint8Array | null,
+/** TBSCertificate, version 3 (RFC 5280 §4.1). Without `keyId` the issuer is the subject itself. */
+function signCertificate(
+  issuer: Signer & Pick<Issuer, 'subject'> & Partial<Pick<Issuer, 'keyId'>>,
   plan: Plan,
-): Promise<Uint8Array> {
-  const certificate = new pkijs.Certificate({
-    version: 2,
-    serialNumber: randomSerial(),
-    issuer,
-    subject: plan.subject,
-    notBefore: time(plan.notBefore),
-    notAfter: time(plan.notAfter),
-    subjectPublicKeyInfo: pkijs.PublicKeyInfo.fromBER(plan.publicKeyDer),
-    extensions: [
-      ...plan.extensions,
-      subjectKeyId(plan.publicKeyDer),
-      ...(issuerDer ? [authorityKeyId(issuerDer)] : []),
-    ],
-  });
-  await certificate.sign(await signingKey(keyPkcs8), 'SHA-256');
-  return new Uint8Array(certificate.toSchema(true).toBER());
+): Uint8Array {
+  const { serial = randomSerial(), subject, publicKeyDer, notBefore, notAfter, extensions } = plan;
+  const all = [...extensions, subjectKeyId(publicKeyDer), ...(issuer.keyId ? [issuer.keyId] : [])];
+  const body = sequence(
+    writeDer(contextTag(0), integer(Buffer.of(2))),
+    integer(serial),
+    issuer.algorithm,
+    issuer.subject,
+    sequence(time(notBefore), time(notAfter)),
+    subject,
+    publicKeyDer,
+    writeDer(contextTag(3), sequence(...all)),
+  );
+  return signed(issuer, body);
 }
 
 function makeKey(kind: AuthorityKey): { readonly keyPkcs8: Uint8Array; readonly publicKeyDer: Uint8Array } {
@@ -287,10 +265,8 @@ function makeKey(kind: AuthorityKey): { readonly keyPkcs8: Uint8Array; readonly 
   };
 }
 
-/** What the key is says its algorithm: ECDSA, or RSA PKCS #1 v1.5, which whoever needs RSA can verify. */
-function signingKey(pkcs8: Uint8Array): Promise<webcrypto.CryptoKey> {
-  const key = Buffer.from(pkcs8);
-  const rsa = createPrivateKey({ key, format: 'der', type: 'pkcs8' }).asymmetricKeyType === 'rsa';
-  const algorithm = rsa ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } : { name: 'ECDSA', namedCurve: 'P-256' };
-  return webcrypto.subtle.importKey('pkcs8', key, algorithm, false, ['sign']);
+function numberOctets(number: number): Buffer {
+  const octets = Buffer.alloc(8);
+  octets.writeBigUInt64BE(BigInt(number));
+  return octets;
 }

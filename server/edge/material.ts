@@ -85,7 +85,7 @@ export async function makeMaterial(
   authorityKey: AuthorityKey = 'ec-p256',
 ): Promise<Material> {
   const now = clock();
-  const serverAuthority = await makeAuthority('thintrust server authority', now, authorityKey);
+  const serverAuthority = makeAuthority('thintrust server authority', now, authorityKey);
   const kit = generateKeyPairSync('x25519', {
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'der' },
@@ -99,7 +99,7 @@ export async function makeMaterial(
   };
   return {
     secrets: {
-      clientAuthority: await makeAuthority('thintrust device authority', now, authorityKey),
+      clientAuthority: makeAuthority('thintrust device authority', now, authorityKey),
       serverAuthority,
       policy: makeSigningKey(),
       codeMaster: randomBytes(32),
@@ -131,7 +131,7 @@ export async function makeServerCertificate(
   const wildcard = host === '0.0.0.0' || host === '::';
   const local = isIP(host) && (host === '::1' || host.startsWith('127.')) ? ['localhost'] : [];
   const names = [...new Set([name, ...(wildcard ? [] : [host]), ...local])];
-  const { chainDer, keyPkcs8 } = await issueServer(authority, {
+  const { chainDer, keyPkcs8 } = issueServer(authority, {
     names,
     days: serverCertificateDays,
     now,

@@ -36,7 +36,7 @@ export async function makeRevocationLists(server: Server, days: number): Promise
   const lists: RevocationList[] = [];
   for (const authority of trustedAuthorities(keys)) {
     const number = await nextNumber(server);
-    const der = await makeCrl(authority, { revoked, number, now, days });
+    const der = makeCrl(authority, { revoked, number, now, days });
     lists.push({ authority: fingerprintOf(authority.certificateDer), der });
   }
   return lists;

@@ -74,7 +74,7 @@ export async function moveSuccession(server: Server, actor: Actor, wanted: Wante
     return bad('bad-argument', { what: `days: 1 to ${maxSpreadDays}` });
   const { keys, clock } = server;
   const makes = step === 'prepare' || step === 'distrust';
-  const made = makes ? await makeSuccessor(keys.clientAuthority, clock(), key) : null;
+  const made = makes ? makeSuccessor(keys.clientAuthority, clock(), key) : null;
   const done = await transact(server.db, async (trx) => {
     // Another step was taken meanwhile, and the keys in memory do not know it yet.
     if (!(await isHeld(trx, keys))) return bad('busy');

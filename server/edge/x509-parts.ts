@@ -1,100 +1,78 @@
-/** Parts of X.509 certificates and revocation lists (RFC 5280): names, dates, serial numbers, extensions. */
-import { createHash, createPublicKey, randomBytes } from 'node:crypto';
+/** Parts of X.509 certificates and revocation lists (RFC 5280), DER: names, extensions, serial numbers. */
+import { createHash, randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
-import * as asn1js from 'asn1js';
-import * as pkijs from 'pkijs';
-import { toPem } from '../../protocol/certificate.ts';
-import { secondMs } from '../../protocol/time.ts';
+import { asn1True, objectId, octets, sequence, setOf, utf8 } from '../../protocol/asn1.ts';
+import { contextTag, derChildren, derTag, readDer, writeDer } from '../../protocol/der.ts';
 
 const serialBytes = 16;
 
 export const oid = {
-  commonName: '2.5.4.3',
-  organization: '2.5.4.10',
-  subjectKeyId: '2.5.29.14',
-  keyUsage: '2.5.29.15',
-  subjectAltName: '2.5.29.17',
-  basicConstraints: '2.5.29.19',
-  crlNumber: '2.5.29.20',
-  authorityKeyId: '2.5.29.35',
-  extendedKeyUsage: '2.5.29.37',
-  serverAuth: '1.3.6.1.5.5.7.3.1',
-  clientAuth: '1.3.6.1.5.5.7.3.2',
-  emailProtection: '1.3.6.1.5.5.7.3.4',
+  commonName: objectId('2.5.4.3'),
+  organization: objectId('2.5.4.10'),
+  subjectKeyId: objectId('2.5.29.14'),
+  keyUsage: objectId('2.5.29.15'),
+  subjectAltName: objectId('2.5.29.17'),
+  basicConstraints: objectId('2.5.29.19'),
+  crlNumber: objectId('2.5.29.20'),
+  authorityKeyId: objectId('2.5.29.35'),
+  extendedKeyUsage: objectId('2.5.29.37'),
+  serverAuth: objectId('1.3.6.1.5.5.7.3.1'),
+  clientAuth: objectId('1.3.6.1.5.5.7.3.2'),
+  emailProtection: objectId('1.3.6.1.5.5.7.3.4'),
 } as const;
 
 /** Bits of KeyUsage, RFC 5280 §4.2.1.3. */
 export const usage = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0x02 } as const;
 
-/** O, then CN, each a relative name of its own: pkijs alone would make one of several values of both. */
-export function nameOf(commonName: string, organizationName: string): pkijs.RelativeDistinguishedNames {
-  const relative = (type: string, value: string) =>
-    new asn1js.Set({
-      value: [
-        new asn1js.Sequence({
-          value: [new asn1js.ObjectIdentifier({ value: type }), new asn1js.Utf8String({ value })],
-        }),
-      ],
-    });
-  const name = [relative(oid.organization, organizationName), relative(oid.commonName, commonName)];
-  return pkijs.RelativeDistinguishedNames.fromBER(new asn1js.Sequence({ value: name }).toBER());
-}
+/** O, then CN, each a relative name of its own. */
+export const nameOf = (commonName: string, organizationName: string): Buffer =>
+  sequence(relativeName(oid.organization, organizationName), relativeName(oid.commonName, commonName));
 
-/** UTCTime through 2049, GeneralizedTime after (RFC 5280 §4.1.2.5); whole seconds. */
-export function time(unixMs: number): pkijs.Time {
-  const value = new Date(Math.floor(unixMs / secondMs) * secondMs);
-  return new pkijs.Time({ type: value.getUTCFullYear() < 2050 ? 0 : 1, value });
-}
+const relativeName = (type: Uint8Array, value: string): Buffer => setOf(sequence(type, utf8(value)));
 
-export const extension = (id: string, critical: boolean, value: { toBER(): ArrayBuffer }): pkijs.Extension =>
-  new pkijs.Extension({ extnID: id, critical, extnValue: value.toBER() });
+/** What is not critical does not say so (X.690 §11.5). */
+export const extension = (id: Uint8Array, critical: boolean, value: Uint8Array): Buffer =>
+  sequence(id, ...(critical ? [asn1True] : []), octets(value));
 
-export const endEntity = (...purposes: string[]): pkijs.Extension[] => [
-  extension(oid.basicConstraints, true, new asn1js.Sequence()),
+export const endEntity = (...purposes: readonly Uint8Array[]): Buffer[] => [
+  extension(oid.basicConstraints, true, sequence()),
   keyUsage(usage.digitalSignature),
-  extension(oid.extendedKeyUsage, false, new pkijs.ExtKeyUsage({ keyPurposes: purposes }).toSchema()),
+  extension(oid.extendedKeyUsage, false, sequence(...purposes)),
 ];
 
-export function keyUsage(bits: number): pkijs.Extension {
-  const lowest = Math.log2(bits & -bits);
-  return extension(
-    oid.keyUsage,
-    true,
-    new asn1js.BitString({ valueHex: Uint8Array.of(bits).buffer, unusedBits: lowest }),
-  );
-}
+/** Zeros at the end are no part of it (X.690 §11.2.2). */
+export const keyUsage = (bits: number): Buffer =>
+  extension(oid.keyUsage, true, writeDer(derTag.bitString, Buffer.of(Math.log2(bits & -bits), bits)));
 
 /** RFC 7093 §2 method 1: the leftmost 160 bits of the SHA-256 of the key bits. */
-function keyId(publicKeyDer: Uint8Array): ArrayBuffer {
-  const bits = pkijs.PublicKeyInfo.fromBER(publicKeyDer).subjectPublicKey.valueBlock.valueHexView;
-  return Uint8Array.from(createHash('sha256').update(bits).digest().subarray(0, 20)).buffer;
+function keyId(publicKeyDer: Uint8Array): Uint8Array {
+  const [, bits] = derChildren(readDer(publicKeyDer)?.value ?? Buffer.alloc(0), 2);
+  if (bits?.tag !== derTag.bitString) throw new RangeError('no SubjectPublicKeyInfo');
+  return createHash('sha256').update(bits.value.subarray(1)).digest().subarray(0, 20);
 }
 
-export const subjectKeyId = (publicKeyDer: Uint8Array): pkijs.Extension =>
-  extension(oid.subjectKeyId, false, new asn1js.OctetString({ valueHex: keyId(publicKeyDer) }));
+export const subjectKeyId = (publicKeyDer: Uint8Array): Buffer =>
+  extension(oid.subjectKeyId, false, octets(keyId(publicKeyDer)));
 
-export function authorityKeyId(issuerDer: Uint8Array): pkijs.Extension {
-  const key = createPublicKey({ key: toPem(issuerDer), format: 'pem' });
-  const keyIdentifier = new asn1js.OctetString({ valueHex: keyId(key.export({ format: 'der', type: 'spki' })) });
-  return extension(oid.authorityKeyId, false, new pkijs.AuthorityKeyIdentifier({ keyIdentifier }).toSchema());
-}
+export const authorityKeyId = (issuerKeyDer: Uint8Array): Buffer =>
+  extension(oid.authorityKeyId, false, sequence(writeDer(contextTag(0, false), keyId(issuerKeyDer))));
 
 /** RFC 5280 §4.2.1.6: 2 is dNSName (A-labels), 7 iPAddress (4 or 16 bytes). */
-export function alternativeName(name: string): pkijs.GeneralName {
+export function alternativeName(name: string): Buffer {
   const bytes = addressBytes(name);
-  if (bytes) return new pkijs.GeneralName({ type: 7, value: new asn1js.OctetString({ valueHex: bytes.buffer }) });
+  if (bytes) return writeDer(contextTag(7, false), bytes);
   const ascii = domainToASCII(name).toLowerCase();
   if (!/^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(ascii))
     throw new RangeError(`"${name}" is no DNS name and no IP address`);
-  return new pkijs.GeneralName({ type: 2, value: ascii });
+  return writeDer(contextTag(2, false), Buffer.from(ascii));
 }
 
 /** RFC 5280 §4.2.1.6: 1 is rfc822Name, an IA5String. */
-export const emailName = (email: string): pkijs.GeneralName => new pkijs.GeneralName({ type: 1, value: email });
+export const emailName = (email: string): Buffer => writeDer(contextTag(1, false), Buffer.from(email));
 
 /** Network order; WHATWG URL brings IPv6 into one spelling. A zone is no part of a certificate. */
-function addressBytes(text: string): Uint8Array<ArrayBuffer> | null {
+function addressBytes(text: string): Uint8Array | null {
   if (isIP(text) === 4) return Uint8Array.from(text.split('.').map(Number));
   if (isIP(text) !== 6 || text.includes('%')) return null;
   const [head = '', tail] = new URL(`http://[${text}]`).hostname.slice(1, -1).split('::', 2);
@@ -105,10 +83,9 @@ function addressBytes(text: string): Uint8Array<ArrayBuffer> | null {
   return Uint8Array.from(words.flatMap((word) => [word >> 8, word & 0xff]));
 }
 
-export const integer = (value: bigint): asn1js.Integer => asn1js.Integer.fromBigInt(value);
-
-/** 128 random bits, never zero: positive, and at most 17 octets (RFC 5280 §4.1.2.2 allows 20). */
-export function randomSerial(): asn1js.Integer {
-  const value = BigInt(`0x${randomBytes(serialBytes).toString('hex')}`);
-  return value === 0n ? randomSerial() : integer(value);
+/** 128 random bits, never zero, without zero octets in front: as an INTEGER at most 17 octets (RFC 5280 §4.1.2.2 allows 20). */
+export function randomSerial(): Buffer {
+  const octets = randomBytes(serialBytes);
+  const first = octets.findIndex((each) => each !== 0);
+  return first < 0 ? randomSerial() : octets.subarray(first);
 }

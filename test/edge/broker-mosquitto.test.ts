@@ -55,7 +55,7 @@ async function makeStand({ fleet, tls, authorities }: Given): Promise<Stand> {
     authority: authorities.server,
     crl: async () => {
       const revoked = fleet.removed();
-      return toPem(await makeCrl(authorities.client, { revoked, number: ++lists, now: now(), days: 30 }), 'X509 CRL');
+      return toPem(makeCrl(authorities.client, { revoked, number: ++lists, now: now(), days: 30 }), 'X509 CRL');
     },
     alone: { pidFile, storeDirectory },
   };

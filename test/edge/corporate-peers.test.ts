@@ -27,12 +27,12 @@ async function withExport(
 ) {
   const root = mkdtempSync(join(tmpdir(), 'thintrust-peers-'));
   try {
-    const authority = await authorityOf('Devices');
+    const authority = authorityOf('Devices');
     const pkcs8 = makeKey();
     const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
     const publicKeyDer = createPublicKey(key).export({ format: 'der', type: 'spki' });
     const request = { publicKeyDer, commonName: 'anna', email: 'anna@corp.example' };
-    const issued = await issueClient(authority, { ...request, type: 'vpn', days: 30, now: now() });
+    const issued = issueClient(authority, { ...request, type: 'vpn', days: 30, now: now() });
     const exportCorporate = openExportCorporate(root, realFiles, async () => good(pkcs8));
     const identity = { key: { kind: 'file', sha256: '0'.repeat(64) }, chain: issued.chainDer.map(toBase64) } as const;
     const one = {
@@ -51,7 +51,7 @@ async function withExport(
 
 test('EAP-TLS lets it in, and no certificate of another authority', () =>
   withExport(async ({ root, folder, authority }) => {
-    const servers = await authorityOf('Network');
+    const servers = authorityOf('Network');
     const { cert, key } = await serverMaterial(servers, ['radius.example.com']);
     const port = await freePort();
     const write = (name: string, text: string): string => {
@@ -118,5 +118,5 @@ test('EAP-TLS lets it in, and no certificate of another authority', () =>
       return `${asked.trim().split('\n').at(-1)}`;
     };
     assert.is(await trusting(authority), 'SUCCESS');
-    assert.is(await trusting(authorityPem(await authorityOf('Others'))), 'FAILURE');
+    assert.is(await trusting(authorityPem(authorityOf('Others'))), 'FAILURE');
   }));

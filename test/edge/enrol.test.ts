@@ -15,7 +15,7 @@ import { assert, needs, table, test } from '../harness.ts';
 
 needs(['openssl']);
 
-const authority = await authorityOf('Local');
+const authority = authorityOf('Local');
 const material = await serverMaterial(authority, ['127.0.0.1']);
 const inUse = await deviceMaterial(authority);
 const key = makeKey();
@@ -24,7 +24,7 @@ const publicKeyDer = createPublicKey(createPrivateKey({ key: Buffer.from(key), f
   type: 'spki',
   format: 'der',
 });
-const identity = await issueDevice(authority, { publicKeyDer, deviceId, days: 30, now: now() });
+const identity = issueDevice(authority, { publicKeyDer, deviceId, days: 30, now: now() });
 const [leaf, root] = identity.chainDer as [Uint8Array, Uint8Array];
 const message = certsOnly([leaf, root]);
 const wrapped = (lineEnd: string): Buffer =>

@@ -195,7 +195,7 @@ const rows: readonly {
         byAnother(world.server.keys.serverAuthority, (await registered(world, 10)).id, at()),
       ),
       row('of our client authority for a server', async (world) => {
-        const { chainDer, keyPkcs8 } = await issueServer(world.server.keys.clientAuthority, {
+        const { chainDer, keyPkcs8 } = issueServer(world.server.keys.clientAuthority, {
           names: ['localhost'],
           days: 2,
           now: at(),

@@ -47,7 +47,7 @@ log { source(own); destination(server); };
   return spawnSyslogNg(folder, configuration);
 };
 
-const [ours, foreign] = [await authorityOf('Logs'), await authorityOf('Somebody else')];
+const [ours, foreign] = [authorityOf('Logs'), authorityOf('Somebody else')];
 const [own, stranger] = [await serverMaterial(ours, ['localhost']), await serverMaterial(foreign, ['localhost'])];
 const shown = { root: ours.certificateDer, leaf: own.leaf };
 const rows = (['root', 'leaf'] as const).flatMap((exported) =>

@@ -33,13 +33,13 @@ import { now } from '../fakes/tls-server.ts';
 import { assert, table, test } from '../harness.ts';
 
 const admin = 'administrator';
-const foreign = await makeAuthority('Foreign CA', start);
-const other = await makeAuthority('Other CA', start);
+const foreign = makeAuthority('Foreign CA', start);
+const other = makeAuthority('Other CA', start);
 
 type Own = { readonly proof: RenewalProof; readonly key: Uint8Array; readonly chain: readonly Uint8Array[] };
 async function identityOf(authority: Authority, { key = makeKey(), days = 30, at = start } = {}): Promise<Own> {
   const publicKeyDer = spkiOf(key);
-  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days, now: at });
+  const { chainDer } = issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days, now: at });
   const { notBefore, notAfter } = value(parseCertificate(chainDer[0] ?? new Uint8Array()));
   return { proof: { ...proofOf(chainDer), notBefore, notAfter }, key, chain: chainDer };
 }

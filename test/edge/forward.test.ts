@@ -48,7 +48,7 @@ async function withDevice(run: (device: Awaited<ReturnType<typeof makeDevice>>) 
 }
 
 async function makeDevice(folder: string) {
-  const authority = await authorityOf('Log authority');
+  const authority = authorityOf('Log authority');
   const credentials = await deviceMaterial(authority);
   const material = await serverMaterial(authority, ['localhost']);
   const port = await freePort();
@@ -283,7 +283,7 @@ test('trust taken away: not one byte more, and the next one is judged anew', () 
 
 test('a server that is not trusted gets not one byte', () =>
   withDevice(async (device) => {
-    const stranger = await serverMaterial(await authorityOf('Somebody else'), ['localhost']);
+    const stranger = await serverMaterial(authorityOf('Somebody else'), ['localhost']);
     const served = await serveTls({ cert: stranger.cert, key: stranger.key });
     try {
       await appendMany(device.logs(), 100);
@@ -302,7 +302,7 @@ test('a server that is not trusted gets not one byte', () =>
 test('a log server that does not take our certificate: nothing counts as sent', () =>
   withDevice(async (device) => {
     const { cert, key } = device.material;
-    const ca = authorityPem(await authorityOf('Somebody else'));
+    const ca = authorityPem(authorityOf('Somebody else'));
     const served = await serveTls({ cert, key, ca, requestCert: true, rejectUnauthorized: true });
     await appendMany(device.logs(), 100);
     const place = parsePlace(`localhost:${served.port}`, 6514);

@@ -7,7 +7,7 @@ import { fingerprintOf } from '../../protocol/certificate.ts';
 import { authorityOf, authorityPem, deviceMaterial, now, serverMaterial, serveTls } from '../fakes/tls-server.ts';
 import { assert, table, test } from '../harness.ts';
 
-const authority = await authorityOf('Local');
+const authority = authorityOf('Local');
 const material = await serverMaterial(authority, ['127.0.0.1']);
 const device = await deviceMaterial(authority);
 

@@ -15,7 +15,7 @@ import { localParts } from '../fakes/device.ts';
 import { authorityOf, deviceId, deviceMaterial, now, serverMaterial } from '../fakes/tls-server.ts';
 import { assert, table } from '../harness.ts';
 
-const authority = await authorityOf('Local');
+const authority = authorityOf('Local');
 const material = await serverMaterial(authority, ['127.0.0.1']);
 const [current, another] = [await deviceMaterial(authority), await deviceMaterial(authority)];
 const nextKey = makeKey();
@@ -198,7 +198,7 @@ async function issued(body: string): Promise<string> {
   const request = readRequest(fromBase64(body.replace(/\s/g, '')));
   assert.ok(request.ok);
   const { publicKeyDer } = request.value;
-  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId, days: 30, now: now() });
+  const { chainDer } = issueDevice(authority, { publicKeyDer, deviceId, days: 30, now: now() });
   return toBase64(certsOnly(chainDer));
 }
 

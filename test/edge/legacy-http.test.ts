@@ -52,7 +52,7 @@ const stay = async ({ fleet }: Setting) =>
 async function identityOf(authority: Authority, at: number) {
   const key = makeKey();
   const publicKeyDer = spkiOf(key);
-  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days: 2, now: instant(at) });
+  const { chainDer } = issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days: 2, now: instant(at) });
   return { cert: chainDer.map((der) => toPem(der)).join(''), key: toPem(key, 'PRIVATE KEY') };
 }
 
@@ -594,7 +594,7 @@ test('migration by a setting of another authority: certificate and token in one 
     const { fleet, http } = setting;
     const { server } = fleet;
     await enable(setting);
-    const theirs = await makeAuthority('Foreign CA', start);
+    const theirs = makeAuthority('Foreign CA', start);
     value(await addForeignAuthority(server, by, Buffer.from(toPem(theirs.certificateDer))));
     await http.setTls(value(await readListenerTls(server)));
     const first = await registerWithout(setting, 'kiosk', migrates);

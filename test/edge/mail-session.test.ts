@@ -21,8 +21,8 @@ const secure = [
 ] as const;
 
 table('with a password, judged strictly', secure, async ({ security, onConnect }) => {
-  const authority = await authorityOf('Mail CA');
-  const other = await authorityOf('Other CA');
+  const authority = authorityOf('Mail CA');
+  const other = authorityOf('Other CA');
   const { cert, key } = await serverMaterial(authority, ['127.0.0.1']);
   const elsewhere = await serverMaterial(authority, ['127.0.0.1']);
   await withSmtp({ tls: { cert, key }, user, onConnect }, async (world) => {

@@ -166,14 +166,14 @@ test('the next authority is let in without a restart, its list counts, and the r
 test('a certificate of a foreign authority is refused, also where it has the name of a device of ours', () =>
   withStand(async (stand) => {
     const { server, fleet } = stand.world;
-    const foreign = await makeAuthority('Foreign CA', now());
+    const foreign = makeAuthority('Foreign CA', now());
     value(await addForeignAuthority(server, admin, Buffer.from(toPem(foreign.certificateDer))));
     const own = await register(stand.world, 'own');
     const standing = await connect(stand, own);
     for (const name of [own.id, 'thin 1']) {
       const key = makeKey();
       const request = { publicKeyDer: spkiOf(key), deviceId: name, days: 30, now: now() };
-      const { chainDer: chain } = await issueDevice(foreign, request);
+      const { chainDer: chain } = issueDevice(foreign, request);
       const { invitation, password } = value(await invite(server, admin, {}));
       const device = value(await fleet.bind(proofOf(chain), { invitation, password }));
       for (const id of [device, own.id, name]) await rejects(() => connect(stand, { id, chain, key }));

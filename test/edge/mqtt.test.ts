@@ -10,8 +10,8 @@ import { assert, needs, table, test } from '../harness.ts';
 
 needs(['mosquitto']);
 
-const authority = await authorityOf('Local');
-const foreign = await authorityOf('Foreign');
+const authority = authorityOf('Local');
+const foreign = authorityOf('Foreign');
 const material = await serverMaterial(authority, ['127.0.0.1']);
 const device = await deviceMaterial(authority);
 const stranger = await deviceMaterial(foreign);

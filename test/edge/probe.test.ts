@@ -17,7 +17,7 @@ import {
 } from '../fakes/tls-server.ts';
 import { assert, table, test } from '../harness.ts';
 
-const local = await authorityOf('Local');
+const local = authorityOf('Local');
 const named = await serverMaterial(local, ['localhost', '127.0.0.1', '::1']);
 const elsewhere = await serverMaterial(local, ['elsewhere.test']);
 const old = await serverMaterial(local, ['localhost'], instant(now() - 100 * dayMs), 90);

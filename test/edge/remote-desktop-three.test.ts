@@ -10,7 +10,7 @@ import { trixie } from '../programs.ts';
 
 needs(['root', 'xfreerdp3', 'xrdp', 'freerdp-shadow-cli', 'Xvfb', 'chroot']);
 
-const local = await authorityOf('Local');
+const local = authorityOf('Local');
 const first = await serverMaterial(local, ['localhost']);
 const second = await serverMaterial(local, ['localhost']);
 const { contains: _, ...freerdp } = shippedClient('10-freerdp3');

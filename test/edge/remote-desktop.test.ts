@@ -12,8 +12,8 @@ import { assert, needs, table, test } from '../harness.ts';
 
 needs(['root', 'xrdp', 'xfreerdp', 'freerdp-shadow-cli', 'Xvfb', 'nginx', 'curl']);
 
-const local = await authorityOf('Local');
-const foreign = await authorityOf('Foreign');
+const local = authorityOf('Local');
+const foreign = authorityOf('Foreign');
 const first = await serverMaterial(local, ['localhost']);
 const second = await serverMaterial(local, ['localhost']);
 const freerdp = shippedClient('20-freerdp2');

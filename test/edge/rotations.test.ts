@@ -7,7 +7,7 @@ import { localParts } from '../fakes/device.ts';
 import { authorityOf, authorityPem, deviceMaterial, serverMaterial, serveTls } from '../fakes/tls-server.ts';
 import { assert, table, test } from '../harness.ts';
 
-const authority = await authorityOf('Somebody');
+const authority = authorityOf('Somebody');
 const material = await serverMaterial(authority, ['somewhere.else']);
 const from = 'ab'.repeat(32);
 const ok = (body: string, length = Buffer.byteLength(body)): string =>

@@ -1,11 +1,11 @@
 /** The SCEP client against a server that does everything wrong there is, and against every message there may be. */
 import { X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
-import { octets, printable } from '../../agent/edge/asn1.ts';
 import { signMessage } from '../../agent/edge/cms.ts';
 import { makeKey, makeRequest, makeSelfSigned } from '../../agent/edge/csr.ts';
 import { enrolByScep, makeMessage, readAnswer } from '../../agent/edge/scep.ts';
 import { chooseMethods, readAuthority, readCapabilities } from '../../agent/edge/scep-authority.ts';
+import { octets, printable } from '../../protocol/asn1.ts';
 import { fingerprintOf, fromBase64 } from '../../protocol/certificate.ts';
 import { certsOnly } from '../../server/edge/authority.ts';
 import { issueFor, makeRoot } from '../fakes/foreign-authority.ts';

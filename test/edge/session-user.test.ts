@@ -44,7 +44,7 @@ test('the client runs as the session user, reaches the desktop, and its director
     server.listen(join(folder, 'session.sock'));
     await once(server, 'listening');
 
-    const material = await serverMaterial(await authorityOf('Desktops'), ['localhost']);
+    const material = await serverMaterial(authorityOf('Desktops'), ['localhost']);
     const { port } = await desk.xrdp(material);
     desk.describe('freerdp', shippedClient('20-freerdp2'));
     const running = desk.launch(port, [material.fingerprint]);

@@ -111,7 +111,7 @@ test('anything at all is a frame that a strict reader reads back (text of 3000 c
 });
 
 test('what the kernel holds of a connection is found by its ports', async () => {
-  const material = await serverMaterial(await authorityOf('Somebody'), ['localhost']);
+  const material = await serverMaterial(authorityOf('Somebody'), ['localhost']);
   const served = await serveTls({ cert: material.cert, key: material.key });
   const socket = connect(served.port, '127.0.0.1');
   await once(socket, 'connect');

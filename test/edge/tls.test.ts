@@ -22,8 +22,8 @@ import {
 } from '../fakes/tls-server.ts';
 import { assert, table, test } from '../harness.ts';
 
-const local = await authorityOf('Local');
-const foreign = await authorityOf('Foreign');
+const local = authorityOf('Local');
+const foreign = authorityOf('Foreign');
 const named = await serverMaterial(local, ['server.test', '127.0.0.1', '::1']);
 const elsewhere = await serverMaterial(local, ['elsewhere.test', '192.0.2.1']);
 const byName = await serverMaterial(local, ['localhost']);

@@ -31,7 +31,7 @@ import { assert, needs, table, test } from '../harness.ts';
 
 needs(['swtpm', 'openssl', 'tpm2-provider']);
 
-const authority = await authorityOf('Ours');
+const authority = authorityOf('Ours');
 const server = await serverMaterial(authority, ['localhost']);
 const digest = createHash('sha256').update('hello').digest();
 
@@ -110,7 +110,7 @@ test('a request (PKCS#10) that it signs', () =>
   }));
 
 async function credentialsFor(key: TokenKey) {
-  const issued = await issueDevice(authority, { publicKeyDer: key.spki, deviceId, days: 30, now: now() });
+  const issued = issueDevice(authority, { publicKeyDer: key.spki, deviceId, days: 30, now: now() });
   return { key, chain: issued.chainDer.map(toBase64) };
 }
 

@@ -94,7 +94,7 @@ extendedKeyUsage = clientAuth
 /** libest's example server; its one user is `estuser`, the password `estpwd`, of which a certificate of its own needs none. It knows no address to listen on but all. */
 export async function withEstServer(use: (peer: Peer) => Promise<void>): Promise<void> {
   await withPlace(async ({ folder, write, read }) => {
-    const authority = await authorityOf('EST CA');
+    const authority = authorityOf('EST CA');
     const { key, cert } = await serverMaterial(authority, ['127.0.0.1']);
     write('ca.pem', toPem(authority.certificateDer));
     write('ca.key', toPem(authority.keyPkcs8, 'PRIVATE KEY'));

@@ -16,13 +16,13 @@ export type Authorities = { readonly server: Authority; readonly client: Authori
 export const now = (): Instant => instant(Date.now());
 
 export const makeAuthorities = async (): Promise<Authorities> => ({
-  server: await makeAuthority('Test server authority', now()),
-  client: await makeAuthority('Test client authority', now()),
+  server: makeAuthority('Test server authority', now()),
+  client: makeAuthority('Test client authority', now()),
 });
 
 /** A new server certificate for loopback each time. */
 export async function makeListenerTls({ server, client }: Authorities): Promise<ListenerTls> {
-  const { chainDer, keyPkcs8 } = await issueServer(server, { names: ['localhost', '127.0.0.1'], days: 30, now: now() });
+  const { chainDer, keyPkcs8 } = issueServer(server, { names: ['localhost', '127.0.0.1'], days: 30, now: now() });
   return {
     key: toPem(keyPkcs8, 'PRIVATE KEY'),
     chain: chainDer.map((der) => toPem(der)).join(''),
@@ -33,7 +33,7 @@ export async function makeListenerTls({ server, client }: Authorities): Promise<
 export async function makeDevice(authority: Authority, id: string = randomUUID(), at = now()): Promise<TestDevice> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const publicKeyDer = publicKey.export({ format: 'der', type: 'spki' });
-  const { chainDer, issuer, serial, fingerprint } = await issueDevice(authority, {
+  const { chainDer, issuer, serial, fingerprint } = issueDevice(authority, {
     publicKeyDer,
     deviceId: id,
     days: 2,
@@ -62,7 +62,7 @@ export async function makeExpiredDevice(authority: Authority): Promise<TestDevic
 export async function makeServerAsClient(
   authority: Authority,
 ): Promise<{ readonly cert: string; readonly key: string }> {
-  const { chainDer, keyPkcs8 } = await issueServer(authority, {
+  const { chainDer, keyPkcs8 } = issueServer(authority, {
     names: ['localhost'],
     days: 2,
     now: instant(now() - hourMs),

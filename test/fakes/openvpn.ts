@@ -55,7 +55,7 @@ export async function startOpenVpn(folder: string, clients: string) {
 }
 
 async function serverOf() {
-  const authority = await authorityOf('VPN servers');
+  const authority = authorityOf('VPN servers');
   const { cert, key } = await serverMaterial(authority, ['vpn.example.com']);
   return { cert, key, ca: authorityPem(authority) };
 }

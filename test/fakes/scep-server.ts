@@ -1,9 +1,9 @@
 /** A SCEP server whose every answer a test can spoil: what real ones do not do on demand. Certificates are openssl's. */
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { octets, printable } from '../../agent/edge/asn1.ts';
 import { openEnvelope, readSigned, sealFor, signMessage } from '../../agent/edge/cms.ts';
 import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
+import { octets, printable } from '../../protocol/asn1.ts';
 import { fromBase64 } from '../../protocol/certificate.ts';
 import { derTag } from '../../protocol/der.ts';
 import { certsOnly } from '../../server/edge/authority.ts';

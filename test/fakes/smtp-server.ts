@@ -155,7 +155,9 @@ function copyExim(folder: string): { readonly program: string; readonly librarie
   const root = dirname(dirname(dirname(program)));
   const machine = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
   const libraries = join(folder, 'lib');
-  for (const below of ['usr/lib', 'lib']) cpSync(join(root, below, machine), libraries, { recursive: true });
+  // Links lead to their neighbours, not back to where the user of Exim may not look.
+  for (const below of ['usr/lib', 'lib'])
+    cpSync(join(root, below, machine), libraries, { recursive: true, verbatimSymlinks: true });
   cpSync(program, join(folder, 'exim4'));
   return { program: join(folder, 'exim4'), libraries };
 }

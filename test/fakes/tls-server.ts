@@ -31,7 +31,7 @@ export async function serverMaterial(
   at: Instant = now(),
   days = 90,
 ): Promise<ServerMaterial> {
-  const issued = await issueServer(authority, { names, days, now: at });
+  const issued = issueServer(authority, { names, days, now: at });
   const [leaf] = issued.chainDer;
   if (!leaf) throw new Error('no leaf');
   return {
@@ -45,14 +45,14 @@ export async function serverMaterial(
 export async function deviceMaterial(authority: Authority, id: string = deviceId) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const publicKeyDer = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  const issued = await issueDevice(authority, { publicKeyDer, deviceId: id, days: 30, now: now() });
+  const issued = issueDevice(authority, { publicKeyDer, deviceId: id, days: 30, now: now() });
   return {
     key: new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' })),
     chain: issued.chainDer.map(toBase64),
   };
 }
 
-export const authorityOf = (name: string): Promise<Authority> => makeAuthority(name, now());
+export const authorityOf = (name: string): Authority => makeAuthority(name, now());
 export const authorityPem = (authority: Authority): string => toPem(authority.certificateDer);
 
 export async function serveTls(

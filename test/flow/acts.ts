@@ -27,7 +27,7 @@ export async function register(system: System, device: Device): Promise<void> {
 export async function serveLog(system: System, device: Device) {
   const folder = join(system.folder, 'broker');
   await good(system.admin(['mosquitto-config', folder]));
-  const { cert, key, fingerprint } = await serverMaterial(await authorityOf('Logs'), ['localhost']);
+  const { cert, key, fingerprint } = await serverMaterial(authorityOf('Logs'), ['localhost']);
   const port = await freePort();
   const server = await startLogServer({
     kind: 'gtls',

@@ -94,7 +94,7 @@ async function enrol({ say, system, device }: Stage): Promise<void> {
 async function look({ desk, device, say, system }: Stage): Promise<void> {
   const log = await serveLog(system, device);
   try {
-    const authority = await authorityOf('Desktops');
+    const authority = authorityOf('Desktops');
     const [own, other] = [
       await serverMaterial(authority, ['localhost']),
       await serverMaterial(authority, ['localhost']),
@@ -136,7 +136,7 @@ async function look({ desk, device, say, system }: Stage): Promise<void> {
 }
 
 async function changeTrust({ desk, device, say }: Stage): Promise<void> {
-  const own = await serverMaterial(await authorityOf('Farm'), ['localhost']);
+  const own = await serverMaterial(authorityOf('Farm'), ['localhost']);
   const xrdp = await desk.xrdp(own);
   const place = `localhost:${xrdp.port}`;
   const connect = ['connect', 'rdp', place, '--user', 'visitor'];

@@ -87,7 +87,7 @@ const byHand = async ({ device }: Stage): Promise<readonly string[]> =>
     .map(({ fingerprint }) => fingerprint);
 
 const pair = async (): Promise<readonly [ServerMaterial, ServerMaterial]> => {
-  const authority = await authorityOf('Desktops');
+  const authority = authorityOf('Desktops');
   return [await serverMaterial(authority, names), await serverMaterial(authority, names)];
 };
 
@@ -131,7 +131,7 @@ test('an unmanaged device: asked once, not again, and told when the certificate 
 test('a managed device: what was accepted is gone, the policy’s root counts by name, and nothing else does', () =>
   atDesk(async (stage) => {
     const { desk, system, device, screen } = stage;
-    const authority = await authorityOf('Company');
+    const authority = authorityOf('Company');
     const [stranger] = await pair();
     const outside = await desk.xrdp(stranger);
     await accept(screen, `localhost:${outside.port}`);

@@ -180,7 +180,7 @@ test('a tour of the windows: look at servers, read what the device is, set its a
   onStage(
     async (stage) => {
       const { system, device, screen } = stage;
-      const material = await serverMaterial(await authorityOf('Brokers'), ['localhost'], now(), 5);
+      const material = await serverMaterial(authorityOf('Brokers'), ['localhost'], now(), 5);
       await open(screen, 'Tools', 'Notifications');
       await screen.see(/Nothing needs attention\./);
       await back(screen);

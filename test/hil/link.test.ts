@@ -45,7 +45,7 @@ async function agentHangs(machine: Machine): Promise<void> {
 async function impostor({ system }: Stage, machine: Machine, server: Running): Promise<void> {
   const ports = [...server.line.matchAll(/:(\d+)/g)].map(([, port]) => Number(port));
   await server.kill('SIGTERM');
-  const { cert, key, fingerprint } = await serverMaterial(await authorityOf('Public Authority'), ['10.0.2.2']);
+  const { cert, key, fingerprint } = await serverMaterial(authorityOf('Public Authority'), ['10.0.2.2']);
   const served = await Promise.all(ports.map((port) => serveTls({ cert, key }, undefined, undefined, port)));
   const shown = await machine
     .see(codeWanted, bootMs)

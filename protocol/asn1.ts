@@ -1,5 +1,5 @@
-/** ASN.1 as enrolment writes it: DER (X.690). */
-import { derTag, writeDer } from '../../protocol/der.ts';
+/** ASN.1 as certificates, requests and messages of enrolment have it, written as DER (X.690). */
+import { derTag, writeDer } from './der.ts';
 
 export const asn1Tag = { utf8: 0x0c, printable: 0x13, utcTime: 0x17, generalTime: 0x18 } as const;
 
@@ -12,6 +12,7 @@ export const bitString = (value: Uint8Array): Buffer => writeDer(derTag.bitStrin
 export const utf8 = (text: string): Buffer => writeDer(asn1Tag.utf8, Buffer.from(text, 'utf8'));
 export const printable = (text: string): Buffer => writeDer(asn1Tag.printable, Buffer.from(text, 'latin1'));
 export const asn1Null: Uint8Array = Buffer.of(0x05, 0x00);
+export const asn1True: Uint8Array = Buffer.of(0x01, 0x01, 0xff);
 
 /** An unsigned number, most significant octet first. */
 export function integer(value: Uint8Array): Buffer {
