@@ -85,7 +85,7 @@ export function AccountDialog({
           onValue={setLanguage}
         />
         <RoleFields roles={roles} given={given} closed={isSelf ? accounts.ownRoles : null} onGiven={setGiven} />
-        {wrong && <Note tone="bad">{accounts.noRole}</Note>}
+        {wrong && given.length === 0 && <Note tone="bad">{accounts.noRole}</Note>}
         {!account && <OwnPassword own={own} onOwn={setOwn} value={password} onValue={setPassword} />}
       </Form>
     </Dialog>

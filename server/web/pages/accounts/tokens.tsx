@@ -164,7 +164,7 @@ function AddDialog({
           onValue={setName}
         />
         <RoleFields roles={roles} given={given} onGiven={setGiven} />
-        {wrong && <Note tone="bad">{accounts.noRole}</Note>}
+        {wrong && given.length === 0 && <Note tone="bad">{accounts.noRole}</Note>}
         <SelectField
           label={tokens.days}
           hint={fill(tokens.until, { at: sayTime(words, Date.now() + Number(days) * dayMs) })}
