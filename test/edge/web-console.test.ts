@@ -267,8 +267,15 @@ test('pages: from memory, with their headers, compressed; unknown paths are the 
         assert.match(page.text, /thintrust/);
         assert.is(page.headers['cache-control'], 'no-cache');
         const policy = String(page.headers['content-security-policy']);
-        assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self'; /);
-        assert.not.match(policy, /unsafe|\*|http/);
+        assert.equal(policy.split('; '), [
+          "default-src 'none'",
+          ...['script', 'style', 'img', 'font', 'connect'].map((kind) => `${kind}-src 'self'`),
+          "form-action 'self'",
+          "frame-ancestors 'none'",
+          "base-uri 'none'",
+        ]);
+        assert.is(page.headers['cross-origin-opener-policy'], 'same-origin');
+        assert.is(page.headers['cross-origin-resource-policy'], 'same-origin');
         assert.is(page.headers['x-content-type-options'], 'nosniff');
         assert.is(page.headers['referrer-policy'], 'no-referrer');
         const script = await get('/assets/index-AbCd_123.js', { 'accept-encoding': 'gzip, br' });

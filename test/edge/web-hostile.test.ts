@@ -116,6 +116,44 @@ test('what is no request of a page is refused, changes nothing, and others are s
     assert.is((await console.page().ask('GET', '/session')).status, 401);
   }));
 
+/** Of somebody who is signed in: his cookie comes along, whatever page asks. */
+const forged: readonly { readonly name: string; readonly method: string; readonly headers: Record<string, string> }[] =
+  [
+    { name: 'without the token', method: 'POST', headers: { 'x-csrf-token': '' } },
+    { name: 'with a token that was guessed', method: 'POST', headers: { 'x-csrf-token': 'A'.repeat(43) } },
+    { name: 'of another origin, with the token', method: 'POST', headers: { origin: 'https://evil.example' } },
+    {
+      name: 'of another origin that the browser calls the same',
+      method: 'POST',
+      headers: { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' },
+    },
+    { name: 'of another site', method: 'POST', headers: { 'sec-fetch-site': 'cross-site' } },
+    { name: 'of the same site, another origin', method: 'POST', headers: { 'sec-fetch-site': 'same-site' } },
+    { name: 'of an opaque origin', method: 'POST', headers: { origin: 'null' } },
+    { name: 'read by another origin', method: 'GET', headers: { origin: 'https://evil.example' } },
+    { name: 'read by another site', method: 'GET', headers: { 'sec-fetch-site': 'cross-site' } },
+  ];
+
+test('what another page asks in the name of somebody signed in is refused, and changes nothing', () =>
+  withConsole(async (console) => {
+    await addPerson(console, 'anna', 'administrator');
+    const [page, other] = [console.page(), console.page()];
+    for (const each of [page, other]) assert.is((await each.signIn('anna', password)).status, 200);
+    const token = {
+      name: 'with the token of another session',
+      method: 'POST',
+      headers: { 'x-csrf-token': other.held.csrf },
+    };
+    for (const { name, method, headers } of [...forged, token]) {
+      const body = method === 'GET' ? {} : { body: { name: 'Forged' } };
+      const answer = await page.ask(method, '/groups', { ...body, headers });
+      assert.is(answer.status, 403, name);
+      assert.is(answer.body.code, 'request-forged', name);
+    }
+    assert.not.match((await page.ask('GET', '/groups')).text, /Forged/);
+    assert.is((await page.ask('POST', '/groups', { body: { name: 'Meant' } })).status, 200);
+  }));
+
 test('a sign-in with a cookie that somebody set before gets another one', () =>
   withConsole(async (console) => {
     await addPerson(console, 'anna', 'auditor');
