@@ -1,6 +1,7 @@
 /** A new device in the place of a broken one: it has its name, number and group, and the old one is shut out (B13). */
 import { bad, type Result } from '../../protocol/fault.ts';
 import { type Actor, audit, type Server } from './context.ts';
+import { endCorporate } from './corporate.ts';
 import { signDevice } from './documents.ts';
 import { endIdentities } from './identities.ts';
 import { type Invited, invite } from './invitations.ts';
@@ -33,6 +34,7 @@ export async function takePlace(server: Server, trx: Database, device: string): 
   const now = server.clock();
   await trx.updateTable('devices').set({ removed_at: now, number: null }).where('id', '=', id).execute();
   await endIdentities(server, trx, id);
+  await endCorporate(server, trx, id);
   await trx.updateTable('devices').set({ name, number, registered_by }).where('id', '=', device).execute();
   await signDevice(server, trx, device);
   await audit(server, trx, { actor: 'server', action: 'device-replaced', subject: id, facts: { name, by: device } });

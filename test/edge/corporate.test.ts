@@ -16,6 +16,7 @@ import { setCorporateRules } from '../../server/edge/corporate-rules.ts';
 import { listInstalled } from '../../server/edge/installed.ts';
 import { readPins } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, removeDevice } from '../../server/edge/places.ts';
+import { replaceDevice } from '../../server/edge/replacing.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import { addUser } from '../../server/edge/users.ts';
 import {
@@ -24,6 +25,7 @@ import {
   type Enrolled,
   type FleetServer,
   payloadOf,
+  proofOf,
   register,
   report,
   value,
@@ -296,6 +298,31 @@ test('deleted, a certificate leaves the list and stays on the device; revoked to
     await order(fleet);
     value(await removeDevice(server, admin, 'RECEPTION'));
     assert.equal(await rows(fleet), []);
+  }));
+
+test('a device that another takes the place of: what it holds opens nothing any more', () =>
+  withFleet(async (fleet) => {
+    const { server } = fleet;
+    const old = await register(fleet, 'RECEPTION');
+    await order(fleet);
+    await order(fleet, uploaded, pkcs12());
+    const [office] = await told(fleet, old.id);
+    if (!office) throw new Error('no order');
+    value(await ask(fleet, old, office));
+    const invited = value(await replaceDevice(server, admin, 'RECEPTION'));
+    const chain = value(await fleet.fleet.enrol({ ...invited, csrDer: makeRequest(makeKey(), 'new') }));
+    value(await fleet.fleet.confirm(value(await fleet.fleet.deviceOf(proofOf(chain)))));
+    assert.is(
+      revokedIn((await fleet.fleet.revocations())[0]?.der).length,
+      2,
+      'its identity, and what it was given for VPN',
+    );
+    assert.equal(await rows(fleet), []);
+    assert.equal(
+      await server.db.selectFrom('corporate_certificates').select('id').execute(),
+      [],
+      'no key is kept for it',
+    );
   }));
 
 test('corporate data is wiped by a command that waits for the device, which leaves its group', () =>
