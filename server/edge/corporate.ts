@@ -17,6 +17,7 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { CorporateAnswer, CorporateRequest, Report } from '../../protocol/schema.ts';
 import { dayMs, type Instant } from '../../protocol/time.ts';
 import type { ClientType } from '../core/certificates.ts';
+import { serviceName } from '../core/mosquitto.ts';
 import { issueClient } from './authority.ts';
 import { audit, type Server } from './context.ts';
 import { readCorporateRules } from './corporate-rules.ts';
@@ -227,6 +228,12 @@ function room(
   return good(fresh ? { issues: 0, since: now } : { issues, since: issues_since });
 }
 
+/**
+ * By the common name alone an outside broker, which trusts the same authority, tells who speaks: a device by its id, this server by
+ * its own name. A device chooses what it is called, so neither is given away.
+ */
+const isOfBroker = (name: string): boolean => uuid.test(name) || name.toLowerCase() === serviceName;
+
 async function issue(server: Server, { type, user_id, user_name, device_name }: Held, publicKeyDer: Uint8Array) {
   const kind: ClientType = type === 'mail' ? 'mail' : 'vpn';
   const { validityDays: days } = (await readCorporateRules(server.db))[kind];
@@ -240,8 +247,7 @@ async function issue(server: Server, { type, user_id, user_name, device_name }: 
     server.keys.clientAuthority,
     {
       publicKeyDer,
-      // A name like that of an identity is one for nobody but the device itself.
-      commonName: uuid.test(name) ? `${kind} ${name}` : name,
+      commonName: isOfBroker(name) ? `${kind} ${name}` : name,
       email: user?.email || null,
       type: kind,
       days,

@@ -7,13 +7,15 @@ import { join as at } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
 import { spkiOf } from '../../agent/edge/device-key.ts';
-import { toPem } from '../../protocol/certificate.ts';
+import { fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
+import { serviceName } from '../../server/core/mosquitto.ts';
 import type { Broker } from '../../server/core/ports.ts';
 import { issueDevice, makeAuthority } from '../../server/edge/authority.ts';
 import { writeMosquittoFiles } from '../../server/edge/broker-mosquitto.ts';
 import { readIdentity, writeIdentity } from '../../server/edge/context.ts';
+import { issueCertificates } from '../../server/edge/corporate-issue.ts';
 import { addForeignAuthority } from '../../server/edge/foreign.ts';
 import { deleteIdentity } from '../../server/edge/identities.ts';
 import { invite } from '../../server/edge/invitations.ts';
@@ -180,6 +182,22 @@ test('a certificate of a foreign authority is refused, also where it has the nam
     }
     assert.ok(standing.client.connected);
     await leave(standing);
+  }));
+
+test('a device that calls itself what the server is called here gets no certificate by that name', () =>
+  withStand(async (stand) => {
+    const { server, fleet } = stand.world;
+    const victim = await register(stand.world, 'victim');
+    const { invitation, password } = value(await invite(server, admin, {}));
+    const chain = value(await fleet.enrol({ invitation, password, csrDer: makeRequest(makeKey(), serviceName) }));
+    const device = value(await fleet.deviceOf(proofOf(chain)));
+    const order = { type: 'vpn', kind: 'thin-client', connection: 'with-mobile', source: 'server' } as const;
+    const wish = { ...order, alias: 'Office', devices: [device] };
+    const [made] = value(await issueCertificates(server, admin, wish, null)).results;
+    const key = makeKey();
+    const request = { format: 1, id: made?.id ?? '', order: 1, csr: toBase64(makeRequest(key, 'x')) } as const;
+    const given = value(await fleet.certificate(device, request)).chain.map(fromBase64);
+    await saysNothing(stand, { id: victim.id, proof: proofOf(given), chain: given, key });
   }));
 
 async function untilTrue(what: string, holds: () => Promise<boolean>): Promise<void> {
