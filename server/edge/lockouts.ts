@@ -1,7 +1,8 @@
-/** Tries in memory, by the rules of `core/lockout`; a restart forgets them. At most ten thousand are remembered. */
+/** Tries in memory, by the rules of `core/lockout`; a restart forgets them. At most ten thousand are remembered. Addresses are those of `sourceOf`. */
 import type { Instant } from '../../protocol/time.ts';
 import { afterRight, afterTry, type Known, mayTry, noTries, type Tries } from '../core/lockout.ts';
 import type { Clock } from '../core/ports.ts';
+import { sourceOf } from './attempts.ts';
 
 export type Lockouts = {
   /** Before a secret is looked at. */
@@ -18,11 +19,10 @@ const maxRemembered = 10_000;
 
 export function makeLockouts(clock: Clock, onLock: OnLock = () => {}): Lockouts {
   const remembered = new Map<string, Tries>();
-  const namesOf = (name: string, address: string) => ({
-    pair: `pair ${name} ${address}`,
-    address: `address ${address}`,
-    name: `name ${name}`,
-  });
+  const namesOf = (name: string, address: string) => {
+    const source = sourceOf(address);
+    return { pair: `pair ${name} ${source}`, address: `address ${source}`, name: `name ${name}` };
+  };
   const read = (name: string, address: string): Known => {
     const keys = namesOf(name, address);
     const of = (key: string) => remembered.get(key) ?? noTries;

@@ -6,6 +6,7 @@ import { argon2, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { Clock } from '../core/ports.ts';
 import { judgePassword } from '../core/user.ts';
+import { sourceOf } from './attempts.ts';
 import { makeLockouts, type OnLock } from './lockouts.ts';
 
 /** Tells whether a password is right, for as many as there is time for. */
@@ -76,7 +77,7 @@ export function makePasswordDoor(clock: Clock, onLock: OnLock = () => {}): Passw
   return {
     check: async ({ name, address, hash, password }) => {
       if (!tries.mayTry(name, address)) return bad('busy', { reason: 'too many tries' });
-      if (!(await turn(address))) return bad('busy', { reason: 'too many at once' });
+      if (!(await turn(sourceOf(address)))) return bad('busy', { reason: 'too many at once' });
       try {
         // Others of the same name may have failed while this one waited.
         if (!tries.mayTry(name, address)) return bad('busy', { reason: 'too many tries' });

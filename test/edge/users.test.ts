@@ -185,6 +185,19 @@ test('passwords are looked at two at a time; of one address four wait, the rest 
   assert.is(codeOf(await other), null);
 });
 
+test('the addresses of one line of IPv6 are one: whoever has them all guesses no oftener, and takes no more of the turns', async () => {
+  const door = makePasswordDoor(() => start);
+  const tries: (string | null)[] = [];
+  for (let each = 0; each < 7; each++)
+    tries.push(codeOf(await door.check({ name: 'x', address: `2001:db8:0:1::${each}`, hash: null, password })));
+  assert.equal(tries, [null, null, null, null, null, 'busy', 'busy']);
+  assert.is(codeOf(await door.check({ name: 'x', address: '2001:db8:0:2::1', hash: null, password })), null);
+  const all = Array.from({ length: 9 }, (_, index) =>
+    door.check({ name: `user ${index}`, address: `2001:db8:0:3::${index}`, hash: null, password }),
+  );
+  assert.equal((await Promise.all(all)).map(codeOf), [...Array(6).fill(null), 'busy', 'busy', 'busy']);
+});
+
 test('with the prompt on a one-time password is needed too, once, and with the same key again (M1)', () =>
   withAnna(async (world) => {
     const { server, fleet } = world;
