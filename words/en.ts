@@ -24,7 +24,7 @@ export const commonEn = {
       'Devices of this kind get nothing from this server: certificates that were made elsewhere can be recorded.',
     'identity-needed': 'A thin client gets its certificates by its own mobile certificate, and in no other way.',
     'not-renewable': 'An uploaded certificate cannot be renewed. Upload its successor[: {what}].',
-    'wrong-state': 'The state it is in does not allow this[: {what}].',
+    'wrong-state': 'The state it is in does not allow this[: {name}][ ({state})].',
     'already-exists': 'There is already one by this name[: {what}].',
     'group-not-empty': 'The group “{name}” is not empty. Devices in it: {devices}, groups below it: {groups}.',
     'not-allowed': 'You do not have the right to do this[: {what}].',
@@ -258,6 +258,16 @@ export const commonEn = {
     'daemon-not-running': 'The device service is not running[ ({path})]. Restart the device or call the administrator.',
     internal: 'An internal error happened[: {what}]. Tell the administrator.',
   } satisfies Record<FaultCode, string>,
+  /** States of devices and certificates, as the fact `state` of a fault names them. */
+  states: {
+    waiting: 'waits for approval',
+    retired: 'retired',
+    inactive: 'inactive',
+    removed: 'removed',
+    superseded: 'followed by a newer one',
+    wiping: 'to be wiped',
+    wiped: 'wiped',
+  },
 
   purposes: {
     ksc: 'Administration Server',

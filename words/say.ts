@@ -30,12 +30,16 @@ export function fill(sentence: string, facts: SentenceFacts = {}): string {
 
 /** The sentence of a fault; a code this version has no sentence for (a newer peer) is shown as the code itself. */
 export function sayFault(
-  words: Pick<CommonWords, 'faults'>,
+  words: Pick<CommonWords, 'faults' | 'states'>,
   fault: Pick<Fault, 'facts'> & { readonly code: string },
 ): string {
   const faults: Readonly<Record<string, string>> = words.faults;
   const sentence = Object.hasOwn(faults, fault.code) ? faults[fault.code] : undefined;
-  return sentence === undefined ? plainText(fault.code) : fill(sentence, fault.facts);
+  if (sentence === undefined) return plainText(fault.code);
+  const states: Readonly<Record<string, string>> = words.states;
+  const { state } = fault.facts;
+  const known = typeof state === 'string' && Object.hasOwn(states, state) ? { state: states[state] ?? state } : {};
+  return fill(sentence, { ...fault.facts, ...known });
 }
 
 /** A managed device learns what its group is called by its first policy. */

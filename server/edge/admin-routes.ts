@@ -49,6 +49,7 @@ export const adminRoutes: readonly AdminRoute[] = [
       standing: oneOf(['active', 'retired', 'inactive']),
       migration: oneOf(['none', 'pending', 'success']),
       group: name,
+      within: Type.String({ maxLength: 64 }),
       waiting: Type.Boolean(),
     },
     run: pageDevices,

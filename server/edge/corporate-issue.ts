@@ -15,7 +15,7 @@ import { signDevice } from './documents.ts';
 import type { IdentityFile, ReadIdentity } from './identity-file.ts';
 import { importIdentity } from './import-identity.ts';
 import { type InvitationMail, invite, readEntrance } from './invitations.ts';
-import { standingOf } from './lives.ts';
+import { standingOf, wrongState } from './lives.ts';
 import { findDevice } from './lookup.ts';
 import { seal } from './seal.ts';
 import type { Database, Tables } from './tables.ts';
@@ -206,10 +206,9 @@ async function add(
   { device, user }: Recipient,
   { type, kind, alias, upload }: Wish,
 ): Promise<Result<string>> {
-  if (device && (standingOf(device) !== 'active' || device.adopted_at !== null))
-    return bad('wrong-state', {
-      what: `${device.name}: ${device.adopted_at === null ? standingOf(device) : 'waiting'}`,
-    });
+  const standing = device && standingOf(device);
+  if (device && (standing !== 'active' || device.adopted_at !== null))
+    return wrongState(device.name, standing === 'active' || standing === null ? 'waiting' : standing);
   const id = randomUUID();
   const device_id = device?.id ?? null;
   const free = await checkAlias(trx, { id, type, device_id }, alias);

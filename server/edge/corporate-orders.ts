@@ -10,7 +10,7 @@ import { readCorporateRules } from './corporate-rules.ts';
 import { transact } from './database.ts';
 import { signDevice } from './documents.ts';
 import { deleteIdentity, renewIdentity } from './identities.ts';
-import { standingOf } from './lives.ts';
+import { standingOf, wrongState } from './lives.ts';
 import { findDevice } from './lookup.ts';
 import { moveDevice } from './places.ts';
 import type { Database, Tables } from './tables.ts';
@@ -32,7 +32,7 @@ export async function renewCertificate(server: Server, actor: Actor, id: string)
   if (!row.ok) return row;
   const { type, status, device_id } = row.value;
   if (type !== 'mobile') return renewCorporate(server, actor, id);
-  if (status === 'superseded') return bad('wrong-state', { what: 'superseded' });
+  if (status === 'superseded') return wrongState(row.value.device_name, 'superseded');
   const renewed = await renewIdentity(server, actor, device_id ?? '');
   return renewed.ok ? good(null) : renewed;
 }
@@ -72,7 +72,7 @@ export async function wipeDevice(
     const { id, name, adopted_at } = found.value;
     const standing = standingOf(found.value);
     if (standing !== 'active' || adopted_at !== null)
-      return bad('wrong-state', { what: `${name}: ${standing === 'active' ? 'waiting' : standing}` });
+      return wrongState(name, standing === 'active' ? 'waiting' : standing);
     const rows = await trx
       .selectFrom('certificates')
       .select('id')
@@ -134,7 +134,7 @@ const renewCorporate = (server: Server, actor: Actor, id: string): Promise<Resul
     if (row.source !== 'server') return bad('not-renewable', { what: row.alias });
     // Nothing was given yet, or what was is on its way: it will be of now.
     if (row.status === 'ordered' || row.status === 'issued' || row.status === 'renewal-asked') return good(null);
-    if (row.status === 'wiping' || row.status === 'wiped') return bad('wrong-state', { what: row.status });
+    if (row.status === 'wiping' || row.status === 'wiped') return wrongState(row.alias, row.status);
     await trx
       .updateTable('corporate_certificates')
       .set(({ eb }) => ({ order_no: eb('order_no', '+', 1) }))

@@ -6,7 +6,7 @@ import { blockAsEverywhere } from './blocking.ts';
 import { type Actor, audit, readIdentity, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { markDevicesOf, signFamily, signGroup, withdraw } from './documents.ts';
-import { findGroup } from './lookup.ts';
+import { findGroup, readTree } from './lookup.ts';
 import { nameFamily } from './naming.ts';
 import { maxGroupDepth, readGroupName } from './places.ts';
 import type { Database, Tables } from './tables.ts';
@@ -110,9 +110,4 @@ async function findOrdinary(trx: Database, wanted: string): Promise<Result<Table
   const found = await findGroup(trx, wanted);
   if (!found.ok) return found;
   return found.value.kind === 'ordinary' ? found : bad('not-allowed', { what: found.value.name });
-}
-
-async function readTree(trx: Database): Promise<ReadonlyMap<string, Pick<Tables['groups'], 'id' | 'name' | 'parent'>>> {
-  const rows = await trx.selectFrom('groups').select(['id', 'name', 'parent']).execute();
-  return new Map(rows.map((row) => [row.id, row]));
 }

@@ -1,5 +1,5 @@
 /** The list of device identities, and what an administrator does with one: renew it, delete it. */
-import { bad, good, type Result } from '../../protocol/fault.ts';
+import { good, type Result } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
 import { currentOf, type IdentityStatus, statusOf } from '../core/identity.ts';
@@ -8,7 +8,7 @@ import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { queue, withdraw } from './documents.ts';
 import { rewriteKit } from './kit.ts';
-import { type Kept, lifeOf, readLives, standingOf } from './lives.ts';
+import { type Kept, lifeOf, readLives, standingOf, wrongState } from './lives.ts';
 import { findDevice } from './lookup.ts';
 import { readRules } from './rules.ts';
 import type { Database } from './tables.ts';
@@ -78,7 +78,7 @@ export const renewIdentity = (server: Server, actor: Actor, device: string): Pro
     const standing = standingOf(found.value);
     const current = currentOf(await readLives(trx, id));
     if (standing !== 'active' || adopted_at !== null || !current)
-      return bad('wrong-state', { what: `${name}: ${standing === 'active' ? 'waiting' : standing}` });
+      return wrongState(name, standing === 'active' ? 'waiting' : standing);
     await askToRenew(server, trx, id, current.fingerprint);
     const facts = { name, fingerprint: current.fingerprint };
     await audit(server, trx, { actor, action: 'renewal-asked', subject: id, facts });
@@ -109,7 +109,7 @@ export async function deleteIdentity(
     const found = await findDevice(trx, device);
     if (!found.ok) return found;
     const { id, name } = found.value;
-    if (standingOf(found.value) === 'inactive') return bad('wrong-state', { what: `${name}: inactive` });
+    if (standingOf(found.value) === 'inactive') return wrongState(name, 'inactive');
     await trx.updateTable('devices').set({ deactivated_at: server.clock() }).where('id', '=', id).execute();
     await endIdentities(server, trx, id);
     await audit(server, trx, { actor, action: 'identity-deleted', subject: id, facts: { name } });

@@ -1,7 +1,9 @@
 /** Identities as they lie in the database. */
 import { type SqlBool, sql } from 'kysely';
 import { fromBase64 } from '../../protocol/certificate.ts';
+import { bad, type Fault } from '../../protocol/fault.ts';
 import { instant, instantOrNull } from '../../protocol/time.ts';
+import type { CommonWords } from '../../words/en.ts';
 import type { Life, Span, Standing } from '../core/identity.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -50,6 +52,10 @@ export const standingOf = (
   if (device.deactivated_at !== null) return 'inactive';
   return device.retired_at === null ? 'active' : 'retired';
 };
+
+/** What a device or certificate of this name is in, and cannot be done with it there. */
+export const wrongState = (name: string, state: keyof CommonWords['states']): { ok: false; fault: Fault } =>
+  bad('wrong-state', { name: name.slice(0, 120), state });
 
 /** Of a device that is there. */
 export const readStanding = async (trx: Database, device: string): Promise<Standing> =>

@@ -27,3 +27,11 @@ export async function findDevice(trx: Database, wanted: string): Promise<Result<
     ? good(row)
     : bad('bad-argument', { what: `${wanted.slice(0, 120)}: several have this name` });
 }
+
+/** All groups, by id. */
+export async function readTree(
+  trx: Database,
+): Promise<ReadonlyMap<string, Pick<Tables['groups'], 'id' | 'name' | 'parent'>>> {
+  const rows = await trx.selectFrom('groups').select(['id', 'name', 'parent']).execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}

@@ -6,7 +6,7 @@ import type { DeviceColumn, DeviceRow } from '../api/devices.ts';
 import type { GroupView } from '../api/groups.ts';
 import type { ListQuery, Page } from '../api/list.ts';
 import type { Migration } from '../core/mutual.ts';
-import { pathTo } from '../core/policy.ts';
+import { familyOf, pathTo } from '../core/policy.ts';
 import { blockAsEverywhere } from './blocking.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { endCorporate } from './corporate.ts';
@@ -14,8 +14,8 @@ import { transact } from './database.ts';
 import { readGroups, signDevice, signFamily } from './documents.ts';
 import { endIdentities, shutOut } from './identities.ts';
 import { type ListSpec, mapPage, readPage } from './listing.ts';
-import { standingOf } from './lives.ts';
-import { findDevice, findGroup } from './lookup.ts';
+import { standingOf, wrongState } from './lives.ts';
+import { findDevice, findGroup, readTree } from './lookup.ts';
 import { nameByRule } from './naming.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -26,6 +26,8 @@ export type DeviceQuery = ListQuery<DeviceColumn> & {
   readonly migration?: Migration | 'none';
   /** By id or name. */
   readonly group?: string;
+  /** Id of a group: its devices, and those of all groups below it. */
+  readonly within?: string;
   readonly waiting?: boolean;
 };
 export type DeviceDetails = DeviceRow & {
@@ -133,7 +135,7 @@ export async function readGroupName(trx: Database, typed: string): Promise<Resul
 
 /** Those that were not removed. */
 export async function pageDevices({ db }: Server, query: DeviceQuery): Promise<Page<DeviceRow>> {
-  const { presence, standing, migration, group, waiting } = query;
+  const { presence, standing, migration, group, within, waiting } = query;
   let rows = deviceRows(db);
   if (presence !== undefined) rows = rows.where('presence', '=', presence);
   if (standing !== undefined) rows = rows.where(sql<boolean>`${sql.raw(standingColumn)} = ${standing}`);
@@ -141,6 +143,7 @@ export async function pageDevices({ db }: Server, query: DeviceQuery): Promise<P
   else if (migration !== undefined) rows = rows.where('migration', '=', migration);
   if (group !== undefined)
     rows = rows.where((where) => where.or([where('groups.id', '=', group), where('groups.name', '=', group)]));
+  if (within !== undefined) rows = rows.where('devices.group_id', 'in', familyOf(await readTree(db), within));
   if (waiting !== undefined) rows = rows.where('adopted_at', waiting ? 'is not' : 'is', null);
   return mapPage(await readPage(rows, deviceList, query), deviceView);
 }
@@ -185,7 +188,7 @@ export async function moveDevice(
   const moved = await transact(server.db, async (trx) => {
     const found = await findDevice(trx, device);
     if (!found.ok) return found;
-    if (standingOf(found.value) === 'inactive') return bad('wrong-state', { what: `${found.value.name}: inactive` });
+    if (standingOf(found.value) === 'inactive') return wrongState(found.value.name, 'inactive');
     const target = await findGroup(trx, group);
     if (!target.ok) return target;
     if (target.value.kind === 'recovered') return bad('not-allowed', { what: target.value.name });

@@ -1,10 +1,11 @@
 /** A new device in the place of a broken one: it has its name, number and group, and the old one is shut out (B13). */
-import { bad, type Result } from '../../protocol/fault.ts';
+import type { Result } from '../../protocol/fault.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { endCorporate } from './corporate.ts';
 import { signDevice } from './documents.ts';
 import { endIdentities } from './identities.ts';
 import { type Invited, invite } from './invitations.ts';
+import { wrongState } from './lives.ts';
 import { findDevice } from './lookup.ts';
 import type { Database } from './tables.ts';
 
@@ -16,7 +17,7 @@ export async function replaceDevice(server: Server, actor: Actor, device: string
   const found = await findDevice(server.db, device);
   if (!found.ok) return found;
   const { id, name, group_id: group, adopted_at: adopted } = found.value;
-  if (adopted !== null) return bad('wrong-state', { what: `${name}: waits` });
+  if (adopted !== null) return wrongState(name, 'waiting');
   return invite(server, actor, { name, group, replaces: id });
 }
 

@@ -86,6 +86,25 @@ test('devices: every query gives its rows and the number of all that fit', () =>
     }
   }));
 
+test('devices of a group, with those of all groups below it', () =>
+  withLists(async (page, { world: { server } }) => {
+    const desk = value(await addGroup(server, 'root', { name: 'Desk', parent: 'Office' })).id;
+    await server.db.updateTable('devices').set({ group_id: desk }).where('name', '=', 'Bravo').execute();
+    const office = await server.db.selectFrom('groups').select('id').where('name', '=', 'Office').executeTakeFirst();
+    for (const [within, found] of [
+      [office?.id, ['=1+1', 'alpha', 'Bravo', 'charlie 100%']],
+      [desk, ['Bravo']],
+      ['nothing such', []],
+    ] as const) {
+      const { body } = await page.ask('GET', `/devices?within=${encodeURIComponent(String(within))}&sort=name`);
+      assert.equal(
+        body.rows.map(({ name }: { name: string }) => name),
+        found,
+      );
+      assert.is(body.total, found.length);
+    }
+  }));
+
 test('every column of every list sorts, both ways, and a page says how many there are', () =>
   withLists(async (page) => {
     const lists = { devices: deviceColumns, audit: auditColumns, users: userColumns, accounts: ['name', 'roles'] };

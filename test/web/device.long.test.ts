@@ -2,8 +2,8 @@
 import type { Role } from '../../server/core/permission.ts';
 import { listCertificates } from '../../server/edge/certificate-list.ts';
 import { pageDeviceEvents } from '../../server/edge/overview.ts';
-import { showDevice } from '../../server/edge/places.ts';
-import { fill } from '../../words/say.ts';
+import { listDevices, showDevice } from '../../server/edge/places.ts';
+import { fill, wordsOf } from '../../words/say.ts';
 import { webEn, webRu } from '../../words/web.ts';
 import { codeOf, register, value } from '../fakes/fleet-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
@@ -89,6 +89,26 @@ test('wiped: it says how many certificates before, and they are to be wiped afte
   const { rows } = await listCertificates(world.console.world.server, { device: world.device.id, status: 'wiping' });
   assert.is(rows.length, 2);
   assert.is((await shown(world, world.device.id)).group, 'Unassigned');
+});
+
+test('what its state does not allow is said with that state, in the language of the reader', async () => {
+  const world = await open();
+  const { server } = world.console.world;
+  const away = server.db.updateTable('devices').where('name', '=', 'warehouse');
+  const warehouse = (await listDevices(server)).find(({ name }) => name === 'warehouse');
+  for (const [who, locale, words] of [
+    ['anna', 'en-GB', wordsOf.en],
+    ['boris', 'ru-RU', wordsOf.ru],
+  ] as const) {
+    await away.set({ deactivated_at: null }).execute();
+    const { devices } = words === wordsOf.en ? webEn : webRu;
+    const one = await enter(world, who, `/devices/${warehouse?.id}`, locale);
+    await press(one, devices.actions.renew);
+    await away.set({ deactivated_at: 1 }).execute();
+    await confirm(one, devices.actions.renew);
+    await one.page.getByRole('alert').getByText(`: warehouse (${words.states.inactive}).`).waitFor();
+  }
+  await away.set({ deactivated_at: null }).execute();
 });
 
 test('revoked, it is Inactive and can only be removed; removed, it is on no list', async () => {

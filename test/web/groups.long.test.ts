@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { fingerprintOf, toPem } from '../../protocol/certificate.ts';
 import type { Role } from '../../server/core/permission.ts';
 import { showGroup } from '../../server/edge/group-details.ts';
-import { addGroup } from '../../server/edge/places.ts';
+import { addGroup, listDevices } from '../../server/edge/places.ts';
 import { setContacts, setLock, setSetting } from '../../server/edge/policies.ts';
+import { fill } from '../../words/say.ts';
 import { groupsEn, groupsRu } from '../../words/web/groups.ts';
+import { webEn } from '../../words/web.ts';
 import { bytes, register, report, value } from '../fakes/fleet-server.ts';
 import { issue, issueList, rsaKey } from '../fakes/issue.ts';
 import { assert, needs, table, test } from '../harness.ts';
@@ -36,6 +38,10 @@ function tree({ console: { world } }: Stage): NonNullable<typeof made> {
   return made;
 }
 
+const policyCertificate = async ({ console }: Stage, file: string): Promise<string> => {
+  const all = console.world.server.db.selectFrom('policy_certificates').select('fingerprint');
+  return (await all.where('file', '=', file).executeTakeFirstOrThrow()).fingerprint;
+};
 const section = ({ page }: Visit, title: string) =>
   page.locator('.section').filter({ has: page.getByRole('heading', { level: 2, name: title, exact: true }) });
 const dialog = ({ page }: Visit) => page.getByRole('dialog');
@@ -292,6 +298,16 @@ test('compromised: says how many devices, blocks everywhere, and is in the block
   assert.equal(await axeOf(one), []);
   await dialog(one).getByRole('button', { name: groupsEn.compromised }).click();
   await page.locator('.status').getByText(groupsEn.states.blocked).waitFor();
+  await page.getByRole('link', { name: groupsEn.showDevices }).click();
+  const below = (await listDevices(world.console.world.server)).filter(({ groupId }) =>
+    [windows, thin].includes(groupId),
+  );
+  await page.getByText(fill(webEn.parts.table.found, { total: below.length })).waitFor();
+  assert.equal(
+    (await page.getByRole('rowheader').allInnerTexts()).toSorted(),
+    below.map(({ name }) => name).toSorted(),
+  );
+  assert.is(await page.getByLabel(webEn.devices.group, { exact: true }).inputValue(), windows);
   await one.open(`/groups/${thin}/blocklist`);
   await page.getByText('CN=Branch authority').waitFor();
   await page.getByRole('link', { name: 'Clients' }).waitFor();
@@ -305,8 +321,24 @@ test('compromised: says how many devices, blocks everywhere, and is in the block
   await page.getByRole('button', { name: groupsEn.block }).click();
   await dialog(one).getByLabel(groupsEn.sha256).fill('AB:cd');
   await dialog(one).locator('.wrong').getByText(groupsEn.sha256).waitFor();
+  const block = dialog(one).getByRole('button', { name: groupsEn.block });
+  const everywhere = dialog(one).getByLabel(groupsEn.everywhere);
+  await everywhere.check();
+  assert.is(await block.isDisabled(), true, 'nothing goes everywhere before it was said how far');
+  // What the policy of Office has, on devices of that group and of the one below it.
+  await dialog(one)
+    .getByLabel(groupsEn.sha256)
+    .fill(await policyCertificate(world, 'authority.pem'));
+  const devices = (await listDevices(world.console.world.server)).length;
+  await dialog(one).getByText(fill(groupsEn.compromisedWhat, { devices })).waitFor();
+  await dialog(one)
+    .getByText(fill(groupsEn.compromisedTrust, { devices: 2 }))
+    .waitFor();
+  await shoot(one, 'group-block-everywhere');
+  assert.is(await block.isDisabled(), false);
+  await everywhere.uncheck();
   await dialog(one).getByLabel(groupsEn.sha256).fill('AB:'.repeat(32));
-  await dialog(one).getByRole('button', { name: groupsEn.block }).click();
+  await block.click();
   await page.locator('tbody tr').nth(1).waitFor();
   await page.getByLabel(/^Select abab/).check();
   await page.getByRole('button', { name: groupsEn.unblock }).click();

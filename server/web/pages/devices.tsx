@@ -1,5 +1,6 @@
 import type { DeviceRow } from '../../api/devices.ts';
-import { useApp } from '../app.ts';
+import type { GroupView } from '../../api/groups.ts';
+import { useApp, useLoad } from '../app.ts';
 import { Page, Status, type Tone } from '../parts/show.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { TimeOr } from '../parts/time.tsx';
@@ -7,6 +8,7 @@ import { TimeOr } from '../parts/time.tsx';
 export function DevicesPage() {
   const { words } = useApp();
   const { devices } = words.web;
+  const groups = useLoad<readonly GroupView[]>('/groups');
   const columns: readonly Column<DeviceRow>[] = [
     {
       id: 'name',
@@ -39,6 +41,7 @@ export function DevicesPage() {
         caption={devices.table}
         columns={columns}
         filters={[
+          { id: 'within', title: devices.group, choices: (groups.value ?? []).map(({ id, path }) => [id, path]) },
           { id: 'presence', title: devices.presence, choices: Object.entries(devices.presences) },
           {
             id: 'standing',

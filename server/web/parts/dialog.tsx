@@ -56,6 +56,7 @@ export function ConfirmDialog<T>({
   consequences,
   confirm,
   danger,
+  ready = true,
   run,
   onDone,
   onClose,
@@ -66,6 +67,8 @@ export function ConfirmDialog<T>({
   readonly consequences: readonly string[];
   readonly confirm: string;
   readonly danger?: boolean;
+  /** Not before what will happen is known. */
+  readonly ready?: boolean;
   readonly run: () => Promise<Answer<T>>;
   readonly onDone: (value: T) => void;
   readonly onClose: () => void;
@@ -92,7 +95,12 @@ export function ConfirmDialog<T>({
         </ul>
         {children}
         <div class="form-buttons">
-          <button type="submit" class={danger ? 'button button-danger' : 'button button-main'} aria-busy={sending.busy}>
+          <button
+            type="submit"
+            class={danger ? 'button button-danger' : 'button button-main'}
+            aria-busy={sending.busy}
+            disabled={!ready}
+          >
             {confirm}
           </button>
           <button type="button" class="button" onClick={onClose}>

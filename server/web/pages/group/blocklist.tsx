@@ -1,12 +1,12 @@
 /** Certificates that devices of a group refuse whatever else is said of them. */
 import { useState } from 'preact/hooks';
 import { fill } from '../../../../words/say.ts';
-import type { BlockedRow } from '../../../api/groups.ts';
-import { useApp } from '../../app.ts';
+import type { BlockedRow, BlockReach } from '../../../api/groups.ts';
+import { useApp, useLoad } from '../../app.ts';
 import type { PageProps } from '../../pages.ts';
 import { ConfirmDialog, Dialog } from '../../parts/dialog.tsx';
 import { CheckField, TextField } from '../../parts/form.tsx';
-import { Fingerprint } from '../../parts/show.tsx';
+import { FaultNote, Fingerprint } from '../../parts/show.tsx';
 import { type Column, Table } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 import { GroupLink } from './block.tsx';
@@ -109,7 +109,7 @@ function Blocklist({ group, changed }: GroupProps) {
 type Closing = Pick<GroupProps, 'group'> & { readonly onDone: () => void; readonly onClose: () => void };
 
 function BlockDialog({ group, ...closing }: Closing) {
-  const { words, api } = useApp();
+  const { words, api, language } = useApp();
   const { groups } = words.web;
   const [typed, setTyped] = useState('');
   const [everywhere, setEverywhere] = useState(false);
@@ -117,11 +117,20 @@ function BlockDialog({ group, ...closing }: Closing) {
   const fingerprint = typed.replace(/[\s:]/g, '').toLowerCase();
   const right = /^[0-9a-f]{64}$/.test(fingerprint);
   const path = everywhere ? '/blocklist' : `${pathOf(group.id)}/policy/blocklist`;
+  const all = useLoad<BlockReach>(everywhere && right ? `/blocklist/${fingerprint}` : null);
+  const count = new Intl.NumberFormat(language);
+  const far = right &&
+    !all.loading &&
+    all.value && [
+      fill(groups.compromisedWhat, { devices: count.format(all.value.devices) }),
+      fill(groups.compromisedTrust, { devices: count.format(all.value.trusting) }),
+    ];
   return (
     <ConfirmDialog
       title={groups.block}
-      consequences={[groups.blockWhat, everywhere ? groups.everywhere : reach]}
+      consequences={everywhere ? far || [groups.blockWhat] : [groups.blockWhat, reach]}
       confirm={groups.block}
+      ready={!everywhere || Boolean(far)}
       danger
       run={() => api.send<unknown>('PUT', path, { fingerprint, blocked: true })}
       {...closing}
@@ -136,6 +145,7 @@ function BlockDialog({ group, ...closing }: Closing) {
         value={typed}
         onValue={setTyped}
       />
+      <FaultNote fault={all.fault} again={all.again} />
       <CheckField label={groups.everywhere} checked={everywhere} onChecked={setEverywhere} />
     </ConfirmDialog>
   );

@@ -93,7 +93,7 @@ function Arriving({ group }: { readonly group: GroupDetails }) {
       <span role="status">
         <Status tone={devices === 0 ? 'quiet' : applied < devices ? 'warn' : 'good'} text={fill(sentence, counts)} />
       </span>
-      {devices > 0 && <a href={`/devices?q=${encodeURIComponent(group.name)}`}>{groups.showDevices}</a>}
+      {devices > 0 && <a href={`/devices?within=${encodeURIComponent(group.id)}`}>{groups.showDevices}</a>}
     </div>
   );
 }
