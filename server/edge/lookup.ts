@@ -12,20 +12,18 @@ export async function findGroup(trx: Database, wanted: string): Promise<Result<T
   return row ? good(row) : bad('not-found', { what: wanted.slice(0, 120) });
 }
 
-/** Removed devices are not found. Faults: `not-found`; `bad-argument` for a name that several devices have. */
+/**
+ * An id is that device or none: what others are called they say themselves. Removed devices are not found. Faults: `not-found`;
+ * `bad-argument` for a name that several devices have.
+ */
 export async function findDevice(trx: Database, wanted: string): Promise<Result<Tables['devices']>> {
-  const rows = await trx
-    .selectFrom('devices')
-    .selectAll()
-    .where('removed_at', 'is', null)
-    .where((where) => where.or([where('id', '=', wanted), where('name', '=', wanted)]))
-    .limit(2)
-    .execute();
-  const [row] = rows;
-  if (!row) return bad('not-found', { what: wanted.slice(0, 120) });
-  return rows.length === 1
-    ? good(row)
-    : bad('bad-argument', { what: `${wanted.slice(0, 120)}: several have this name` });
+  const what = wanted.slice(0, 120);
+  const devices = trx.selectFrom('devices').selectAll();
+  const own = await devices.where('id', '=', wanted).executeTakeFirst();
+  if (own) return own.removed_at === null ? good(own) : bad('not-found', { what });
+  const [row, second] = await devices.where('removed_at', 'is', null).where('name', '=', wanted).limit(2).execute();
+  if (!row) return bad('not-found', { what });
+  return second ? bad('bad-argument', { what: `${what}: several have this name` }) : good(row);
 }
 
 /** All groups, by id. */

@@ -181,6 +181,24 @@ test('an unknown certificate is nobody, a removed device stays out', () =>
     assert.is(codeOf(await showDevice(server, id)), 'not-found');
   }));
 
+test('an id is the device that has it, or had it, whatever others call themselves', () =>
+  withFleet(async (world) => {
+    const { server } = world;
+    const { id } = await register(world, 'kiosk');
+    await register(world, id);
+    const { id: group } = value(await addGroup(server, admin, { name: 'Lab' }));
+    value(await moveDevice(server, admin, { device: id, group }));
+    assert.is(value(await showDevice(server, id)).name, 'kiosk');
+    value(await removeDevice(server, admin, id));
+    assert.is(codeOf(await removeDevice(server, admin, id)), 'not-found');
+    const left = await listDevices(server);
+    assert.equal(
+      left.map(({ name }) => name),
+      [id],
+    );
+    value(await removeDevice(server, admin, left[0]?.id ?? ''));
+  }));
+
 test('a move: the policy is there first, and the device document names a revision of it', () =>
   withFleet(async (world) => {
     const { server, fleet, published } = world;
