@@ -53,6 +53,8 @@ export async function deleteCertificate(
   const row = await readCertificate(server, id);
   if (!row.ok) return row;
   if (row.value.type !== 'mobile') return deleteCorporate(server, actor, row.value, revoke);
+  // The device goes on by the one that followed: it is not what was meant to end.
+  if (row.value.status === 'superseded') return bad('wrong-state', { what: 'superseded' });
   const deleted = await deleteIdentity(server, actor, row.value.device_id ?? '');
   return deleted.ok ? good(null) : deleted;
 }

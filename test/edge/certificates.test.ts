@@ -3,6 +3,7 @@
 import { makeKey, makeRequest } from '../../agent/edge/csr.ts';
 import { dayMs, hourMs, instant } from '../../protocol/time.ts';
 import { listCertificates, readAlias, setAlias, showCertificate } from '../../server/edge/certificate-list.ts';
+import { deleteCertificates } from '../../server/edge/corporate-orders.ts';
 import { deleteIdentity, listIdentities, renewIdentity } from '../../server/edge/identities.ts';
 import { setRules } from '../../server/edge/issuance.ts';
 import { removeDevice } from '../../server/edge/places.ts';
@@ -51,6 +52,13 @@ test('an identity is listed from its first contact to its end, and what happens 
       ),
     );
     assert.equal(await seen(fleet, { sort: 'status' }), ['RECEPTION renewed', 'RECEPTION superseded']);
+    const [former] = (await listCertificates(server, { status: 'superseded' })).rows;
+    const tidied = await deleteCertificates(server, admin, { ids: [former?.id ?? ''], revoke: false });
+    assert.equal(
+      tidied.refused.map(({ fault: { code } }) => code),
+      ['wrong-state'],
+      'the device goes on by the one that followed',
+    );
     const shown = value(await showCertificate(server, next));
     const { id, deviceId, user, alias, type, kind, protocol, source, since, thumbprint, automaticRenewalDisabled } =
       shown;

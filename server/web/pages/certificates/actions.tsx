@@ -94,7 +94,8 @@ function Delete({ rows, onClose, onOutcome }: Running) {
   const { words, api } = useApp();
   const { certificates } = words.web;
   const [revoke, setRevoke] = useState(false);
-  const devices = new Set(rows.filter((row) => !isCorporate(row)).map(({ deviceId }) => deviceId)).size;
+  const inUse = rows.filter((row) => !isCorporate(row) && row.status !== 'superseded');
+  const devices = new Set(inUse.map(({ deviceId }) => deviceId)).size;
   const corporate = rows.filter(isCorporate);
   const wipeable = corporate.filter(({ deviceId }) => deviceId !== null).length;
   const body = { ids: idsOf(rows), revoke };
