@@ -163,6 +163,8 @@ async function give(server: Server, device: string, request: CorporateRequest): 
   return transact(server.db, async (trx) => {
     const row = await readHeld(trx, device, request);
     if (!row.ok) return row;
+    const meanwhile = againOf(row.value, request.order, key);
+    if (meanwhile) return good(meanwhile);
     const free = room(row.value, server.clock());
     if (!free.ok) return free;
     const { id, alias, type } = row.value;

@@ -300,6 +300,19 @@ test('deleted, a certificate leaves the list and stays on the device; revoked to
     assert.equal(await rows(fleet), []);
   }));
 
+test('asked twice at once with one key, as by a device that did not wait for the first answer: it is one certificate', () =>
+  withFleet(async (fleet) => {
+    const one = await register(fleet, 'RECEPTION');
+    await order(fleet);
+    const [office] = await told(fleet, one.id);
+    if (!office) throw new Error('no order');
+    const key = makeKey();
+    const chains = await Promise.all([ask(fleet, one, office, key), ask(fleet, one, office, key)]);
+    const [first, second] = chains.map((answer) => value(answer).chain[0]);
+    assert.is(first, second);
+    assert.is(revokedIn((await fleet.fleet.revocations())[0]?.der).length, 0);
+  }));
+
 test('a device that another takes the place of: what it holds opens nothing any more', () =>
   withFleet(async (fleet) => {
     const { server } = fleet;
