@@ -28,6 +28,20 @@ Password:            your own password, a blank, and then this one: {password}
 The one-time password works once, until {expires}. If you did not ask for it, tell the administrator.
 `,
     },
+    credentials: {
+      subject: 'Registering a thin client with {server}',
+      text: `{fullName},
+
+type this at the thin client, under “Registration”.
+
+Server address:      {address}
+Server fingerprint:  {fingerprint}
+Invitation:          {user}
+Password:            your own password
+
+If you did not ask for it, tell the administrator.
+`,
+    },
     notices: {
       subject: 'Notices of {server}: {count}',
       text: `{notices}

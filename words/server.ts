@@ -59,7 +59,7 @@ export const serverWords = {
     'mail off': 'Send no mail. What waits is kept to its end.',
     'mail test': 'Send a test mail to an address, now, and say what came of it.',
     'mail outbox': 'List the mails that wait, and what became of those of the last 30 days.',
-    'mail texts': 'List the texts of mails: invitation, installation, notices, test; English and Russian.',
+    'mail texts': 'List the texts of mails: invitation, installation, credentials, notices, test; English and Russian.',
     'mail text': 'Show a text of mails as a person would read it, with the placeholders there are.',
     'mail set-text': 'Write a text of mails: the first line of the file is the subject, the rest the text.',
     'mail reset-text': 'Take the text that came with this release again.',

@@ -74,8 +74,8 @@ export function judgeOrder(order: IssueOrder): Result<Issue> {
   if (source === 'pki') return bad('pki-not-integrated');
   if (kind !== 'thin-client' && devices.length > 0) return bad('step-not-offered', { what: 'devices' });
   if (users.length + devices.length === 0) return bad('bad-argument', { what: 'users' });
-  // Beside a one-time password there is nothing that a person has to be told.
-  const told = kind === 'thin-client' && type === 'mobile' && authentication === 'password';
+  // Whoever registers a device types something; nobody else has to be told anything.
+  const told = kind === 'thin-client' && type === 'mobile';
   if (order.mail !== undefined && !told) return bad('step-not-offered', { what: 'mail' });
   if (kind !== 'thin-client') return type !== 'mobile' && source === 'uploaded' ? good('record') : bad('record-only');
   if (type === 'mobile') {

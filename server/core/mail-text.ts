@@ -2,18 +2,21 @@
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { plainText } from '../../words/say.ts';
 
-export type MailKind = 'invitation' | 'installation' | 'notices' | 'test';
+export type MailKind = 'invitation' | 'installation' | 'credentials' | 'notices' | 'test';
 export type MailText = { readonly subject: string; readonly text: string };
 export type Facts = Readonly<Record<string, string>>;
 
 type Rule = { readonly known: readonly string[]; readonly needed: readonly string[] };
 const common = ['server', 'console'];
-const details = ['address', 'fingerprint', 'password', 'expires'];
+const entrance = ['address', 'fingerprint'];
+const details = [...entrance, 'password', 'expires'];
 export const placeholders: Readonly<Record<MailKind, Rule>> = {
   /** For a device, by its number. */
   invitation: { known: [...common, ...details, 'invitation', 'name'], needed: ['invitation', 'password'] },
   /** For a user, who has a password of its own. */
   installation: { known: [...common, ...details, 'user', 'fullName'], needed: ['password'] },
+  /** For a user who needs no more than that password. */
+  credentials: { known: [...common, ...entrance, 'user', 'fullName'], needed: ['user'] },
   notices: { known: [...common, 'count', 'notices'], needed: ['notices'] },
   test: { known: common, needed: [] },
 };

@@ -14,9 +14,11 @@ import { transact } from './database.ts';
 import { signDevice } from './documents.ts';
 import type { IdentityFile, ReadIdentity } from './identity-file.ts';
 import { importIdentity } from './import-identity.ts';
+import { mailEntrance } from './invitation-mail.ts';
 import { type InvitationMail, invite, readEntrance } from './invitations.ts';
 import { standingOf, wrongState } from './lives.ts';
 import { findDevice } from './lookup.ts';
+import { readRules } from './rules.ts';
 import { seal } from './seal.ts';
 import type { Database, Tables } from './tables.ts';
 import { findUser } from './users.ts';
@@ -96,16 +98,34 @@ async function inviteOne(
   if (!found.ok) return found;
   const { id } = found.value;
   const one = { id, device: null, user: spellUser(found.value) };
-  const none = { password: '', expiresAt: null, mailedTo: [] };
-  // By its own name and password a user registers without anything being made.
-  if (authentication === 'credentials')
+  // By its own name and password a user registers without anything being made, where the rules ask for no more.
+  if (authentication === 'credentials' && !(await readRules(server.db)).promptPassword) {
+    const mailedTo = mail ? await tellEntrance(server, actor, found.value, mail) : good([]);
+    if (!mailedTo.ok) return mailedTo;
+    const none = { password: '', expiresAt: null, mailedTo: [...mailedTo.value] };
     return good({ results: [{ ...one, ...none, as: 'credentials' }], refused: [], legacy: [] });
+  }
   const invited = await invite(server, actor, { user: id, ...(mail && { mail: lettersOf(mail) }) });
   if (!invited.ok) return invited;
   const { password, expiresAt, mailedTo } = invited.value;
   const made = { ...one, as: 'invitation' as const, password, expiresAt, mailedTo: [...mailedTo] };
   return good({ results: [made], refused: [], legacy: [] });
 }
+
+const tellEntrance = (
+  server: Server,
+  actor: Actor,
+  user: Tables['users'],
+  mail: NonNullable<IssueOrder['mail']>,
+): Promise<Result<readonly string[]>> =>
+  transact(server.db, async (trx) => {
+    const made = await readEntrance(trx);
+    const told = await mailEntrance(server, trx, { user, made, mail: lettersOf(mail) });
+    if (!told.ok) return told;
+    const facts = { user: spellUser(user), mailed: told.value.join(', ') };
+    await audit(server, trx, { actor, action: 'entrance-mailed', subject: user.id, facts });
+    return told;
+  });
 
 async function issueTo(server: Server, actor: Actor, to: Named, wish: Wish): Promise<Result<IssuedTo>> {
   const found = await recipientsOf(server.db, wish, to);

@@ -90,9 +90,9 @@ const orders: readonly { readonly name: string; readonly order: IssueOrder; read
   },
   { name: 'mobile, by e-mail', order: { ...identity, mail: {} }, comes: 'invite' },
   {
-    name: 'by e-mail, where there is no password',
+    name: 'by e-mail, without a one-time password',
     order: { ...identity, authentication: 'credentials', mail: {} },
-    comes: 'step-not-offered mail',
+    comes: 'invite',
   },
   { name: 'iOS, by e-mail', order: { ...ios, mail: {} }, comes: 'step-not-offered mail' },
   { name: 'VPN, by e-mail', order: { ...vpn, mail: {} }, comes: 'step-not-offered mail' },

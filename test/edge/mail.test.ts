@@ -1,5 +1,6 @@
 /** E-mail over a real SMTP server: a real outbox, a real database, and Exim at the other end of the wire. */
 import { dayMs, hourMs, instant, minuteMs } from '../../protocol/time.ts';
+import { issueCertificates } from '../../server/edge/corporate-issue.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { setRules } from '../../server/edge/issuance.ts';
 import { pageMails } from '../../server/edge/mail-outbox.ts';
@@ -73,6 +74,52 @@ test('shown too when asked; without a user, an address, or a server it is refuse
     assert.ok(invited.password.length > 8 && mail?.text.includes(invited.password));
     assert.match(mail?.text ?? '', new RegExp(`Invitation: +${invited.invitation}\n`));
     assert.match(mail?.text ?? '', /Device: +desk\n/);
+  }));
+
+test('who registers by a password of his own is told where, and no secret; where the rules ask for one more, that one too', () =>
+  withSmtp(null, async (world) => {
+    const { server, smtp, send } = world;
+    const order = { type: 'mobile', kind: 'thin-client', source: 'server', authentication: 'credentials' } as const;
+    const issue = async (copy?: string) =>
+      value(
+        await issueCertificates(
+          server,
+          admin,
+          { ...order, users: [anna], mail: copy === undefined ? {} : { copy } },
+          null,
+        ),
+      );
+    assert.equal(
+      (await issue()).refused.map(({ fault: { code } }) => code),
+      ['mail-off'],
+    );
+    value(await set(world, { port: smtp.port }));
+    assert.is((await issue('a b@x')).refused[0]?.fault.code, 'bad-argument');
+    assert.equal(await server.db.selectFrom('mails').selectAll().execute(), []);
+    const { results, server: entrance } = await issue('copy@corp.example');
+    const mailedTo = ['anna@xn--80a1acny.example', 'copy@corp.example'];
+    assert.equal(
+      results.map(({ as, password, mailedTo: to }) => ({ as, password, to })),
+      [{ as: 'credentials', password: '', to: mailedTo }],
+    );
+    await send();
+    const [mail] = await smtp.wait(2);
+    assert.match(
+      mail?.text ?? '',
+      new RegExp(`Server address: +${entrance.address}\nServer fingerprint: +[0-9a-f ]{79}\n`),
+    );
+    assert.match(mail?.text ?? '', /Invitation: +anna@corp\.example\nPassword: +your own password\n/);
+    assert.equal(await server.db.selectFrom('invitations').selectAll().execute(), []);
+    assert.ok((await auditOf(world)).includes('entrance-mailed'));
+
+    value(await setRules(server, admin, { promptPassword: true }));
+    assert.equal(
+      (await issue()).results.map(({ as }) => as),
+      ['invitation'],
+    );
+    await send();
+    const last = (await smtp.wait(3)).at(-1);
+    assert.match(last?.text ?? '', /your own password, a blank, and then this one: [0-9A-Z-]+\n/);
   }));
 
 test('greylisted, then taken; refused for good; both at once', () =>

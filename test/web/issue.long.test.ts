@@ -11,54 +11,13 @@ import { value } from '../fakes/fleet-server.ts';
 import { set } from '../fakes/mail-world.ts';
 import { startSmtp } from '../fakes/smtp-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
-import { enter, nameOf, open, type Stage } from './stage.ts';
+import { axeOf, shoot } from './browser.ts';
+import { enter, nameOf, open } from './stage.ts';
+import { at, begin, certificates, issue, next, parts, pick, stage } from './wizard.ts';
 
 needs(['chromium', 'exim4', 'python3', 'openssl']);
 
-const { issue, parts, users, shell } = webEn;
-type Words = typeof issue;
-
-/** Karenina has registered the reception. */
-let furnished: Promise<Stage> | null = null;
-function stage(): Promise<Stage> {
-  furnished ??= (async () => {
-    const world = await open();
-    const { db } = world.console.world.server;
-    const by = db.selectFrom('users').select('id').where('name', '=', 'karenina');
-    await db.updateTable('devices').set({ registered_by: by }).where('id', '=', world.device.id).execute();
-    return world;
-  })();
-  return furnished;
-}
-
-const next = ({ page }: Visit, words = parts) =>
-  page.getByRole('button', { name: words.steps.next, exact: true }).click();
-/** The step is there, and its heading has the focus. */
-async function at({ page }: Visit, title: string): Promise<void> {
-  await page.locator('.steps-body h2:focus').getByText(title).waitFor();
-  assert.is(await page.locator('[aria-current=step]').textContent(), title);
-}
-async function begin(one: Visit, type: string, kind: string, words: Words = issue, all = parts): Promise<void> {
-  const { page } = one;
-  await page.getByRole('button', { name: words.start, exact: true }).click();
-  await at(one, words.steps.type);
-  await page.getByRole('radio', { name: type }).check();
-  await next(one, all);
-  await at(one, words.steps.kind);
-  await page.getByRole('radio', { name: kind }).check();
-  await next(one, all);
-}
-const pick = ({ page }: Visit, name: string) =>
-  page.getByRole('row').filter({ hasText: name }).getByRole('checkbox').check();
-const certificates = async ({ console }: Stage, alias: string) =>
-  (
-    await console.world.server.db
-      .selectFrom('certificates')
-      .select(['type', 'kind', 'device_name', 'user_name', 'status', 'source'])
-      .where('alias', '=', alias)
-      .execute()
-  ).map((row) => ({ ...row }));
+const { users, shell } = webEn;
 
 test('mobile, by a one-time password that is shown: users are added on the way, and the list is a file made here', async () => {
   const world = await stage();

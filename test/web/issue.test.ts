@@ -1,4 +1,5 @@
 /** The wizard “Certificate issuance”: which steps are shown, what is offered at them, and what is sent, for every path. */
+import type { DeviceRow } from '../../server/api/devices.ts';
 import type { UserView } from '../../server/api/users.ts';
 import { certificateTypes, deviceKinds } from '../../server/core/certificates.ts';
 import { connectionMethods, judgeOrder } from '../../server/core/issue-order.ts';
@@ -27,6 +28,20 @@ const anna: UserView = {
 const users = (...some: readonly Partial<UserView>[]): Pick<Choice, 'users'> => ({
   users: new Map(some.map((one, index) => [String(index), { ...anna, ...one }])),
 });
+const reception: DeviceRow = {
+  id: 'r',
+  name: 'reception',
+  group: 'Office',
+  groupId: 'o',
+  presence: 'online',
+  lastSeen: null,
+  confirmed: true,
+  waiting: false,
+  standing: 'active',
+  agent: null,
+  migration: null,
+};
+const ofDevices: Pick<Choice, 'to' | 'devices'> = { to: 'devices', devices: new Map([['r', reception]]) };
 const choose = (change: Partial<Choice>): Choice => ({ ...nothingChosen, ...change });
 const file = new File(['x'], 'one.p12');
 
@@ -95,6 +110,12 @@ const offers = [
     code: 'step-not-offered',
   },
   {
+    name: 'of where to register, with a password of one’s own, is',
+    choice: { type: 'mobile', kind: 'thin-client', source: 'server', authentication: 'credentials' },
+    change: { mail: {} },
+    code: null,
+  },
+  {
     name: 'a one-time password is',
     choice: { type: 'mobile', kind: 'thin-client', source: 'server', authentication: 'password' },
     change: { mail: {} },
@@ -139,6 +160,20 @@ const lacks = [
     step: 'users',
     missing: 'noDevice',
   },
+  { name: 'a device', choice: { ...vpn, to: 'devices' }, step: 'users', missing: 'devices' },
+  { name: 'users, of a choice of devices', choice: { ...vpn, ...ofDevices, ...users() }, step: 'users', missing: null },
+  {
+    name: 'users, where devices register only',
+    choice: { ...mobile, ...ofDevices, ...users() },
+    step: 'users',
+    missing: 'users',
+  },
+  {
+    name: 'fewer users',
+    choice: { ...mobile, ...users(...Array.from({ length: 10_001 }, () => ({}))) },
+    step: 'users',
+    missing: 'tooMany',
+  },
   { name: 'no device to be registered', choice: { ...mobile, ...users({ devices: 0 }) }, step: 'users', missing: null },
   { name: 'an alias', choice: { ...vpn, alias: ' ' }, step: 'source', missing: 'alias' },
   { name: 'a source', choice: { ...vpn, source: null }, step: 'source', missing: 'choose' },
@@ -181,6 +216,12 @@ const wholes = [
   { name: 'mobile', choice: { ...mobile, send: 'show' }, comes: 'invite' },
   { name: 'mobile, mailed', choice: { ...mobile, send: 'mail', copy: true, copyTo: 'x@y.example' }, comes: 'invite' },
   { name: 'VPN', choice: { ...vpn, send: 'show' }, comes: 'order' },
+  { name: 'VPN, for devices', choice: { ...vpn, ...ofDevices, ...users(), send: 'show' }, comes: 'order' },
+  {
+    name: 'iOS, after devices were chosen',
+    choice: { ...ios, ...ofDevices, send: 'show' },
+    comes: 'record',
+  },
   { name: 'VPN, uploaded', choice: { ...vpn, source: 'uploaded', file, send: 'show' }, comes: 'order' },
   { name: 'iOS', choice: { ...ios, send: 'show' }, comes: 'record' },
   {

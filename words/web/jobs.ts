@@ -24,6 +24,7 @@ export const jobsEn = {
   outcome: 'Done: {done}. Refused: {refused}.',
   more: 'And {count} more.',
   over: '{name}: finished.',
+  gone: 'The outcome is kept for a day, for who ordered it.',
   ordered: 'The server goes on by itself; you can leave this page. How far it is stands above.',
 };
 
@@ -52,5 +53,6 @@ export const jobsRu: typeof jobsEn = {
   outcome: 'Сделано: {done}. Отказов: {refused}.',
   more: 'И ещё {count}.',
   over: '{name}: завершено.',
+  gone: 'Итог хранится сутки и виден только тому, кто отдал распоряжение.',
   ordered: 'Дальше сервер работает сам, страницу можно покинуть. Ход работы показан вверху.',
 };

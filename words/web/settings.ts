@@ -150,6 +150,7 @@ export const settingsEn = {
     kinds: {
       invitation: 'Invitation of a device',
       installation: 'Installation details for a user',
+      credentials: 'The same, without a one-time password',
       notices: 'Notices',
       test: 'Test mail',
     },
@@ -356,6 +357,7 @@ export const settingsRu: typeof settingsEn = {
     kinds: {
       invitation: 'Приглашение устройства',
       installation: 'Сведения для установки',
+      credentials: 'То же без одноразового пароля',
       notices: 'Уведомления',
       test: 'Проверочное письмо',
     },

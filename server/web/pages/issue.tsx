@@ -2,23 +2,26 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Issued } from '../../api/issue.ts';
+import type { JobOrdered } from '../../api/jobs.ts';
 import { useApp, useSending } from '../app.ts';
 import { base64Of } from '../file.ts';
+import { isJob, orderPath } from '../parts/progress.tsx';
 import { Page, Section } from '../parts/show.tsx';
 import { type Step, Steps } from '../parts/steps.tsx';
-import { type Choice, missingAt, nothingChosen, orderOf, type PageStep, pageSteps } from './issue/choice.ts';
+import { type Choice, countOf, missingAt, nothingChosen, orderOf, type PageStep, pageSteps } from './issue/choice.ts';
 import { ConfirmStep } from './issue/confirm.tsx';
 import { Finish } from './issue/finish.tsx';
 import { AuthenticationStep, ConnectionStep, KindStep, SendStep, TypeStep } from './issue/one-of.tsx';
 import { SourceStep } from './issue/source.tsx';
-import { UsersDialog, type UsersOpen, UsersStep } from './issue/users.tsx';
+import { UnderWay } from './issue/under-way.tsx';
+import { RecipientsStep, UsersDialog, type UsersOpen } from './issue/users.tsx';
 
 export type StepProps = { readonly choice: Choice; readonly onChoice: (change: Partial<Choice>) => void };
 
 const certificates = '/certificates';
 
 export function IssuePage() {
-  const { words, api } = useApp();
+  const { words, api, place } = useApp();
   const { issue } = words.web;
   const sending = useSending();
   const [started, setStarted] = useState(false);
@@ -26,6 +29,7 @@ export function IssuePage() {
   const [open, setOpen] = useState<UsersOpen | null>(null);
   const [round, setRound] = useState(0);
   const [issued, setIssued] = useState<Issued | null>(null);
+  const [job, setJob] = useState(new URLSearchParams(place.query).get('job'));
   const onChoice = (change: Partial<Choice>) => {
     sending.clear();
     setChoice((before) => ({ ...before, ...change }));
@@ -35,7 +39,7 @@ export function IssuePage() {
     type: () => <TypeStep {...props} />,
     kind: () => <KindStep {...props} />,
     connection: () => <ConnectionStep {...props} />,
-    users: () => <UsersStep key={round} {...props} onOpen={setOpen} />,
+    users: () => <RecipientsStep key={round} {...props} onOpen={setOpen} />,
     source: () => <SourceStep {...props} />,
     authentication: () => <AuthenticationStep {...props} />,
     send: () => <SendStep {...props} />,
@@ -47,17 +51,22 @@ export function IssuePage() {
   });
   const send = async () => {
     const made = await sending.run(async () =>
-      api.send<Issued>('POST', '/certificates/issue', { ...orderOf(choice), ...(await uploadOf(choice)) }),
+      api.send<Issued | JobOrdered>('POST', orderPath('/certificates/issue', countOf(choice)), {
+        ...orderOf(choice),
+        ...(await uploadOf(choice)),
+      }),
     );
     if (!made.ok) return;
     // Files and passwords are needed no more.
     setChoice(nothingChosen);
-    setIssued(made.value);
+    if (isJob(made.value)) setJob(made.value.job.id);
+    else setIssued(made.value);
   };
   return (
     <Page title={issue.title} lead={issue.lead} up={{ href: certificates, title: issue.list }} wide>
       {issued && <Finish issued={issued} close={certificates} />}
-      {!issued && !started && (
+      {job !== null && !issued && <UnderWay job={job} close={certificates} onIssued={setIssued} />}
+      {!issued && job === null && !started && (
         <Section title={issue.welcome} lead={issue.welcomeLead}>
           <ul class="consequences">
             {issue.summary.map((sentence) => (
@@ -70,7 +79,7 @@ export function IssuePage() {
           </button>
         </Section>
       )}
-      {!issued && started && (
+      {!issued && job === null && started && (
         <Steps
           label={issue.list}
           steps={steps}

@@ -16,6 +16,8 @@ const runningMs = 1000;
 const restingMs = 60_000;
 const mostShown = 5;
 const mostRefused = 100;
+/** What came of it is a page of its own. */
+const issuing = 'certificates/issue';
 
 /** Where an order about `count` things is sent to. It is answered with its outcome, or with the job it has become. */
 export const orderPath = (path: string, count: number, most = atOnce): string =>
@@ -62,7 +64,7 @@ function JobLine({
   readonly onOpen: (what: 'look' | 'end') => void;
   readonly onForgotten: () => void;
 }) {
-  const { words, api, language } = useApp();
+  const { words, api, language, navigate } = useApp();
   const own = words.web.jobs;
   const count = new Intl.NumberFormat(language);
   const name = kindName(words, job.kind);
@@ -84,7 +86,11 @@ function JobLine({
       <span class="row-buttons">
         {isOver(job) ? (
           <>
-            <button type="button" class="button" onClick={() => onOpen('look')}>
+            <button
+              type="button"
+              class="button"
+              onClick={() => (job.kind === issuing ? navigate(`/certificates/issue?job=${job.id}`) : onOpen('look'))}
+            >
               {own.look}
               <span class="unseen"> {name}</span>
             </button>

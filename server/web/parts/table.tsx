@@ -8,6 +8,7 @@ import { useApp, useLoad } from '../app.ts';
 import { FilterField } from './filter.tsx';
 import { type Choice, SelectField } from './form.tsx';
 import { Icon } from './icon.tsx';
+import { SelectAll, SelectPage, toggled } from './selection.tsx';
 import { FaultNote } from './show.tsx';
 import {
   askFor,
@@ -119,6 +120,15 @@ export function Table<Row>(props: TableProps<Row>) {
         <div class="table-selected">
           <span role="status">{fill(table.selected, { count: count.format(chosen.size) })}</span>
           {selection.actions?.([...chosen.values()], done)}
+          {total > chosen.size && (
+            <SelectAll
+              total={total}
+              pathOf={(offset, limit) => path + askFor({ ...asked, offset, limit })}
+              keyOf={keyOf}
+              chosen={chosen}
+              onChosen={setChosen}
+            />
+          )}
           <button type="button" class="link" onClick={() => setChosen(new Map())}>
             {table.unselect}
           </button>
@@ -244,32 +254,6 @@ function Search({ value, onSearch }: { readonly value: string; readonly onSearch
   );
 }
 
-function SelectPage<Row>({
-  rows,
-  keyOf,
-  chosen,
-  onChosen,
-}: {
-  readonly rows: readonly Row[];
-  readonly keyOf: (row: Row) => string;
-  readonly chosen: ReadonlyMap<string, Row>;
-  readonly onChosen: (chosen: ReadonlyMap<string, Row>) => void;
-}) {
-  const { words } = useApp();
-  const here = rows.filter((row) => chosen.has(keyOf(row))).length;
-  return (
-    <th scope="col" class="table-check">
-      <input
-        type="checkbox"
-        aria-label={words.web.parts.table.selectPage}
-        checked={rows.length > 0 && here === rows.length}
-        indeterminate={here > 0 && here < rows.length}
-        onChange={() => onChosen(toggled(chosen, rows, keyOf))}
-      />
-    </th>
-  );
-}
-
 function Pager({
   caption,
   query,
@@ -320,20 +304,6 @@ function Pager({
       </button>
     </nav>
   );
-}
-
-/** All chosen → none of them, else all of them. */
-function toggled<Row>(
-  chosen: ReadonlyMap<string, Row>,
-  rows: readonly Row[],
-  keyOf: (row: Row) => string,
-): ReadonlyMap<string, Row> {
-  const all = rows.every((row) => chosen.has(keyOf(row)));
-  const next = new Map(chosen);
-  for (const row of rows)
-    if (all) next.delete(keyOf(row));
-    else next.set(keyOf(row), row);
-  return next;
 }
 
 const classOf = <Row,>({ kind, minor }: Column<Row>): string | undefined =>

@@ -1,5 +1,6 @@
 /** What is chosen in the wizard “Certificate issuance” so far, by the server's own rule of which step there is. Pure. */
 import type { Fault } from '../../../../protocol/fault.ts';
+import type { DeviceRow } from '../../../api/devices.ts';
 import type { UserView } from '../../../api/users.ts';
 import {
   type Authentication,
@@ -10,12 +11,16 @@ import {
   refusalOf,
   stepsOf,
 } from '../../../core/issue-order.ts';
+import { mostOfJob } from '../../../core/job.ts';
 
 export type Choice = {
   readonly type: IssueOrder['type'] | null;
   readonly kind: IssueOrder['kind'] | null;
   readonly connection: ConnectionMethod | null;
+  /** Of certificates that devices fetch: those of users, or devices as they are. */
+  readonly to: 'users' | 'devices';
   readonly users: ReadonlyMap<string, UserView>;
+  readonly devices: ReadonlyMap<string, DeviceRow>;
   readonly alias: string;
   readonly source: IssueSource | null;
   readonly format: 'pkcs12' | 'x509';
@@ -33,6 +38,7 @@ export type PageStep = Exclude<IssueStep, 'alias' | 'reuse'>;
 export type Missing =
   | 'choose'
   | 'users'
+  | 'devices'
   | 'tooMany'
   | 'noDevice'
   | 'alias'
@@ -45,7 +51,9 @@ export const nothingChosen: Choice = {
   type: null,
   kind: null,
   connection: null,
+  to: 'users',
   users: new Map(),
+  devices: new Map(),
   alias: '',
   source: null,
   format: 'pkcs12',
@@ -59,8 +67,6 @@ export const nothingChosen: Choice = {
   copyTo: '',
 };
 
-/** More of them a server does by itself, later. */
-const mostUsers = 1000;
 const always: readonly IssueStep[] = ['type', 'kind', 'users', 'source', 'send', 'confirm'];
 
 const ruleSteps = ({ type, kind, connection }: Choice): readonly IssueStep[] =>
@@ -72,13 +78,15 @@ export const pageSteps = (choice: Choice): readonly PageStep[] =>
 
 /** What was chosen at steps that are there; what an earlier choice took away counts no more. */
 export function orderOf(choice: Choice): Partial<IssueOrder> {
-  const { type, kind, connection, users, alias, source, authentication, reuse, send, copy, copyTo } = choice;
+  const { type, kind, connection, users, devices, alias, source, authentication, reuse, send, copy, copyTo } = choice;
   const there = new Set(ruleSteps(choice));
   const order: Partial<IssueOrder> = {
     ...(type !== null && { type }),
     ...(kind !== null && { kind }),
     ...(there.has('connection') && connection !== null && { connection }),
-    ...(users.size > 0 && { users: [...users.keys()] }),
+    ...(isOfDevices(choice)
+      ? devices.size > 0 && { devices: [...devices.keys()] }
+      : users.size > 0 && { users: [...users.keys()] }),
     ...(there.has('alias') && alias.trim() !== '' && { alias: alias.trim() }),
     ...(source !== null && { source }),
     ...(there.has('authentication') && authentication !== null && { authentication }),
@@ -108,19 +116,24 @@ const inOrder = ['kind', 'connection', 'source', 'authentication'] as const;
 /** Devices fetch it: only those whom somebody registered can. */
 export const isOrdered = ({ type, kind }: Choice): boolean => kind === 'thin-client' && type !== 'mobile';
 
-export const withoutDevice = ({ users }: Choice): readonly UserView[] =>
-  [...users.values()].filter(({ devices }) => devices === 0);
+export const isOfDevices = (choice: Choice): boolean => isOrdered(choice) && choice.to === 'devices';
+
+/** Of how many it is about. */
+export const countOf = (choice: Choice): number => (isOfDevices(choice) ? choice.devices : choice.users).size;
+
+export const withoutDevice = (choice: Choice): readonly UserView[] =>
+  isOfDevices(choice) ? [] : [...choice.users.values()].filter(({ devices }) => devices === 0);
 
 export const withoutAddress = ({ users }: Choice): readonly UserView[] =>
   [...users.values()].filter(({ email }) => email === '');
 
 /** What has to be chosen at a step before the next one; null: nothing. */
 export function missingAt(step: PageStep, choice: Choice): Missing | null {
-  const { type, alias, source, format, file, key, send, copy, copyTo, users } = choice;
+  const { type, alias, source, format, file, key, send, copy, copyTo } = choice;
   switch (step) {
     case 'users':
-      if (users.size === 0) return 'users';
-      if (users.size > mostUsers) return 'tooMany';
+      if (countOf(choice) === 0) return isOfDevices(choice) ? 'devices' : 'users';
+      if (countOf(choice) > mostOfJob) return 'tooMany';
       return isOrdered(choice) && withoutDevice(choice).length > 0 ? 'noDevice' : null;
     case 'source':
       if (type !== 'mobile' && alias.trim() === '') return 'alias';
@@ -142,3 +155,10 @@ export function missingAt(step: PageStep, choice: Choice): Missing | null {
 
 const possible = (choice: Choice, made: { readonly [key in keyof IssueOrder]?: unknown }): boolean =>
   Object.values(made).every((value) => value !== null) && whyNot(choice, made as Partial<IssueOrder>) === null;
+
+const mostNames = 20;
+/** Of very many only the first. */
+export const sayNames = (named: Iterable<{ readonly name: string }>): string => {
+  const names = [...named].map(({ name }) => name);
+  return names.slice(0, mostNames).join(', ') + (names.length > mostNames ? ` … (+${names.length - mostNames})` : '');
+};

@@ -1,5 +1,5 @@
 /** What came of it: shown once, and forgotten when the wizard is closed. */
-import { sayFault } from '../../../../words/say.ts';
+import { fill, sayFault } from '../../../../words/say.ts';
 import type { Issued } from '../../../api/issue.ts';
 import { writeCsv } from '../../../core/csv.ts';
 import { useApp, type Words } from '../../app.ts';
@@ -9,12 +9,16 @@ import { Rows } from '../../parts/rows.tsx';
 import { Facts, Fingerprint, Note, Section, Status } from '../../parts/show.tsx';
 import { sayTime, TimeOr } from '../../parts/time.tsx';
 
+/** More are in the list to download alone. */
+const mostShown = 200;
+
 export function Finish({ issued, close }: { readonly issued: Issued; readonly close: string }) {
   const { words, navigate } = useApp();
   const { issue, onboarding, shell } = words.web;
   const { server, results, refused, legacy } = issued;
   const told = results.some(({ as }) => as === 'invitation' || as === 'credentials');
   const secret = results.some(({ password }) => password !== '');
+  const more = Math.max(0, results.length - mostShown) + Math.max(0, refused.length - mostShown);
   return (
     <Section title={refused.length > 0 ? issue.finishPartly : issue.finish} arrives>
       {secret && <Leaving title={issue.leaveTitle} what={issue.leaveWhat} />}
@@ -25,7 +29,7 @@ export function Finish({ issued, close }: { readonly issued: Issued; readonly cl
           <Rows
             caption={issue.refused}
             heads={[issue.who, issue.why]}
-            rows={refused.map(({ name, fault }) => ({
+            rows={refused.slice(0, mostShown).map(({ name, fault }) => ({
               key: name,
               cells: [name, <Status key="s" tone="bad" text={sayFault(words, fault)} />],
             }))}
@@ -44,7 +48,7 @@ export function Finish({ issued, close }: { readonly issued: Issued; readonly cl
         <Rows
           caption={issue.finish}
           heads={[issue.who, issue.result, ...(told ? [onboarding.password, onboarding.validTo] : [])]}
-          rows={results.map((result) => ({
+          rows={results.slice(0, mostShown).map((result) => ({
             key: result.id,
             cells: [
               <NameOf key="n" {...result} />,
@@ -63,6 +67,7 @@ export function Finish({ issued, close }: { readonly issued: Issued; readonly cl
           }))}
         />
       )}
+      {more > 0 && <p>{fill(issue.manyMore, { count: more })}</p>}
       {legacy.length > 0 && (
         <Note tone="warn" title={issue.legacy}>
           {legacy.join(', ')}
@@ -91,7 +96,9 @@ const NameOf = ({ device, user }: Pick<Result, 'device' | 'user'>) => (
 );
 
 const sayResult = ({ web: { issue } }: Words, { as, mailedTo }: Result): string =>
-  mailedTo.length > 0 ? `${issue.results.mailed} ${mailedTo.join(', ')}` : issue.results[as];
+  mailedTo.length > 0
+    ? `${as === 'credentials' ? issue.results.mailedOwn : issue.results.mailed} ${mailedTo.join(', ')}`
+    : issue.results[as];
 
 const noPassword = ({ web: { issue } }: Words, { as }: Result): string =>
   as === 'credentials' ? issue.ownPassword : issue.inMail;

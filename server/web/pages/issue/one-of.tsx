@@ -1,11 +1,12 @@
 /** The steps at which one of a few is chosen. What the server would refuse can be seen, and says why. */
 import { sayFault } from '../../../../words/say.ts';
 import type { MailView } from '../../../api/mail.ts';
+import type { IdentityRules } from '../../../api/rules.ts';
 import { useApp, useLoad } from '../../app.ts';
 import { CheckField, RadioField, TextField } from '../../parts/form.tsx';
 import { Note } from '../../parts/show.tsx';
 import type { StepProps } from '../issue.tsx';
-import { mayReuse, pageSteps, whyNot, withoutAddress } from './choice.ts';
+import { mayReuse, pageSteps, sayNames, whyNot, withoutAddress } from './choice.ts';
 
 export function TypeStep({ choice, onChoice }: StepProps) {
   const { issue } = useApp().words.web;
@@ -55,6 +56,7 @@ export function ConnectionStep({ choice, onChoice }: StepProps) {
 export function AuthenticationStep({ choice, onChoice }: StepProps) {
   const { issue } = useApp().words.web;
   const often = mayReuse(choice);
+  const rules = useLoad<IdentityRules>('/identity-rules').value;
   return (
     <>
       <RadioField
@@ -66,6 +68,7 @@ export function AuthenticationStep({ choice, onChoice }: StepProps) {
         value={choice.authentication ?? ''}
         onValue={(authentication) => onChoice({ authentication })}
       />
+      {choice.kind === 'thin-client' && rules?.promptPassword && <Note tone="quiet">{issue.prompted}</Note>}
       {choice.kind !== 'ios' && (
         <fieldset class="radios">
           <legend>{issue.use}</legend>
@@ -98,6 +101,8 @@ export function SendStep({ choice, onChoice }: StepProps) {
   const mail = useLoad<MailView>('/mail');
   const nothing = whyNot(choice, { mail: {} });
   const off = mail.fault?.code === 'mail-off';
+  const rules = useLoad<IdentityRules>('/identity-rules').value;
+  const own = choice.authentication === 'credentials' && rules?.promptPassword !== true;
   const why = nothing ? issue.nothingToSend : off ? issue.mailOff : mail.fault ? sayFault(words, mail.fault) : null;
   const lacking = withoutAddress(choice);
   return (
@@ -105,7 +110,7 @@ export function SendStep({ choice, onChoice }: StepProps) {
       <RadioField
         legend={issue.sendLead}
         choices={[
-          ['mail', issue.byMail, why ?? issue.byMailHint, why !== null],
+          ['mail', issue.byMail, why ?? (own ? issue.byMailOwn : issue.byMailHint), why !== null],
           ['show', issue.show, pageSteps(choice).includes('authentication') ? issue.showHint : issue.showLittle],
         ]}
         value={choice.send ?? ''}
@@ -115,7 +120,7 @@ export function SendStep({ choice, onChoice }: StepProps) {
         <div class="form">
           <CheckField
             label={issue.copy}
-            hint={issue.copyHint}
+            {...(own ? {} : { hint: issue.copyHint })}
             checked={choice.copy}
             onChecked={(copy) => onChoice({ copy })}
           />
@@ -130,7 +135,7 @@ export function SendStep({ choice, onChoice }: StepProps) {
           )}
           {lacking.length > 0 && (
             <Note tone="warn" title={issue.lackAddress}>
-              {lacking.map(({ name }) => name).join(', ')}
+              {sayNames(lacking)}
             </Note>
           )}
         </div>
