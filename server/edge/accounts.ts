@@ -126,7 +126,10 @@ export const changeAccount = (
     return good(null);
   });
 
-/** Its sessions end with the password. Faults: `not-found`, `not-allowed`, `account-password-weak`. */
+/**
+ * Its sessions end with the password. Faults: `not-found`, `account-password-weak`; `not-allowed`, also for the giver's own, which
+ * changes by the present one: a session that somebody else got hold of would give him the account.
+ */
 export async function resetPassword(
   server: Server,
   giver: Giver,
@@ -136,6 +139,7 @@ export async function resetPassword(
   const found = await findLower(server.db, giver, wanted);
   if (!found.ok) return found;
   const { id, name } = found.value;
+  if (name === giver.actor) return bad('not-allowed', { what: name });
   const chosen = await choosePassword(name, password);
   if (!chosen.ok) return chosen;
   return transact(server.db, async (trx) => {

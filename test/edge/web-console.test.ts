@@ -211,6 +211,12 @@ test('accounts: nobody gives, changes, resets or removes what is beyond him, nor
     assert.is(await tell(adam, 'PUT', '/accounts/adam', { roles: ['auditor'] }), 'not-allowed');
     assert.is(await tell(chief, 'DELETE', '/accounts/chief'), 'not-allowed');
     assert.is(await tell(chief, 'PUT', '/accounts/chief', { disabled: true }), 'not-allowed');
+    const taken = { password: 'whoever sits down here' };
+    assert.is(
+      await tell(chief, 'PUT', '/accounts/chief/password', taken),
+      'not-allowed',
+      'the present one is asked for',
+    );
     assert.is(await tell(chief, 'POST', '/setup-link', {}), 'not-allowed');
     assert.is(await tell(adam, 'POST', '/tokens', { name: 't', roles: ['officer'], days: 1 }), 'not-allowed');
     assert.is(await tell(chief, 'DELETE', '/accounts/olga'), 'good');

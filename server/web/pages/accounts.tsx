@@ -157,7 +157,7 @@ function RowButtons({
             key={what}
             type="button"
             class="link"
-            disabled={beyond || (self && what !== 'edit' && what !== 'password')}
+            disabled={beyond || (self && what !== 'edit')}
             onClick={() => onOpen(what)}
           >
             {accounts.buttons[what]}
