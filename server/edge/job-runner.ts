@@ -16,6 +16,7 @@ const publishedEach = 500;
 /** How long a job holds the database, and how long it then leaves it to whoever else asks something. */
 const heldMs = 10;
 const leftMs = 10;
+const againMs = 500;
 
 /** Does what waits, in its order. `publish` runs now and then, and at the end of each. */
 export function makeJobs(server: Server, publish: () => Promise<void>, routes: readonly AdminRoute[]): Jobs {
@@ -64,19 +65,21 @@ async function runJob(
   { publish, isClosing }: { readonly publish: () => Promise<void>; readonly isClosing: () => boolean },
 ): Promise<void> {
   const { db } = server;
-  const begun = await begin(server, job, work);
+  const begun = await begin(server, job, work, isClosing);
   if (!begun.ok) {
+    if (isBusy(begun)) return;
     const end = { state: 'broken', answer: null, found: begun.fault } as const;
     await transact(db, async (trx) => good(await finish(server, trx, job, end)));
     return;
   }
   const { items, together, answerOf } = begun.value;
-  await db
+  const { numUpdatedRows: goesOn } = await db
     .updateTable('jobs')
     .set({ state: 'running', started_at: job.started_at ?? server.clock() })
     .where('id', '=', job.id)
     .where('state', 'in', unfinished)
-    .execute();
+    .executeTakeFirstOrThrow();
+  if (goesOn === 0n) return;
   for (let at = job.done + job.refused; at < items.length; ) {
     if (isClosing()) return;
     const next = together
@@ -92,7 +95,7 @@ async function runJob(
   await transact(db, async (trx) => {
     const facts = { kind: job.kind, done: tried.filter((each) => each.result.ok).length };
     const refused = tried.length - facts.done;
-    await finish(server, trx, job, { state: 'done', answer, found: null });
+    if (!(await finish(server, trx, job, { state: 'done', answer, found: null }))) return good(null);
     const row = { actor: job.actor, action: 'job-finished', subject: job.id, facts: { ...facts, refused } };
     await audit(server, trx, row);
     return good(null);
@@ -107,17 +110,32 @@ type Begun = {
   readonly answerOf: (tried: readonly Tried[]) => unknown;
 };
 
-/** Faults: those of the work, which may not be possible any more; `unknown-version` for what this release does not know. */
-async function begin(server: Server, { kind, actor, sealed: ordered }: Job, work: Work | null): Promise<Result<Begun>> {
+/**
+ * What cannot be just now, as while another file with a key is read, is tried again. Faults: those of the work, which may not be
+ * possible any more; `busy` where the server stops before it can be; `unknown-version` for what this release does not know.
+ */
+async function begin(
+  server: Server,
+  { kind, actor, sealed: ordered }: Job,
+  work: Work | null,
+  isClosing: () => boolean,
+): Promise<Result<Begun>> {
   if (!work) return bad('unknown-version', { what: kind });
   const body = opened(server, ordered);
   const items = work.items(body);
   if (!items.ok) return items;
-  const act = await attempt(server, () => work.begin(server, actor, body));
+  const tryIt = () => attempt(server, () => work.begin(server, actor, body));
+  let act = await tryIt();
+  while (isBusy(act) && !isClosing()) {
+    await setTimeout(againMs);
+    act = await tryIt();
+  }
   if (!act.ok) return act;
   const together = work.together === true;
   return good({ items: items.value, act: act.value, together, answerOf: (tried) => work.answer(server, tried) });
 }
+
+const isBusy = (result: Result<unknown>): boolean => !result.ok && result.fault.code === 'busy';
 
 /** What fails for one does not fail for the others. */
 async function attempt<T>(server: Server, run: () => Promise<Result<T>>): Promise<Result<T>> {

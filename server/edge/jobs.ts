@@ -130,13 +130,13 @@ export async function forgetJobs({ db, clock }: Server): Promise<void> {
     .execute();
 }
 
-/** For good, with whatever it came to. */
+/** For good, with whatever it came to; false where it was ended before. */
 export async function finish(
   server: Server,
   trx: Database,
   { id }: Job,
   { state, answer, found }: { readonly state: JobState; readonly answer: unknown; readonly found: Fault | null },
-): Promise<void> {
+): Promise<boolean> {
   const end = {
     state,
     sealed: '',
@@ -144,8 +144,14 @@ export async function finish(
     fault: found === null ? null : JSON.stringify(found),
     finished_at: server.clock(),
   };
-  await trx.updateTable('jobs').set(end).where('id', '=', id).execute();
+  const { numUpdatedRows } = await trx
+    .updateTable('jobs')
+    .set(end)
+    .where('id', '=', id)
+    .where('state', 'in', unfinished)
+    .executeTakeFirstOrThrow();
   await trx.deleteFrom('job_results').where('job_id', '=', id).execute();
+  return numUpdatedRows > 0n;
 }
 
 async function findJob(trx: Database, id: string): Promise<Result<Job>> {

@@ -1,12 +1,16 @@
 /** Long work: ordered, left, looked at, ended, and gone on with after a restart. Over real HTTPS and a real database. */
+import { bad } from '../../protocol/fault.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { allAdminRoutes } from '../../server/edge/admin-door.ts';
+import type { Work } from '../../server/edge/admin-route.ts';
 import { makeJobs } from '../../server/edge/job-runner.ts';
 import type { Imported } from '../../server/edge/roster.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import { auditOf, type FleetServer } from '../fakes/fleet-server.ts';
 import { addPerson, type Console, type Page, password, withConsole } from '../fakes/web-client.ts';
 import { assert, test } from '../harness.ts';
+
+type Begin = Work['begin'];
 
 const names = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `c${index}`);
 
@@ -194,6 +198,52 @@ test('a server that stops goes on where it was; each is done once; what it canno
     await again.close();
     const renewed = (await auditOf(world)).filter((action) => action === 'corporate-renewal-asked');
     assert.is(renewed.length, 300);
+  }));
+
+/** One kind of work is begun in another way. */
+const begunBy = (kind: string, begin: (usual: Begin) => Begin) =>
+  allAdminRoutes.map((route) =>
+    route.url === `/${kind}` && route.work
+      ? { ...route, work: { ...route.work, begin: begin(route.work.begin) } }
+      : route,
+  );
+
+test('what cannot begin just now, as while another file with a key is read, begins later', () =>
+  withConsole(async (console) => {
+    const { world } = console;
+    const olga = await signIn(console, 'olga', 'officer');
+    await addCertificates(world, names(3));
+    let asked = 0;
+    const busyAtFirst = begunBy(
+      'certificates/renew',
+      (usual) =>
+        async (...given) =>
+          ++asked === 1 ? bad('busy') : usual(...given),
+    );
+    await insertJob(world, { ids: names(3) }, 'certificates/renew', 3);
+    const runner = makeJobs(world.server, world.publish, busyAtFirst);
+    runner.kick();
+    const { state, done, fault } = await through(olga, '/jobs/job');
+    assert.equal([state, done, fault, asked], ['done', 3, null, 2]);
+    await runner.close();
+  }));
+
+test('ended while it begins: nothing of it is done', () =>
+  withConsole(async (console) => {
+    const { world } = console;
+    const olga = await signIn(console, 'olga', 'officer');
+    await addCertificates(world, names(3));
+    const endedMeanwhile = begunBy('certificates/delete', (usual) => async (...given) => {
+      assert.is((await olga.ask('DELETE', '/jobs/job')).status, 200);
+      return usual(...given);
+    });
+    await insertJob(world, { ids: names(3) }, 'certificates/delete', 3);
+    const runner = makeJobs(world.server, world.publish, endedMeanwhile);
+    runner.kick();
+    assert.is((await through(olga, '/jobs/job')).state, 'ended');
+    await runner.close();
+    assert.is(await count(world, 'valid'), 3);
+    assert.is((await olga.ask('GET', '/jobs/job')).body.state, 'ended');
   }));
 
 test('what is ordered and what it came to lies sealed; no more than twenty wait', () =>
