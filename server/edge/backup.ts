@@ -14,6 +14,7 @@ import { readPins } from './pins.ts';
 import { queueEverything } from './publishing.ts';
 import { openWithPassphrase, sealWithPassphrase } from './seal.ts';
 import {
+  beginUnfinished,
   build,
   databaseFile,
   isEmpty,
@@ -60,7 +61,8 @@ export async function makeBackup(around: Surroundings, passphrase: string): Prom
 
 /**
  * Into an empty directory. Devices that enrolled after the backup are taken in, and show what has been decided since.
- * Faults: `already-exists`, `backup-unreadable`, `passphrase-wrong`, `unknown-version`.
+ * Nothing stands there before that is decided: after a cut it is restored again. Faults: `already-exists`, `backup-unreadable`,
+ * `passphrase-wrong`, `unknown-version`.
  */
 export async function restoreBackup(
   around: Surroundings,
@@ -74,14 +76,16 @@ export async function restoreBackup(
   const backup = parse(opened.value);
   if (!backup) return bad('backup-unreadable');
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const unfinished = join(directory, `${databaseFile}.new`);
+  const unfinished = beginUnfinished(directory);
   writeDurable(unfinished, fromBase64(backup.database), 0o600);
   const whole = await openDatabase(unfinished);
   if (!whole.ok) return whole;
   await whole.value.close();
   writeMasterKey(directory, fromBase64(backup.master));
-  moveDurable(unfinished, join(directory, databaseFile));
-  return takeUp(around, backup.madeAt ?? null);
+  const taken = await takeUp(around, unfinished, backup.madeAt ?? null);
+  // Started before it was taken up, the server would refuse who came later, and let go of what was blocked since.
+  if (taken.ok) moveDurable(unfinished, join(directory, databaseFile));
+  return taken;
 }
 
 /** What came after `madeAt` is not in it; null where it does not say. `authority`: SHA-256 of the one that issues identities. */
@@ -117,8 +121,8 @@ export const setAdopting = (server: Server, actor: string, adopting: boolean): P
  * What the backup does not know has happened since, so unknown devices are let in. Documents stay as they were signed: devices
  * hold newer ones, and answer an older one with what they hold (`adoption.ts`).
  */
-async function takeUp(around: Surroundings, madeAt: number | null): Promise<Result<Restored>> {
-  const opened = await openState(around);
+async function takeUp(around: Surroundings, file: string, madeAt: number | null): Promise<Result<Restored>> {
+  const opened = await openState(around, file);
   if (!opened.ok) return opened;
   const { server, close } = opened.value;
   const done = await transact(server.db, async (trx) => {

@@ -28,6 +28,7 @@ export type Surroundings = {
 export type OpenServer = { readonly server: Server; readonly close: () => Promise<void> };
 
 export const databaseFile = 'thintrust.sqlite';
+const unfinishedFile = `${databaseFile}.new`;
 export const masterKeyFile = 'master.key';
 const credential = 'thintrust-master-key';
 
@@ -63,9 +64,7 @@ export async function build(
   const { directory, clock } = around;
   if (isInitialised(directory)) return bad('already-exists', { what: directory.slice(-200) });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  // An attempt that was cut off.
-  const unfinished = join(directory, `${databaseFile}.new`);
-  for (const suffix of ['', '-wal', '-shm']) rmSync(unfinished + suffix, { force: true });
+  const unfinished = beginUnfinished(directory);
   const master = takeMasterKey(around);
   if (!master.ok) return master;
   // The mode is inherited by what SQLite puts beside it.
@@ -97,13 +96,19 @@ export async function build(
   return done;
 }
 
-/** Faults: `not-found` when there is no server here, `master-key-missing`, `master-key-wrong`, those of `openDatabase`. */
-export async function openState(around: Surroundings): Promise<Result<OpenServer>> {
+/**
+ * `file`: a database that has not got its name yet. Faults: `not-found` when there is no server here, `master-key-missing`,
+ * `master-key-wrong`, those of `openDatabase`.
+ */
+export async function openState(
+  around: Surroundings,
+  file = join(around.directory, databaseFile),
+): Promise<Result<OpenServer>> {
   const { directory, clock, log } = around;
-  if (!isInitialised(directory)) return bad('not-found', { what: directory.slice(-200) });
+  if (!existsSync(file)) return bad('not-found', { what: directory.slice(-200) });
   const master = readMasterKey(around);
   if (!master.ok) return master;
-  const opened = await openDatabase(join(directory, databaseFile));
+  const opened = await openDatabase(file);
   if (!opened.ok) return opened;
   const { db, close } = opened.value;
   const keys = await readKeys(db, master.value);
@@ -117,8 +122,19 @@ export async function openState(around: Surroundings): Promise<Result<OpenServer
   });
 }
 
-/** True for a directory that is not there or has nothing in it. */
-export const isEmpty = (directory: string): boolean => !existsSync(directory) || readdirSync(directory).length === 0;
+/** True for a directory that is not there, or has nothing in it but what an attempt has left that was cut off. */
+export function isEmpty(directory: string): boolean {
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  const left = names.filter((name) => !name.startsWith(unfinishedFile));
+  return left.length === 0 || (left.length < names.length && left.every((name) => name === masterKeyFile));
+}
+
+/** Where a database is made that gets its name when it is whole; what an attempt has left that was cut off is gone. */
+export function beginUnfinished(directory: string): string {
+  const unfinished = join(directory, unfinishedFile);
+  for (const suffix of ['', '-wal', '-shm']) rmSync(unfinished + suffix, { force: true });
+  return unfinished;
+}
 
 /** From the service manager's credential, else the file. Fault: `master-key-missing`. */
 export function readMasterKey({ directory, credentials }: Surroundings): Result<Uint8Array> {

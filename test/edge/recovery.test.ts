@@ -20,7 +20,7 @@ import { addCertificates, setContacts, setLock, setSetting, showPolicy } from '.
 import { addRevocationLists, setRevocation } from '../../server/edge/revocation-lists.ts';
 import { listServerCertificates, scheduleReserve, switchCertificate } from '../../server/edge/rotation.ts';
 import { makeSigningKey, signDocument } from '../../server/edge/sign.ts';
-import { initialise, openState } from '../../server/edge/state.ts';
+import { initialise, isInitialised, openState } from '../../server/edge/state.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import {
   auditOf,
@@ -39,7 +39,7 @@ import {
   withFleet,
 } from '../fakes/fleet-server.ts';
 import { issue, issueList } from '../fakes/issue.ts';
-import { assert, table, test } from '../harness.ts';
+import { assert, rejects, table, test } from '../harness.ts';
 
 const admin = 'administrator';
 const passphrase = 'a passphrase of the operator';
@@ -108,6 +108,31 @@ async function broughtBack(
 }
 
 const around = (directory: string, now: number) => ({ directory, clock: () => instant(now), log: () => {} });
+
+test('a cut before the restored server knows that it was restored leaves no server; restoring again does', () =>
+  withFleet(async (world) => {
+    const directory = join(temporary(), 'state');
+    try {
+      const { device } = await managed(world);
+      const backup = value(await makeBackup(world.around, passphrase));
+      const cut = (): never => {
+        throw new Error('the power went');
+      };
+      await rejects(
+        () => restoreBackup({ directory, clock: cut, log: () => {} }, backup, passphrase),
+        /the power went/,
+      );
+      assert.not(isInitialised(directory));
+      value(await restoreBackup(around(directory, start), backup, passphrase));
+      assert.is(codeOf(await restoreBackup(around(directory, start), backup, passphrase)), 'already-exists');
+      const restored = await openFleet({ directory, now: start });
+      assert.ok((await readIdentity(restored.server.db)).adopting);
+      assert.is(value(await restored.fleet.deviceOf(device.proof)), device.id);
+      await restored.close();
+    } finally {
+      rmSync(join(directory, '..'), { recursive: true });
+    }
+  }));
 
 test('a restored backup raises its revisions above what devices show, even with a clock that fell back', () =>
   withFleet(async (world) => {
