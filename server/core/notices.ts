@@ -28,23 +28,12 @@ export const noticed = [
   'account-locked',
 ] as const;
 
-/** What the server did by itself, and what somebody has to look at; what an administrator did himself is no news to him. */
+/**
+ * What the server did by itself, and what somebody has to look at; what an administrator did himself is no news to him. A device
+ * gives its events what names it likes, so of its word there is one thing alone: that its console has locked itself.
+ */
 export function noticeOf({ id, at, actor, action, subject, facts }: AuditRecord): Notice | null {
   const key = `audit ${id}`;
-  const byItself = actor === 'server';
-  if (action === 'reserve-made' && byItself)
-    return {
-      key,
-      kind: 'reserveMade',
-      facts: { certificate: subject.slice(0, 16), activeAt: timeOf(facts['activateAt']) },
-    };
-  if (action === 'certificate-switched' && byItself)
-    return { key, kind: 'switched', facts: { certificate: subject.slice(0, 16), notReady: facts['notReady'] ?? 0 } };
-  if (action === 'switch-waits') return { key, kind: 'switchWaits', facts: { count: facts['count'] ?? 0 } };
-  if (action === 'uploaded-certificate-ends')
-    return { key, kind: 'uploadedEnds', facts: { endsAt: timeOf(facts['ends']) } };
-  if (action === 'device-retired')
-    return { key, kind: 'deviceRetired', facts: { device: subject, endsAt: timeOf(facts['ended']) } };
   // Whoever goes on typing while it is locked is refused for the same lock: its count of tries stands still.
   if (action === 'code-refused' && facts['code'] === 'code-locked' && actor === subject)
     return {
@@ -52,6 +41,20 @@ export function noticeOf({ id, at, actor, action, subject, facts }: AuditRecord)
       kind: 'consoleLocked',
       facts: { device: subject, lockedAt: at },
     };
+  if (actor !== 'server') return null;
+  if (action === 'reserve-made')
+    return {
+      key,
+      kind: 'reserveMade',
+      facts: { certificate: subject.slice(0, 16), activeAt: timeOf(facts['activateAt']) },
+    };
+  if (action === 'certificate-switched')
+    return { key, kind: 'switched', facts: { certificate: subject.slice(0, 16), notReady: facts['notReady'] ?? 0 } };
+  if (action === 'switch-waits') return { key, kind: 'switchWaits', facts: { count: facts['count'] ?? 0 } };
+  if (action === 'uploaded-certificate-ends')
+    return { key, kind: 'uploadedEnds', facts: { endsAt: timeOf(facts['ends']) } };
+  if (action === 'device-retired')
+    return { key, kind: 'deviceRetired', facts: { device: subject, endsAt: timeOf(facts['ended']) } };
   const lock = { from: facts['from'] ?? '', untilAt: timeOf(facts['until']) };
   if (action === 'user-locked') return { key, kind: 'userLocked', facts: { user: subject, ...lock } };
   if (action === 'account-locked') return { key, kind: 'accountLocked', facts: { account: subject, ...lock } };

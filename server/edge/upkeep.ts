@@ -118,6 +118,7 @@ async function warnOnceADay(server: Server, notReady: number): Promise<void> {
     .selectFrom('audit')
     .select((select) => select.fn.max('at').as('at'))
     .where('action', '=', action)
+    .where('actor', '=', 'server')
     .executeTakeFirst();
   if (last?.at !== null && last?.at !== undefined && server.clock() - last.at < dayMs) return;
   server.log('warn', 'a scheduled certificate switch waits for devices', { count: notReady });

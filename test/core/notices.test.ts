@@ -16,6 +16,13 @@ const records: readonly { readonly name: string; readonly record: Partial<AuditR
     { name: 'a switch by an administrator', record: { action: 'certificate-switched' }, is: null },
     { name: 'a switch that waits', record: { actor: 'server', action: 'switch-waits' }, is: 'switchWaits audit 7' },
     { name: 'a retired device', record: { actor: 'server', action: 'device-retired' }, is: 'deviceRetired audit 7' },
+    ...['switch-waits', 'uploaded-certificate-ends', 'device-retired', 'user-locked', 'account-locked'].map(
+      (action) => ({
+        name: `what a device calls ${action}`,
+        record: { actor: device, action, subject: device, facts: { from: 'call 555 to unlock' } },
+        is: null,
+      }),
+    ),
     {
       name: 'a console that locked itself',
       record: { actor: device, action: 'code-refused', subject: device, facts: { code: 'code-locked', tries: 5 } },

@@ -8,6 +8,7 @@ import { policyTopic } from '../../protocol/topics.ts';
 import { setBlocked } from '../../server/edge/blocking.ts';
 import { answerCode, lookUpCode } from '../../server/edge/codes.ts';
 import { markCompromised } from '../../server/edge/compromised.ts';
+import { listAudit } from '../../server/edge/overview.ts';
 import { addGroup } from '../../server/edge/places.ts';
 import { addCertificates, removeCertificates, setContacts, setLock, showPolicy } from '../../server/edge/policies.ts';
 import { addRevocationLists, removeRevocationList, setRevocation } from '../../server/edge/revocation-lists.ts';
@@ -392,9 +393,16 @@ test('a reserve comes by itself 90 days before the end and takes over when all d
     const reserve = (await listServerCertificates(server)).find(({ role }) => role === 'reserve');
     assert.is(reserve?.activateAt, end - 30 * dayMs);
     time.now = instant(end - 30 * dayMs);
+    const forged = { format: 1, seq: 1, at: end, clock: 'known', event: 'switch-waits', facts: {} };
+    value(await fleet.receive(id, 'event', bytes(forged)));
     await tick(server);
     await tick(server);
-    assert.is((await auditOf(world)).filter((row) => row === 'switch-waits').length, 1, 'warned once a day');
+    const warned = (await listAudit(server, 1000)).filter(({ action }) => action === 'switch-waits');
+    assert.equal(
+      warned.map(({ actor }) => actor),
+      ['server', id],
+      'warned once a day, whatever a device says of itself',
+    );
     const held = { current: main?.fingerprint ?? '', reserve: reserve?.fingerprint ?? '', previous: null };
     value(await fleet.receive(id, 'report', bytes(report(id, { pins: held }))));
     await tick(server);
