@@ -94,6 +94,8 @@ export type Server = {
   readonly carriers: { current: Carriers | null };
   /** How often this hour, by kind and actor: see `refusals.ts`. */
   readonly refusals: Map<string, { readonly since: Instant; readonly count: number }>;
+  /** Bytes of events this hour, by device: see `reports.ts`. */
+  readonly heard: Map<string, { readonly since: Instant; readonly bytes: number }>;
 };
 
 /**

@@ -3,6 +3,7 @@ import { deviceAudience, groupAudience } from '../../protocol/audience.ts';
 import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import { maxEventBytes, maxReportBytes } from '../../protocol/limits.ts';
 import type { AuditEvent, CheckinAnswer, CheckinRequest, Report, TimeStatement } from '../../protocol/schema.ts';
+import { hourMs } from '../../protocol/time.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
 import { read } from '../../protocol/validate.ts';
 import type { Upward } from '../core/access.ts';
@@ -22,6 +23,10 @@ import { readStatements } from './statements.ts';
 import type { Database } from './tables.ts';
 
 const maxPresenceBytes = 1024;
+/** The spool of a device holds 2 MiB, which it may have to say twice. */
+const maxHourBytes = 4 * 1024 * 1024;
+/** What a row takes beside its facts. */
+const rowBytes = 200;
 
 /** Faults: those of reading the payload, `wrong-audience` for a report about another device; each leaves an audit row. */
 export async function receive(
@@ -40,13 +45,15 @@ export async function checkin(server: Server, device: string, request: CheckinRe
   const taken = await transact(server.db, async (trx) => {
     const kept = await keepReport(server, trx, device, request.report);
     if (!kept.ok) return kept;
-    for (const event of request.events) await keepEvent(trx, device, event);
+    for (const event of request.events) {
+      const heard = await keepEvent(server, trx, device, event);
+      if (!heard.ok) return good(heard.fault);
+    }
     return good(null);
   });
-  if (!taken.ok) {
-    await noteRefused(server, device, 'checkin', taken.fault);
-    return taken;
-  }
+  const refused = taken.ok ? taken.value : taken.fault;
+  if (refused) await noteRefused(server, device, 'checkin', refused);
+  if (!taken.ok) return taken;
   return answer(server, device, request);
 }
 
@@ -67,8 +74,7 @@ async function take(server: Server, device: string, leaf: Upward, payload: Uint8
   }
   if (leaf === 'event') {
     const event = read('auditEvent', payload, maxEventBytes);
-    if (event.ok) await keepEvent(server.db, device, event.value);
-    return event.ok ? good(null) : event;
+    return event.ok ? keepEvent(server, server.db, device, event.value) : event;
   }
   // A retained presence that somebody cleared is no news.
   if (payload.length === 0) return good(null);
@@ -136,14 +142,29 @@ async function ask(server: Server, device: string, report: Report): Promise<void
   if (questions.device !== null) await carriers.publish(deviceLeafTopic(device, 'device'), questions.device, false);
 }
 
-/** A number that is known already is a repetition and changes nothing. */
-async function keepEvent(trx: Database, device: string, event: AuditEvent): Promise<void> {
+/**
+ * A number that is known already is a repetition and changes nothing. Fault: `too-large` for more of them in an hour than a device
+ * has; it is served as before.
+ */
+async function keepEvent(server: Server, trx: Database, device: string, event: AuditEvent): Promise<Result<null>> {
   const facts = JSON.stringify(event.clock === 'known' ? event.facts : { ...event.facts, clock: 'unknown' });
+  if (!mayTell(server, device, facts.length + rowBytes))
+    return bad('too-large', { what: 'events', limit: maxHourBytes });
   await trx
     .insertInto('audit')
     .values({ at: event.at, actor: device, action: event.event, subject: device, facts, device_seq: event.seq })
     .onConflict((conflict) => conflict.columns(['actor', 'device_seq']).doNothing())
     .execute();
+  return good(null);
+}
+
+function mayTell({ heard, clock }: Server, device: string, more: number): boolean {
+  const now = clock();
+  const hour = heard.get(device);
+  const { since, bytes } = hour && now - hour.since < hourMs ? hour : { since: now, bytes: 0 };
+  if (bytes + more > maxHourBytes) return false;
+  heard.set(device, { since, bytes: bytes + more });
+  return true;
 }
 
 async function answer(

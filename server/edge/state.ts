@@ -81,6 +81,7 @@ export async function build(
     directory,
     carriers: { current: null },
     refusals: new Map(),
+    heard: new Map(),
   };
   const done = await transact(db, async (trx) => {
     await layMaterial(trx, master.value, material, clock());
@@ -117,7 +118,16 @@ export async function openState(
     return keys;
   }
   return good({
-    server: { db, clock, log, keys: keys.value, directory, carriers: { current: null }, refusals: new Map() },
+    server: {
+      db,
+      clock,
+      log,
+      keys: keys.value,
+      directory,
+      carriers: { current: null },
+      refusals: new Map(),
+      heard: new Map(),
+    },
     close,
   });
 }

@@ -3,7 +3,17 @@ import { fault } from '../../protocol/fault.ts';
 import { hourMs, instant } from '../../protocol/time.ts';
 import { answerCode } from '../../server/edge/codes.ts';
 import { invite } from '../../server/edge/invitations.ts';
-import { auditOf, bytes, type FleetServer, register, report, value, withFleet } from '../fakes/fleet-server.ts';
+import {
+  auditOf,
+  bytes,
+  codeOf,
+  type FleetServer,
+  register,
+  report,
+  start,
+  value,
+  withFleet,
+} from '../fakes/fleet-server.ts';
 import { assert, table, test } from '../harness.ts';
 
 type Refuse = (world: FleetServer, device: string) => Promise<unknown>;
@@ -53,4 +63,33 @@ test('a refusal that cannot be recorded is answered all the same', () =>
   withFleet(async ({ fleet, server }) => {
     await server.db.schema.dropTable('audit').execute();
     assert.not((await fleet.enrol({ invitation: 'X', password: 'y', csrDer: Uint8Array.of(1) })).ok);
+  }));
+
+test('events: what a spool of a device can hold is kept at once; a device that goes on and on fills nothing', () =>
+  withFleet(async (world) => {
+    const { server, fleet, time } = world;
+    const [loud, other] = [await register(world, 'loud'), await register(world, 'other')];
+    const facts = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`f${index}`, 'x'.repeat(300)]));
+    let seq = 0;
+    const event = () => ({ format: 1, seq: ++seq, at: start, clock: 'known', event: 'noise', facts }) as const;
+    const kept = async (): Promise<number> =>
+      (await server.db.selectFrom('audit').select('id').where('action', '=', 'noise').execute()).length;
+    for (let each = 0; each < 170; each++) value(await fleet.receive(loud.id, 'event', bytes(event())));
+    assert.is(await kept(), 170, '2 MiB');
+    const checkin = () => {
+      const events = Array.from({ length: 250 }, event);
+      return fleet.checkin(loud.id, { format: 1, nonce: 'a'.repeat(32), report: report(loud.id), events });
+    };
+    const answered = value(await checkin());
+    const after = await kept();
+    assert.ok(after > 170 && after < 350, `${after}`);
+    assert.is(answered.acknowledged, after, 'the rest may come again');
+    assert.ok(answered.policy !== null, 'and it is served as before');
+    assert.is(codeOf(await fleet.receive(loud.id, 'event', bytes(event()))), 'too-large');
+    assert.is(await kept(), after);
+    assert.is((await auditOf(world)).filter((row) => row === 'message-refused too-large').length, 2);
+    value(await fleet.receive(other.id, 'event', bytes(event())));
+    time.now = instant(start + hourMs);
+    value(await fleet.receive(loud.id, 'event', bytes(event())));
+    assert.is(await kept(), after + 2);
   }));
