@@ -15,17 +15,6 @@ export function noticesOf(model: Model): readonly string[] {
   const words = wordsOf[model.language];
   const own = words.screens.notices;
   const floor = formatInstant(words, status.clock.floor, model.offsetMinutes);
-  const shown = [
-    // Where there is room for one alone: the way back that needs no telephone. The other has a button of its own.
-    ...(status.repair === null ? [] : [fill(own.repair, { file: status.repair })]),
-    ...(status.replacement ? [status.replacement.about === 'device' ? own.reenrolment : own.replacement] : []),
-    ...(status.at === 'broken' ? [own.broken] : []),
-    ...(status.clock.at === 'unknown' ? [fill(own.clock, { date: floor })] : []),
-    ...(status.policy?.stale ? [own.stale] : []),
-    ...identityNotices(model, status, words),
-    ...logNotices(status, words),
-    ...listNotices(model, status, words),
-  ];
   // The agent's own faults of the same matter would only repeat these.
   const told = [
     'clock-unknown',
@@ -33,6 +22,18 @@ export function noticesOf(model: Model): readonly string[] {
     ...(status.replacement?.about === 'device' ? ['identity-retired'] : []),
   ];
   const others = status.faults.filter(({ code }) => !told.includes(code)).map((of) => sayFault(words, of));
+  const shown = [
+    // The agent rests and does nothing more: why, and what helps, before anything else.
+    ...(status.at === 'broken' ? others : []),
+    // Where there is room for one alone: the way back that needs no telephone. The other has a button of its own.
+    ...(status.repair === null ? [] : [fill(own.repair, { file: status.repair })]),
+    ...(status.replacement ? [status.replacement.about === 'device' ? own.reenrolment : own.replacement] : []),
+    ...(status.clock.at === 'unknown' ? [fill(own.clock, { date: floor })] : []),
+    ...(status.policy?.stale ? [own.stale] : []),
+    ...identityNotices(model, status, words),
+    ...logNotices(status, words),
+    ...listNotices(model, status, words),
+  ];
   return [...new Set([...shown, ...others, ...certificateNotices(model, status, words)])];
 }
 

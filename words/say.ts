@@ -1,5 +1,6 @@
 /** Puts facts into the sentences of `en.ts` and `ru.ts`. Pure. */
 import type { Fault } from '../protocol/fault.ts';
+import type { Status } from '../protocol/local.ts';
 import { type CommonWords, en, type Words } from './en.ts';
 import { ru } from './ru.ts';
 
@@ -50,6 +51,10 @@ export function nameAndGroup(
   if (!managed) return `${name}, ${main.noGroup}`;
   return group === '' ? name : `${name}, ${fill(main.group, { name: group })}`;
 }
+
+/** What stands for the name of a device that has none. Where its state could not be read, nobody knows whether it has one. */
+export const nameless = ({ screens: { main } }: Words, at: Status['at']): string =>
+  at === 'broken' ? main.unknown : main.unregistered;
 
 /** Control characters (C0, C1) and direction marks (Unicode Bidi_Control) become `?`. */
 export const plainText = (text: string): string =>

@@ -8,6 +8,7 @@ import {
   formatInstant,
   formatZone,
   nameAndGroup,
+  nameless,
   plainText,
   sayFault,
   type Words,
@@ -22,14 +23,14 @@ export function showStatus(words: Words, status: Status, moment: Moment): string
   const { device, identity, server, policy, contacts, clock } = status;
   const date = (at: number): string => formatInstant(words, at, moment.offsetMinutes);
   const rows: Row[] = [
-    [main.device, device ? nameAndGroup(words, device) : main.unregistered],
+    [main.device, device ? nameAndGroup(words, device) : nameless(words, status.at)],
     ...(server ? [[main.server, server.https]] : []),
     [main.connection, linkOf(words, status, moment)],
     [main.policy, policy ? `${policy.rev} (${date(policy.iat)})` : main.noPolicy],
     [main.certificates, String(status.certificates.length)],
     ...(identity ? [[product.identity, fill(product.identityAt[identity.at], { date: date(identity.notAfter) })]] : []),
     ...revocationRows(words, status, moment),
-    [main.time, clock.at === 'known' ? date(clock.now) : main.timeUnknown],
+    [main.time, clock.at === 'known' ? date(clock.now) : main.unknown],
     ...(contacts ? [[main.administrator, contactsOf(contacts)]] : []),
   ];
   const asked = status.replacement;

@@ -5,7 +5,7 @@ import type { Message } from '../../ui/model.ts';
 import { connecting } from './pictures-connecting.ts';
 import { settingPictures } from './pictures-settings.ts';
 import { repairPictures, toolPictures } from './pictures-tools.ts';
-import { answer, arrive, done, type Picture, press, refused, tick, tools, type } from './playing.ts';
+import { answer, arrive, done, type Picture, press, refused, settings, tick, tools, type } from './playing.ts';
 import {
   beginning,
   contacts,
@@ -68,6 +68,8 @@ const longNames: Status = {
     note: 'По будням с 8:00 до 20:00, комната 114; ночью звоните дежурному, номер висит на двери',
   },
 };
+const idle: Status['link'] = { at: 'idle', since: now, retryInMs: null, fault: null };
+const noDisk: Status = { ...unregistered, at: 'broken', faults: [fault('storage-missing', { errno: 'ENOENT' })] };
 const linking: Status = {
   ...registered,
   link: { at: 'connecting', since: now, retryInMs: null, fault: null },
@@ -85,7 +87,10 @@ export const pictures: readonly Picture[] = [
   { name: 'main-connecting', messages: [arrive(linking)] },
   { name: 'main-replacement-later', messages: [arrive(replacing), ...press('escape')] },
   { name: 'main-troubled', messages: [arrive(troubled), ...press('escape')] },
-  { name: 'main-broken', messages: [arrive({ ...registered, at: 'broken', faults: [fault('disk-failed')] })] },
+  { name: 'main-no-disk', messages: [arrive(noDisk)] },
+  { name: 'settings-no-disk', messages: [arrive(noDisk), ...settings(0).slice(0, -1)] },
+  { name: 'connection-no-disk', messages: [arrive(noDisk), ...settings(0)] },
+  { name: 'main-cloned', messages: [arrive({ ...registered, at: 'broken', link: idle, faults: [fault('cloned')] })] },
   { name: 'main-counted-on', messages: [arrive(replacing), ...press('escape'), tick(40_000)] },
   ...connecting,
   ...toolPictures,

@@ -6,6 +6,7 @@ import { type Form, fieldRows, formKey } from '../form.ts';
 import { blank, type Line, line } from '../frame.ts';
 import { emptyInput, type InputRule, isAddress, matching } from '../input.ts';
 import { type Answer, type Key, type Model, type Size, sinceStatusMs, statusIn } from '../model.ts';
+import { noticesOf } from '../notices.ts';
 import type { ConnectionScreen, LockedOrder } from '../screen.ts';
 import type { Window } from '../window.ts';
 
@@ -71,8 +72,10 @@ function answered(model: Model, screen: ConnectionScreen, answer: Answer): Decis
 function connectionBody(model: Model, screen: ConnectionScreen, words: Words, size: Size): Body {
   const { connection: own, titles, keys, buttons, settings } = words.screens;
   const back = { key: 'Esc', label: keys.back };
-  if (!statusIn(model)?.server) {
-    const lines = [blank, ...paragraph(own.unregistered, size.width)];
+  const status = statusIn(model);
+  if (!status?.server) {
+    const why = status?.at === 'broken' ? noticesOf(model)[0] : undefined;
+    const lines = [blank, ...paragraph(why ?? own.unregistered, size.width)];
     return { title: titles.connection, lines, cursor: null, keys: [back] };
   }
   const { focus, fields } = screen;

@@ -1,5 +1,5 @@
 /** What this device is: for a person who is asked on the telephone. */
-import { fill, formatInstant, type Words, wordsOf } from '../../words/say.ts';
+import { fill, formatInstant, nameless, type Words, wordsOf } from '../../words/say.ts';
 import { contactLines, type Fact, facts } from '../body.ts';
 import type { Line } from '../frame.ts';
 import { bodySize } from '../layout.ts';
@@ -31,7 +31,7 @@ function productLines(model: Model, words: Words, width: number): readonly Line[
         { label: own.id, value: device.id },
         { label: own.group, value: device.managed ? device.group || main.noPolicy : main.noGroup },
       ]
-    : [{ label: own.device, value: main.unregistered }];
+    : [{ label: own.device, value: nameless(words, status.at) }];
   const servers: readonly Fact[] = server
     ? [
         { label: own.server, value: server.https },

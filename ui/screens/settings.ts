@@ -1,5 +1,5 @@
 /** The menu of settings: what each one is now, and whether the policy has locked it. */
-import { formatInstant, type Words } from '../../words/say.ts';
+import { formatInstant, nameless, type Words } from '../../words/say.ts';
 import { become, type Decision, pop, push, stay } from '../decision.ts';
 import { blank, column, type Line, line, type Span, span } from '../frame.ts';
 import { emptyInput, inputOf } from '../input.ts';
@@ -94,7 +94,7 @@ function valueIn(model: Model, entry: SettingsEntry, words: Words): string {
   if (!status) return '';
   switch (entry) {
     case 'connection':
-      return status.server?.https ?? words.screens.main.unregistered;
+      return status.server?.https ?? nameless(words, status.at);
     case 'logServer':
     case 'rdp':
     case 'broker':

@@ -1,6 +1,6 @@
 /** How the device is: its name, its server, its policy, its time, and whom to call. */
 import type { Status } from '../../protocol/local.ts';
-import { fill, formatDuration, formatInstant, nameAndGroup, sayFault, type Words } from '../../words/say.ts';
+import { fill, formatDuration, formatInstant, nameAndGroup, nameless, sayFault, type Words } from '../../words/say.ts';
 import { contactParts, type Fact, facts } from '../body.ts';
 import { clip, type Line, span, wrap } from '../frame.ts';
 import { agentNow, type Model, type Size, sinceStatusMs } from '../model.ts';
@@ -50,8 +50,7 @@ export function statusLines(
 }
 
 function deviceText({ at, device }: Status, words: Words): string {
-  const { main, registration } = words.screens;
-  if (!device) return at === 'registering' ? registration.registering : main.unregistered;
+  if (!device) return at === 'registering' ? words.screens.registration.registering : nameless(words, at);
   return nameAndGroup(words, device);
 }
 
@@ -90,6 +89,6 @@ function policyText(model: Model, { policy }: Status, words: Words): string {
 
 function timeFact(model: Model, { clock }: Status, words: Words): Fact {
   const { main } = words.screens;
-  if (clock.at === 'unknown') return { label: main.time, value: main.timeUnknown, style: 'warning' };
+  if (clock.at === 'unknown') return { label: main.time, value: main.unknown, style: 'warning' };
   return { label: main.time, value: formatInstant(words, agentNow(model), model.offsetMinutes) };
 }
