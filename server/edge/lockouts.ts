@@ -1,4 +1,4 @@
-/** Tries in memory, by the rules of `core/lockout`; a restart forgets them. At most ten thousand are remembered. Addresses are those of `sourceOf`. */
+/** Tries in memory, by the rules of `core/lockout`; a restart forgets them. At most ten thousand are remembered. Addresses are those of `sourceOf`; none is from anywhere, which counts for its name alone. */
 import type { Instant } from '../../protocol/time.ts';
 import { afterRight, afterTry, type Known, mayTry, noTries, type Tries } from '../core/lockout.ts';
 import type { Clock } from '../core/ports.ts';
@@ -21,7 +21,7 @@ export function makeLockouts(clock: Clock, onLock: OnLock = () => {}): Lockouts 
   const remembered = new Map<string, Tries>();
   const namesOf = (name: string, address: string) => {
     const source = sourceOf(address);
-    return { pair: `pair ${name} ${source}`, address: `address ${source}`, name: `name ${name}` };
+    return { pair: `pair ${name} ${source}`, address: `address ${source || name}`, name: `name ${name}` };
   };
   const read = (name: string, address: string): Known => {
     const keys = namesOf(name, address);

@@ -9,6 +9,7 @@ import { dayMs, instant, minuteMs } from '../../protocol/time.ts';
 import { makeFleet } from '../../server/edge/fleet.ts';
 import { invite } from '../../server/edge/invitations.ts';
 import { setRules } from '../../server/edge/issuance.ts';
+import { makeLockouts } from '../../server/edge/lockouts.ts';
 import { readPins } from '../../server/edge/pins.ts';
 import { addGroup, listDevices, removeDevice } from '../../server/edge/places.ts';
 import { makePasswordDoor } from '../../server/edge/user-passwords.ts';
@@ -196,6 +197,14 @@ test('the addresses of one line of IPv6 are one: whoever has them all guesses no
     door.check({ name: `user ${index}`, address: `2001:db8:0:3::${index}`, hash: null, password }),
   );
   assert.equal((await Promise.all(all)).map(codeOf), [...Array(6).fill(null), 'busy', 'busy', 'busy']);
+});
+
+test('what is tried from anywhere, as codes of a second factor are, counts for its name alone', () => {
+  const tries = makeLockouts(() => start);
+  for (const name of ['w', 'x', 'y', 'z']) for (let each = 0; each < 5; each++) tries.count(name, '');
+  assert.not(tries.mayTry('z', ''));
+  tries.count('anna', '');
+  assert.ok(tries.mayTry('anna', ''), 'one mistyped code is no reason to wait for the mistakes of others');
 });
 
 test('with the prompt on a one-time password is needed too, once, and with the same key again (M1)', () =>
