@@ -8,6 +8,7 @@ import { read } from '../../protocol/validate.ts';
 import { takeSignedTime } from './clock.ts';
 import { forgetEvents } from './delivering.ts';
 import { openTime } from './documents.ts';
+import { type Draft, draftOf, take } from './drafting.ts';
 import { nudged } from './identity.ts';
 import { type Keyed, takeStatements } from './keys.ts';
 import { afterCheckin, afterFailure } from './link.ts';
@@ -27,7 +28,7 @@ import {
   then,
   withFault,
 } from './state.ts';
-import { type Draft, draftOf, refuse, settle, take } from './syncing.ts';
+import { refuse, settle } from './syncing.ts';
 import { reportOf } from './views.ts';
 
 const maxAnswerBytes = 4 * maxDocumentBytes;

@@ -11,6 +11,7 @@ import { pendCode } from './asking.ts';
 import { hearAnswer, settleAnswer } from './checking-in.ts';
 import { skewMs } from './clock.ts';
 import { publishReport } from './delivering.ts';
+import { draftOf } from './drafting.ts';
 import { isSameAuthority, type NextIdentity, type Registered } from './durable.ts';
 import {
   enrolsAgain,
@@ -29,7 +30,6 @@ import { addressesFor } from './membership.ts';
 import { record, recordAnswer } from './refusals.ts';
 import type { Call, Effect, Now } from './shape.ts';
 import { acceptOf, clockOf, commit, type Of, rest, type State, type Step, then, withFault } from './state.ts';
-import { draftOf } from './syncing.ts';
 import { reportOf } from './views.ts';
 
 export type IdentityCall = 'renew' | 'enrol-again' | 'prove';
