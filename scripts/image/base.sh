@@ -63,7 +63,7 @@ if [ "$1" = --hook ]; then
 fi
 
 arch=$1
-packages='systemd,systemd-sysv,systemd-resolved,systemd-timesyncd,udev,dbus,polkitd,kbd,iproute2,kmod,e2fsprogs,libstdc++6'
+packages='systemd,systemd-sysv,systemd-resolved,systemd-timesyncd,udev,dbus,kbd,iproute2,kmod,e2fsprogs,libstdc++6'
 packages="$packages,libatomic1,ca-certificates"
 mode=unshare
 [ "$(id -u)" != 0 ] || mode=root
