@@ -4,8 +4,10 @@ import { findProgram } from '../programs.ts';
 export type Hardware = {
   /** As the folder below `build/image` is called. */
   readonly name: string;
+  /** The folder below `build/hil` for its pictures. */
+  readonly pictures: string;
   readonly program: string;
-  /** With a screen, a keyboard and USB; `uefi` is 160×50 where it would be 80×25 without. */
+  /** With a screen, a keyboard and USB; `uefi` is 160×50 where it is 80×25 without. */
   readonly parts: (uefi: boolean) => readonly string[];
   /** The kernel's log goes to a file, the other line to a socket. */
   readonly lines: (log: string, socket: string) => readonly string[];
@@ -20,6 +22,7 @@ const usb = ['-device', 'qemu-xhci,id=usb'];
 
 const pc: Hardware = {
   name: 'x64',
+  pictures: 'screens',
   program: 'qemu-system-x86_64',
   parts: (uefi) => [
     ...['-machine', 'pc', '-m', '256', '-vga', 'std', ...usb],
@@ -31,13 +34,19 @@ const pc: Hardware = {
   words: [],
 };
 
-/** Its screen is 160×50 always. It has no number of a board, so it is told one. */
+/** Its kernel is started without firmware. It has no number of a board, so it is told one. */
 const virt: Hardware = {
   name: 'arm64',
+  pictures: 'screens-arm64',
   program: 'qemu-system-aarch64',
-  parts: () => [
-    ...['-machine', 'virt', '-cpu', 'max,pauth-impdef=on', '-m', '512', ...usb],
-    ...['-device', 'virtio-gpu-pci', '-device', 'virtio-keyboard-pci'],
+  parts: (uefi) => [
+    ...['-machine', 'virt', '-cpu', 'cortex-a72', '-m', '512', ...usb],
+    ...[
+      '-device',
+      `virtio-gpu-pci,${uefi ? 'xres=1280,yres=800' : 'xres=640,yres=400'}`,
+      '-device',
+      'virtio-keyboard-pci',
+    ],
   ],
   lines: (log, socket) => [
     ...['-serial', `file:${log}`],
@@ -45,7 +54,7 @@ const virt: Hardware = {
   ],
   log: 'ttyAMA0',
   shell: 'ttyS0',
-  words: ['systemd.machine_id=5c1f0e627f6b4d439a356d1d6b1f2a10'],
+  words: ['systemd.machine_id=5c1f0e627f6b4d439a356d1d6b1f2a10', 'mitigations=off', 'cryptomgr.notests'],
 };
 
 /** `THINTRUST_HIL=arm64` is the other one. */

@@ -45,7 +45,7 @@ const lookEveryMs = 150;
 /** Of this machine, whatever disk is in it. */
 const uuid = '5c1f0e62-7f6b-4d43-9a35-6d1d6b1f2a10';
 /** Pictures that are kept, for people to look at. */
-const gallery = resolve('build/hil/screens');
+const gallery = resolve('build/hil', hardware.pictures);
 
 export async function startMachine(order: Order) {
   const { folder, font } = order;
