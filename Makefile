@@ -138,7 +138,8 @@ layer-check: build ## the Yocto layer, as far as it can be checked without bitba
 	@node test/run.ts test/house/layer.test.ts
 
 .PHONY: hil
-hil: image ## the stories on a booted image, x86-64, in QEMU (docs/hil.md); one machine at a time
+hil: image ## the stories on a booted image, x86-64, in QEMU (docs/hil.md); two machines at a time
+	@node test/hil/prepare.ts
 	@node test/run.ts --limit-ms 1200000 test/hil
 
 .PHONY: bench-image

@@ -35,7 +35,7 @@ const flowLimitMs = 300_000;
 /** How long a file may live on after its results, and its children after it. */
 const graceMs = 2_000;
 const maxOutput = 1_000_000;
-/** Beside the flow stories, which mostly wait. */
+/** Beside the flow stories, which mostly wait. As many as the cores that are counted on, also of booted machines. */
 const workers = 2;
 /** What one process has compiled the next does not: half of what starting a program costs. Coverage wants it exact. */
 const compileCache = process.env['NODE_V8_COVERAGE'] ? undefined : resolve('build/compiled');
@@ -56,8 +56,7 @@ async function runAll(files: readonly string[], limitMs: number | null): Promise
       say(describe(outcome));
     }
   };
-  // Flow stories mostly wait, and for real time: one after the other, beside the rest. So do those of a booted machine, of
-  // which there is never more than one.
+  // Flow stories mostly wait, and for real time: one after the other, beside the rest.
   await Promise.all([work(flows, flowLimitMs), ...Array.from({ length: workers }, () => work(queue, everydayLimitMs))]);
   return summarize(outcomes);
 }
@@ -76,7 +75,7 @@ function findTests(places: readonly string[], long: boolean): readonly string[] 
 
 /** A browser is slow where many things run beside it. */
 const isBrowser = (file: string): boolean => file.includes('/test/web/');
-const isFlow = (file: string): boolean => file.includes('/test/flow/') || file.includes('/test/hil/');
+const isFlow = (file: string): boolean => file.includes('/test/flow/');
 
 async function runFile(file: string, limitMs: number): Promise<Outcome> {
   const started = performance.now();

@@ -25,10 +25,10 @@ mkdir -p "$root/var/lib/thintrust"
 systemd-sysusers --root="$root"
 systemctl --root="$root" --quiet preset-all 2>&1 | grep -v "is masked" || true
 # The serial line that the kernel was told of is the debugging console of a test machine, whatever its name; the terminal of
-# the person has none.
+# the person has none. Without a login there is no session, and no service manager for its user.
 mkdir -p "$root/etc/systemd/system/serial-getty@.service.d"
-printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --noclear %%I vt220\n' \
-  >"$root/etc/systemd/system/serial-getty@.service.d/autologin.conf"
+printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --skip-login --login-program /bin/sh --noclear %%I vt220\nEnvironment=HOME=/root\n' \
+  >"$root/etc/systemd/system/serial-getty@.service.d/shell.conf"
 rm -rf "$root"/usr/share/bash-completion/completions/[!t]* "$root"/var/cache/* "$root"/var/lib/apt/lists/* "$root"/var/log/*
 
 find "$ours" -type f -printf '%s %P\n' | sort -rn >"$folder/sizes.txt"
