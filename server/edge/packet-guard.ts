@@ -55,6 +55,10 @@ export function guardPackets(socket: TLSSocket, limit = maxPacketBytes): Duplex 
     write: (chunk, _encoding, done) => {
       socket.write(chunk, done);
     },
+    // The library writes a packet in pieces: one TLS record and one call of the system for all that wait, not for each.
+    writev: (pieces, done) => {
+      socket.write(Buffer.concat(pieces.map(({ chunk }) => chunk)), done);
+    },
     final: (done) => {
       socket.end(done);
     },

@@ -1,6 +1,8 @@
+import { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import fc from 'fast-check';
-import { generate } from 'mqtt-packet';
-import { maxPacketBytes, packetMeter } from '../../server/edge/packet-guard.ts';
+import { generate, writeToStream } from 'mqtt-packet';
+import { guardPackets, maxPacketBytes, packetMeter } from '../../server/edge/packet-guard.ts';
 import { assert, table, test } from '../harness.ts';
 
 const connect = generate({
@@ -81,4 +83,22 @@ test('any bytes are judged without a throw (10,000 runs, up to 200 bytes)', () =
     }),
     { numRuns: 10_000 },
   );
+});
+
+test('a packet that the library writes in pieces reaches the socket as one write, its bytes as they are', async () => {
+  const written: Buffer[] = [];
+  const socket = new Duplex({
+    read: () => {},
+    write: (chunk, _encoding, done) => {
+      written.push(chunk);
+      done();
+    },
+  });
+  const packet = { cmd: 'publish', topic: 'a/b', payload: Buffer.alloc(3000, 7), qos: 1, messageId: 5 } as const;
+  const whole = { ...packet, dup: false, retain: false };
+  const guarded = guardPackets(socket as TLSSocket);
+  writeToStream(whole, guarded);
+  await new Promise((done) => guarded.end(done));
+  assert.is(written.length, 1);
+  assert.ok(Buffer.concat(written).equals(generate(whole)));
 });
