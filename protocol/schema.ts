@@ -75,7 +75,7 @@ export const addresses = Type.Object({ https: address, mqtt: address }, open);
 const setting = Type.Object({ enforced: Type.Boolean(), value: nullable(target) }, open);
 /** Nothing but whether the person at the device may change it; where it is locked, a code may still open it once. */
 const lock = Type.Object({ enforced: Type.Boolean() }, open);
-const settings = Type.Object(
+export const policySettings = Type.Object(
   { connection: lock, reset: lock, dateTime: lock, logServer: setting, rdp: setting, broker: setting },
   open,
 );
@@ -110,7 +110,7 @@ export const policy = Type.Object(
     contacts: Type.Object({ enforced: Type.Boolean(), value: nullable(contacts) }, open),
     blocklist: Type.Array(sha256, { maxItems: 4096 }),
     /** Left out by servers that know none: then nothing is locked and nothing is set. */
-    settings: Type.Optional(settings),
+    settings: Type.Optional(policySettings),
     /**
      * The renewal window of identities, in days before their end; null: the longest. Left out: `protocol/renewal`. Not
      * `automatic`: an identity is renewed only by an administrator's order; left out: it is.
@@ -415,7 +415,7 @@ export const checkinAnswer = Type.Object(
 export type ServerPins = Static<typeof serverPins>;
 export type Addresses = Static<typeof addresses>;
 export type Policy = Static<typeof policy>;
-export type PolicySettings = Static<typeof settings>;
+export type PolicySettings = Static<typeof policySettings>;
 export type PolicyRevocation = Static<typeof revocation>;
 export type DeviceDocument = Static<typeof deviceDocument>;
 export type Command = Static<typeof command>;

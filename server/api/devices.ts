@@ -1,6 +1,8 @@
 /** Devices and the audit log as the API lists them. */
 import { type Static, Type } from '@sinclair/typebox';
+import { report } from '../../protocol/schema.ts';
 import { verdicts } from '../core/absence.ts';
+import { identityStatuses } from '../core/identity.ts';
 import { instant, nullable, oneOf } from './list.ts';
 
 export const deviceRow = Type.Object({
@@ -22,6 +24,34 @@ export const deviceRow = Type.Object({
 export type DeviceRow = Static<typeof deviceRow>;
 export const deviceColumns = ['name', 'group', 'presence', 'lastSeen', 'standing', 'migration'] as const;
 export type DeviceColumn = (typeof deviceColumns)[number];
+
+export const deviceDetails = Type.Composite([
+  deviceRow,
+  Type.Object({
+    hardwareId: Type.String(),
+    identities: Type.Array(Type.Object({ serial: Type.String(), fingerprint: Type.String(), notAfter: instant })),
+    /** The last one, without the documents it carried. */
+    report: nullable(Type.Omit(report, ['newer'])),
+    reportedAt: nullable(instant),
+  }),
+]);
+export type DeviceDetails = Static<typeof deviceDetails>;
+
+export const identityRow = Type.Object({
+  device: Type.String(),
+  deviceId: Type.String(),
+  serial: Type.String(),
+  /** SHA-256 of the certificate. */
+  thumbprint: Type.String(),
+  issuedAt: instant,
+  notAfter: instant,
+  status: oneOf(identityStatuses),
+  /** Latest status update. */
+  since: instant,
+  /** It is renewed only by an administrator's order (M6). */
+  automaticRenewalDisabled: Type.Boolean(),
+});
+export type IdentityRow = Static<typeof identityRow>;
 
 /** Whether it would miss the coming switch of the server's certificate (B10). */
 export const deviceRisk = Type.Object({

@@ -1,5 +1,7 @@
 /** Groups and their policies as the API shows them. Instants are epoch milliseconds. */
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { policySettings } from '../../protocol/schema.ts';
+import type { Settings } from '../core/policy.ts';
 import { instant, nullable, oneOf } from './list.ts';
 
 const count = Type.Integer({ minimum: 0 });
@@ -46,6 +48,8 @@ export type BlockOf<T> = {
 };
 const lock = Type.Object({ enforced: Type.Boolean(), lockedBy: nullable(groupRef) });
 const contacts = Type.Object({ name: Type.String(), phone: Type.String(), email: Type.String(), note: Type.String() });
+/** Null days: the longest window. */
+const renewal = Type.Object({ renewBeforeDays: nullable(Type.Integer()) });
 const modes = Type.Object({ rdp: mode, broker: mode, log: mode });
 
 /** How far the latest policies of a group and those below it have come. */
@@ -71,8 +75,7 @@ export const groupDetails = Type.Object({
   devices: count,
   certificates: lock,
   contacts: blockOf(contacts),
-  /** Null days: the longest window. */
-  identity: blockOf(Type.Object({ renewBeforeDays: nullable(Type.Integer()) })),
+  identity: blockOf(renewal),
   /** Where no group says anything. */
   renewBeforeDays: Type.Integer(),
   rotation: blockOf(Type.Boolean()),
@@ -107,6 +110,54 @@ export const groupDetails = Type.Object({
   delivery,
 });
 export type GroupDetails = Static<typeof groupDetails>;
+
+const saidOf = <S extends TSchema>(value: S) => Type.Object({ enforced: Type.Boolean(), value: nullable(value) });
+const said = Type.Unsafe<Settings>(
+  Type.Object({
+    certificates: Type.Object({
+      enforced: Type.Boolean(),
+      entries: Type.Array(
+        Type.Object({
+          purpose,
+          file: Type.String(),
+          /** Base64 DER. */
+          certificate: Type.String(),
+          fingerprint: Type.String(),
+        }),
+      ),
+    }),
+    contacts: saidOf(contacts),
+    identity: saidOf(renewal),
+    revocation: Type.Object({
+      modes,
+      lists: Type.Array(
+        Type.Object({
+          file: Type.String(),
+          /** Base64 DER. */
+          list: Type.String(),
+          fingerprint: Type.String(),
+          series: Type.String(),
+          number: nullable(Type.String()),
+          thisUpdate: instant,
+        }),
+      ),
+    }),
+    /** Fingerprints. */
+    blocklist: Type.Array(Type.String()),
+    device: policySettings,
+    /** Null: as the group above says. */
+    rotation: Type.Object({ enforced: Type.Boolean(), allowed: nullable(Type.Boolean()) }),
+  }),
+);
+export const policyView = Type.Object({
+  group: groupRef,
+  own: said,
+  /** What devices of the group get. */
+  effective: said,
+  rev: Type.Integer(),
+  signedAt: instant,
+});
+export type PolicyView = Static<typeof policyView>;
 
 export const policyCertificateRow = Type.Object({
   file: Type.String(),

@@ -50,7 +50,7 @@ export const gateView = Type.Object({
 });
 export type GateView = Static<typeof gateView>;
 
-const counts = Type.Unsafe<Readonly<Record<Verdict, number>>>(Type.Record(oneOf(verdicts), Type.Integer()));
+export const riskCounts = Type.Unsafe<Readonly<Record<Verdict, number>>>(Type.Record(oneOf(verdicts), Type.Integer()));
 const away = {
   id: Type.String(),
   name: Type.String(),
@@ -65,7 +65,7 @@ export const readinessView = Type.Object({
   switchAt: instant,
   /** Fingerprint of the reserve that devices should hold by then; null where none is there yet. */
   reserve: nullable(Type.String()),
-  counts,
+  counts: riskCounts,
 });
 export type ReadinessView = Static<typeof readinessView>;
 export const offlineRisk = Type.Composite([
@@ -73,6 +73,7 @@ export const offlineRisk = Type.Composite([
   /** Who would miss it, the longest away first. */
   Type.Object({ atRisk: Type.Array(Type.Object(away)) }),
 ]);
+export type OfflineRiskView = Static<typeof offlineRisk>;
 /** A device that does not hold the reserve, with what is to be expected of it. */
 export const lackingRow = Type.Object(away);
 export type LackingRow = Static<typeof lackingRow>;

@@ -2,8 +2,8 @@
 import { longestWindowDays } from '../../protocol/renewal.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import type { IdentityRow } from '../api/devices.ts';
 import { type IssuanceRules, longestPassword, maxValidityDays, shortestPassword } from '../core/issuance.ts';
-import type { IdentityRow } from '../edge/identities.ts';
 import { call, segment } from './client.ts';
 import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { date, lines, table } from './print.ts';

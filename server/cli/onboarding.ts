@@ -2,12 +2,9 @@
 import { groupFingerprint } from '../../protocol/certificate.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
+import type { GroupTokenView, Imported, Invited, RequestView } from '../api/onboarding.ts';
 import { maxTokenDays, mostOfToken } from '../core/token.ts';
-import type { RequestView } from '../edge/approvals.ts';
 import { readBounded } from '../edge/files.ts';
-import type { TokenView } from '../edge/group-tokens.ts';
-import type { Invited } from '../edge/invitations.ts';
-import type { Imported } from '../edge/roster.ts';
 import { call, order, segment } from './client.ts';
 import { type Command, numberOption, textOption } from './command.ts';
 import { date, lines, table } from './print.ts';
@@ -35,7 +32,7 @@ export const onboardingCommands: readonly Command[] = [
     name: 'group-tokens list',
     positionals: [],
     options: {},
-    run: ({ state }) => show(call<TokenView[]>(state, 'GET', '/group-tokens'), tokensText),
+    run: ({ state }) => show(call<GroupTokenView[]>(state, 'GET', '/group-tokens'), tokensText),
   },
   {
     name: 'group-tokens add',
@@ -113,7 +110,7 @@ function tokenText({ address, fingerprint, invitation: id, password, expiresAt }
   return `${fill(invitation.leadToken, { most, expires: date(expiresAt) })}\n\n${rows}`;
 }
 
-const tokensText = (rows: readonly TokenView[]): string =>
+const tokensText = (rows: readonly GroupTokenView[]): string =>
   table(
     [labels.token, labels.group, labels.devices, labels.approval, labels.added, labels.to, labels.status],
     rows.map(({ id, group, used, most, approval, createdAt, expiresAt, endedAt }) => [

@@ -4,10 +4,9 @@ import { countOf, isMadeBy, parseRevocationList } from '../../protocol/revocatio
 import type { ClientPurpose } from '../../protocol/schema.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
-import type { BlockReach } from '../api/groups.ts';
+import type { BlockReach, PolicyView } from '../api/groups.ts';
 import { type Entry, isEnforced, type ListEntry, revocationModes, type Settings } from '../core/policy.ts';
 import { readBounded } from '../edge/files.ts';
-import type { PolicyView } from '../edge/policies.ts';
 import { call, segment } from './client.ts';
 import { type Command, misused, numberOption, type Outcome, textOption, type Words } from './command.ts';
 import { date, lines, table } from './print.ts';

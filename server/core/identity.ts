@@ -25,7 +25,16 @@ export type Renewal =
   /** Renewal is by order, and nobody has given one. */
   | { readonly at: 'not-ordered' }
   | { readonly at: 'refused'; readonly code: 'identity-refused' | 'identity-retired'; readonly reason: string };
-export type IdentityStatus = 'issued' | 'valid' | 'renewal-asked' | 'renewed' | 'superseded' | 'expired' | 'retired';
+export const identityStatuses = [
+  'issued',
+  'valid',
+  'renewal-asked',
+  'renewed',
+  'superseded',
+  'expired',
+  'retired',
+] as const;
+export type IdentityStatus = (typeof identityStatuses)[number];
 
 /** A7: a policy without the setting has that of the server (M1), one that leaves it blank, one with a number. */
 export const renewBeforeDays = (setting: { readonly renewBeforeDays: number | null } | null, rule: number): number =>

@@ -25,7 +25,7 @@ import {
   resetSecondFactor,
   viewOf,
 } from './accounts.ts';
-import { type AdminRoute, closed, name, of, reading, withBody } from './admin-route.ts';
+import { type AdminRoute, closed, done, name, of, reading, withBody } from './admin-route.ts';
 import { listing } from './listing.ts';
 import { addToken, listTokens, removeToken } from './tokens.ts';
 
@@ -37,17 +37,11 @@ const maxTokenDays = 3660;
 
 export const accountRoutes: readonly AdminRoute[] = [
   listing({ url: '/accounts', row: accountView, columns: accountColumns, run: pageAccounts }),
-  {
-    ...reading('/accounts/:account', async ({ db }, call) => {
-      const found = await findAccount(db, of(call, 'account'));
-      return found.ok ? good(viewOf(found.value)) : found;
-    }),
-    answer: accountView,
-  },
-  {
-    ...reading('/roles', async () => good(roleNames.map((role) => ({ role, actions: actionsOf(role) })))),
-    answer: rolesView,
-  },
+  reading('/accounts/:account', accountView, async ({ db }, call) => {
+    const found = await findAccount(db, of(call, 'account'));
+    return found.ok ? good(viewOf(found.value)) : found;
+  }),
+  reading('/roles', rolesView, async () => good(roleNames.map((role) => ({ role, actions: actionsOf(role) })))),
   withBody(
     { method: 'POST', url: '/accounts', action, answer: accountMade },
     Type.Object(
@@ -57,7 +51,7 @@ export const accountRoutes: readonly AdminRoute[] = [
     (server, body, call) => addAccount(server, call, body),
   ),
   withBody(
-    { method: 'PUT', url: '/accounts/:account', action },
+    { method: 'PUT', url: '/accounts/:account', action, answer: done },
     Type.Object(
       {
         fullName: text,
@@ -79,12 +73,14 @@ export const accountRoutes: readonly AdminRoute[] = [
     method: 'DELETE',
     url: '/accounts/:account/second-factor',
     action,
+    answer: done,
     run: (server, call) => resetSecondFactor(server, call, of(call, 'account')),
   },
   {
     method: 'DELETE',
     url: '/accounts/:account',
     action,
+    answer: done,
     run: (server, call) => removeAccount(server, call, of(call, 'account')),
   },
   withBody(
@@ -102,6 +98,7 @@ export const accountRoutes: readonly AdminRoute[] = [
     method: 'DELETE',
     url: '/tokens/:token',
     action,
+    answer: done,
     run: (server, call) => removeToken(server, call, of(call, 'token')),
   },
 ];

@@ -23,7 +23,7 @@ import { csvOf } from './listing.ts';
 import { mailRoutes } from './mail-routes.ts';
 import { mutualRoutes } from './mutual-routes.ts';
 import { onboardingRoutes } from './onboarding-routes.ts';
-import { describeApi } from './openapi.ts';
+import { describeApi, description } from './openapi.ts';
 import { overviewRoutes } from './overview-routes.ts';
 import { faultOf, rawProblem, sendProblem } from './problem.ts';
 import { recordRefusal } from './refusals.ts';
@@ -48,7 +48,7 @@ export const allAdminRoutes: readonly AdminRoute[] = [
   ...mailRoutes,
   ...jobRoutesFor(workRoutes),
   // Made when it is asked for, of the table it stands in.
-  reading('/openapi.json', async () => good(describeApi(apiPath, [...allAdminRoutes, ...sessionRoutes]))),
+  reading('/openapi.json', description, async () => good(describeApi(apiPath, [...allAdminRoutes, ...sessionRoutes]))),
 ];
 
 /** Who asks, and what he may do. */
@@ -128,7 +128,7 @@ function addRoute(
   { method, url, body, query: own, action, run, records, list, answer, type, work }: AdminRoute,
 ): void {
   const query = work ? background : own;
-  const fits = answer && checksAnswers ? answers.compile<unknown>(answer) : null;
+  const fits = checksAnswers ? answers.compile<unknown>(answer) : null;
   app.route({
     method,
     url: `${apiPath}${url}`,

@@ -1,5 +1,6 @@
 /** What the administration API offers for the policies and the naming of groups. */
 import { Type } from '@sinclair/typebox';
+import { policyView } from '../api/groups.ts';
 import type { Action } from '../core/permission.ts';
 import { type AdminRoute, closed, done, fingerprint, of, reading, withBody } from './admin-route.ts';
 import { setBlocked } from './blocking.ts';
@@ -42,7 +43,7 @@ const lockAction = (body: unknown): Action =>
     : 'edit-policies';
 
 export const policyRoutes: readonly AdminRoute[] = [
-  reading('/groups/:group/policy', (server, call) => showPolicy(server, of(call, 'group'))),
+  reading('/groups/:group/policy', policyView, (server, call) => showPolicy(server, of(call, 'group'))),
   withBody(
     { method: 'POST', url: '/groups/:group/policy/certificates', action: 'edit-policy-certificates', answer: added },
     Type.Object(

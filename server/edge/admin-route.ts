@@ -38,7 +38,7 @@ export type AdminRoute = {
   /** What may stand behind the `?`. */
   readonly query?: TSchema;
   /** What a good answer is. */
-  readonly answer?: TSchema;
+  readonly answer: TSchema;
   /** Its answer is a page of such rows, and may be had as CSV too. */
   readonly list?: TObject;
   /** Media type of an answer that is text. */
@@ -65,6 +65,8 @@ export const closed = { additionalProperties: false };
 export const name = Type.String({ minLength: 1, maxLength: 120 });
 /** The answer of what has nothing to tell. */
 export const done = Type.Object({}, closed);
+/** The answer of what is done to one thing, or makes it. */
+export const itself = Type.Object({ id: Type.String() }, closed);
 export const fingerprint = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
 /** A route whose body was checked against `body` before `run` sees it. */
@@ -74,10 +76,11 @@ export const withBody = <S extends TSchema>(
   run: (server: Server, body: Static<S>, call: Call) => Promise<Result<unknown>>,
 ): AdminRoute => ({ ...route, body, run: (server, call) => run(server, call.body as Static<S>, call) });
 
-export const reading = (url: string, run: AdminRoute['run'], action: Action = 'read'): AdminRoute => ({
+export const reading = (url: string, answer: TSchema, run: AdminRoute['run']): AdminRoute => ({
   method: 'GET',
   url,
-  action,
+  action: 'read',
+  answer,
   run,
 });
 

@@ -2,13 +2,14 @@
 import { Type } from '@sinclair/typebox';
 import { good } from '../../protocol/fault.ts';
 import { codeAnswer } from '../api/code.ts';
-import { auditColumns, auditRow, deviceColumns, deviceRow } from '../api/devices.ts';
+import { auditColumns, auditRow, deviceColumns, deviceDetails, deviceRow, identityRow } from '../api/devices.ts';
 import { groupView } from '../api/groups.ts';
 import { oneOf } from '../api/list.ts';
 import { foreignAuthority, policyKeysView, successionView } from '../api/mutual.ts';
+import { invited } from '../api/onboarding.ts';
 import { identityRules } from '../api/rules.ts';
 import { authorityKeys, maxSpreadDays, steps } from '../core/succession.ts';
-import { type AdminRoute, closed, fingerprint, name, of, reading, withBody } from './admin-route.ts';
+import { type AdminRoute, closed, done, fingerprint, itself, name, of, reading, withBody } from './admin-route.ts';
 import { setAdopting } from './backup.ts';
 import { answerCode, lookUpCode } from './codes.ts';
 import { addForeignAuthority, listForeignAuthorities, removeForeignAuthority } from './foreign.ts';
@@ -26,7 +27,7 @@ const nothing = Type.Object({}, closed);
 
 export const adminRoutes: readonly AdminRoute[] = [
   withBody(
-    { method: 'POST', url: '/invitations', action: 'invite' },
+    { method: 'POST', url: '/invitations', action: 'invite', answer: invited },
     Type.Object(
       {
         name: Type.Optional(name),
@@ -54,9 +55,9 @@ export const adminRoutes: readonly AdminRoute[] = [
     },
     run: pageDevices,
   }),
-  reading('/devices/:device', (server, call) => showDevice(server, of(call, 'device'))),
+  reading('/devices/:device', deviceDetails, (server, call) => showDevice(server, of(call, 'device'))),
   withBody(
-    { method: 'POST', url: '/devices/:device/move', action: 'edit-devices' },
+    { method: 'POST', url: '/devices/:device/move', action: 'edit-devices', answer: itself },
     Type.Object({ group: name }, closed),
     (server, { group }, call) => moveDevice(server, call.actor, { device: of(call, 'device'), group }),
   ),
@@ -64,37 +65,39 @@ export const adminRoutes: readonly AdminRoute[] = [
     method: 'DELETE',
     url: '/devices/:device',
     action: 'edit-identities',
+    answer: itself,
     run: (server, call) => removeDevice(server, call.actor, of(call, 'device')),
   },
-  reading('/identities', async (server) => good(await listIdentities(server))),
+  reading('/identities', Type.Array(identityRow), async (server) => good(await listIdentities(server))),
   {
     method: 'POST',
     url: '/devices/:device/identity/renew',
     action: 'edit-identities',
+    answer: itself,
     run: (server, call) => renewIdentity(server, call.actor, of(call, 'device')),
   },
   {
     method: 'DELETE',
     url: '/devices/:device/identity',
     action: 'edit-identities',
+    answer: itself,
     run: (server, call) => deleteIdentity(server, call.actor, of(call, 'device')),
   },
-  { ...reading('/identity-rules', async ({ db }) => good(await readRules(db))), answer: identityRules },
+  reading('/identity-rules', identityRules, async ({ db }) => good(await readRules(db))),
   withBody(
     { method: 'PUT', url: '/identity-rules', action: 'edit-identity-rules', answer: identityRules },
     Type.Partial(identityRules),
     (server, changes, { actor }) => setRules(server, actor, changes),
   ),
-  { ...reading('/groups', async (server) => good(await listGroups(server))), answer: Type.Array(groupView) },
+  reading('/groups', Type.Array(groupView), async (server) => good(await listGroups(server))),
   withBody(
-    { method: 'POST', url: '/groups', action: 'edit-groups', answer: Type.Object({ id: Type.String() }) },
+    { method: 'POST', url: '/groups', action: 'edit-groups', answer: itself },
     Type.Object({ name, parent: Type.Optional(name) }, closed),
     (server, body, { actor }) => addGroup(server, actor, body),
   ),
-  {
-    ...reading('/authorities', async (server) => good(await listForeignAuthorities(server.db))),
-    answer: Type.Array(foreignAuthority),
-  },
+  reading('/authorities', Type.Array(foreignAuthority), async (server) =>
+    good(await listForeignAuthorities(server.db)),
+  ),
   withBody(
     { method: 'POST', url: '/authorities', action: 'edit-authorities', answer: foreignAuthority },
     Type.Object({ content: Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$', maxLength: 128 * 1024 }) }, closed),
@@ -104,12 +107,10 @@ export const adminRoutes: readonly AdminRoute[] = [
     method: 'DELETE',
     url: '/authorities/:fingerprint',
     action: 'edit-authorities',
+    answer: done,
     run: (server, call) => removeForeignAuthority(server, call.actor, of(call, 'fingerprint')),
   },
-  {
-    ...reading('/device-authorities', async (server) => good(await showSuccession(server))),
-    answer: successionView,
-  },
+  reading('/device-authorities', successionView, async (server) => good(await showSuccession(server))),
   withBody(
     { method: 'POST', url: '/device-authorities/rollover', action: 'edit-authorities', answer: successionView },
     Type.Object(
@@ -123,19 +124,19 @@ export const adminRoutes: readonly AdminRoute[] = [
     ),
     (server, body, { actor }) => moveSuccession(server, actor, body),
   ),
-  { ...reading('/policy-keys', async (server) => good(await showPolicyKeys(server))), answer: policyKeysView },
+  reading('/policy-keys', policyKeysView, async (server) => good(await showPolicyKeys(server))),
   withBody(
-    { method: 'POST', url: '/policy-keys/announce', action: 'edit-authorities' },
+    { method: 'POST', url: '/policy-keys/announce', action: 'edit-authorities', answer: policyKeysView },
     nothing,
     (server, _body, { actor }) => announceKey(server, actor),
   ),
   withBody(
-    { method: 'POST', url: '/policy-keys/activate', action: 'edit-authorities' },
+    { method: 'POST', url: '/policy-keys/activate', action: 'edit-authorities', answer: policyKeysView },
     Type.Object({ override: Type.Boolean() }, closed),
     (server, { override }, { actor }) => activateKey(server, actor, override),
   ),
   withBody(
-    { method: 'POST', url: '/policy-keys/revoke', action: 'edit-authorities' },
+    { method: 'POST', url: '/policy-keys/revoke', action: 'edit-authorities', answer: policyKeysView },
     Type.Object({ statement: Type.String({ maxLength: 4000 }), base: Type.String({ maxLength: 65536 }) }, closed),
     (server, body, { actor }) => revokeKey(server, actor, body),
   ),
@@ -167,7 +168,7 @@ export const adminRoutes: readonly AdminRoute[] = [
     run: pageAudit,
   }),
   withBody(
-    { method: 'PUT', url: '/adopting', action: 'edit-server' },
+    { method: 'PUT', url: '/adopting', action: 'edit-server', answer: done },
     Type.Object({ adopting: Type.Boolean() }, closed),
     (server, { adopting }, { actor }) => setAdopting(server, actor, adopting),
   ),

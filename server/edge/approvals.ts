@@ -1,22 +1,13 @@
 /** Devices that ask to be let in, and wait for an administrator (B13). */
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { numberOfKey } from '../../protocol/request-number.ts';
+import type { RequestView } from '../api/onboarding.ts';
 import { type Decision, mostWaiting } from '../core/token.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { maxName } from './invitations.ts';
 import type { Database } from './tables.ts';
 
-export type RequestView = {
-  /** What the device shows too: see `protocol/request-number`. */
-  readonly number: string;
-  readonly group: string;
-  readonly hardwareId: string;
-  /** Network address it first asked from. */
-  readonly address: string;
-  readonly askedAt: number;
-  readonly lastAskedAt: number;
-};
 type Asked = { readonly token: string; readonly key: string; readonly hardwareId: string; readonly from: string };
 
 /** A device that stopped asking is not waited for. */
@@ -69,7 +60,7 @@ export async function askApproval(server: Server, trx: Database, asked: Asked): 
 }
 
 /** Those that are not decided, the one that has waited longest first. */
-export async function listRequests({ db }: Server): Promise<readonly RequestView[]> {
+export async function listRequests({ db }: Server): Promise<RequestView[]> {
   const rows = await db
     .selectFrom('enrolment_requests')
     .innerJoin('group_tokens', 'group_tokens.id', 'token_id')

@@ -53,10 +53,9 @@ export const certificateRoutes: readonly AdminRoute[] = [
     },
     run: listCertificates,
   }),
-  {
-    ...reading('/certificates/:certificate', (server, call) => showCertificate(server, of(call, 'certificate'))),
-    answer: certificateRow,
-  },
+  reading('/certificates/:certificate', certificateRow, (server, call) =>
+    showCertificate(server, of(call, 'certificate')),
+  ),
   withBody(
     { method: 'POST', url: '/certificates/alias', action: 'edit-certificates', answer: changed, work: aliasWork },
     aliasBody,
@@ -86,11 +85,8 @@ export const certificateRoutes: readonly AdminRoute[] = [
     answer: Type.Object({ id: Type.String(), certificates: Type.Integer() }, closed),
     run: (server, call) => wipeDevice(server, call.actor, of(call, 'device')),
   },
-  {
-    ...reading('/devices/:device/certificates', (server, call) => listInstalled(server, of(call, 'device'))),
-    answer: installed,
-  },
-  { ...reading('/corporate-rules', async ({ db }) => good(await readCorporateRules(db))), answer: corporateRules },
+  reading('/devices/:device/certificates', installed, (server, call) => listInstalled(server, of(call, 'device'))),
+  reading('/corporate-rules', corporateRules, async ({ db }) => good(await readCorporateRules(db))),
   withBody(
     { method: 'PUT', url: '/corporate-rules', action: 'edit-certificates', answer: corporateRules },
     Type.Object({ mail: Type.Optional(typeRules), vpn: Type.Optional(typeRules) }, closed),

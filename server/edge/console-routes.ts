@@ -9,7 +9,7 @@ const action = 'edit-server-certificates';
 const file = Type.String({ maxLength: 1_500_000, pattern: '^[A-Za-z0-9+/]*={0,2}$' });
 
 export const consoleRoutes: readonly AdminRoute[] = [
-  { ...reading(url, (server) => showConsoleCertificate(server)), answer: consoleCertificate },
+  reading(url, consoleCertificate, (server) => showConsoleCertificate(server)),
   withBody(
     { method: 'POST', url, action, answer: consoleCertificate },
     Type.Object(

@@ -2,55 +2,20 @@
 import { fromBase64, parseCertificate } from '../../protocol/certificate.ts';
 import type { Report } from '../../protocol/schema.ts';
 import { dayMs } from '../../protocol/time.ts';
-import type { Role } from '../core/role.ts';
-import { type OfflineRisk, readOfflineRisk } from './absences.ts';
+import type { DashboardView } from '../api/overview.ts';
+import { readOfflineRisk } from './absences.ts';
 import type { Server } from './context.ts';
 import { standingOf } from './lives.ts';
 import { readServerCertificates } from './pins.ts';
 
-export type ServerEnding = { readonly role: Role; readonly fingerprint: string; readonly notAfter: number };
-export type PolicyEnding = {
-  readonly group: string;
-  readonly purpose: string;
-  readonly file: string;
-  readonly fingerprint: string;
-  readonly notAfter: number;
-};
-export type Dashboard = {
-  readonly devices: {
-    /** Those that can connect; the next two are among them. */
-    readonly active: number;
-    readonly online: number;
-    /** They wait for an administrator after a recovery. */
-    readonly waiting: number;
-    readonly retired: number;
-    readonly inactive: number;
-    /** By the last report of those that can connect. */
-    readonly clockUnknown: number;
-    readonly locked: number;
-    readonly faulty: number;
-    /** Their identity ends within the horizon. */
-    readonly ending: number;
-  };
-  /** What ends within the horizon, or has ended, the nearest first. */
-  readonly server: readonly ServerEnding[];
-  readonly policies: readonly PolicyEnding[];
-  /** Certificates on the blocklists of policies. */
-  readonly blocked: number;
-  /** Null where no reserve is there. */
-  readonly risk: OfflineRisk['counts'] | null;
-  /** Documents that the broker has not been given yet. */
-  readonly unpublished: number;
-};
-
 const horizonMs = 30 * dayMs;
 
-export async function showDashboard(server: Server): Promise<Dashboard> {
+export async function showDashboard(server: Server): Promise<DashboardView> {
   const { db } = server;
   const until = server.clock() + horizonMs;
-  const certificates = (await readServerCertificates(db))
-    .filter(({ role, not_after }) => (role === 'main' || role === 'reserve') && not_after <= until)
-    .map(({ role, fingerprint, not_after: notAfter }) => ({ role, fingerprint, notAfter }));
+  const certificates = (await readServerCertificates(db)).flatMap(({ role, fingerprint, not_after: notAfter }) =>
+    (role === 'main' || role === 'reserve') && notAfter <= until ? [{ role, fingerprint, notAfter }] : [],
+  );
   const blocked = await db.selectFrom('blocked_certificates').select('fingerprint').distinct().execute();
   const outbox = await db.selectFrom('outbox').select('topic').execute();
   const risk = await readOfflineRisk(server, null);
@@ -64,7 +29,7 @@ export async function showDashboard(server: Server): Promise<Dashboard> {
   };
 }
 
-async function countDevices({ db }: Server, until: number): Promise<Dashboard['devices']> {
+async function countDevices({ db }: Server, until: number): Promise<DashboardView['devices']> {
   const rows = await db
     .selectFrom('devices')
     .leftJoin('reports', 'reports.device_id', 'devices.id')
@@ -91,7 +56,7 @@ async function countDevices({ db }: Server, until: number): Promise<Dashboard['d
   return { ...counts, ending };
 }
 
-async function endingOfPolicies({ db }: Server, until: number): Promise<readonly PolicyEnding[]> {
+async function endingOfPolicies({ db }: Server, until: number): Promise<DashboardView['policies']> {
   const rows = await db
     .selectFrom('policy_certificates')
     .innerJoin('groups', 'groups.id', 'group_id')

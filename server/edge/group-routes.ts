@@ -25,11 +25,8 @@ import {
 } from './policy-certificates.ts';
 
 export const groupRoutes: readonly AdminRoute[] = [
-  { ...reading('/groups/:group', (server, call) => showGroup(server, of(call, 'group'))), answer: groupDetails },
-  {
-    ...reading('/groups/:group/delivery', (server, call) => readDelivery(server, of(call, 'group'))),
-    answer: delivery,
-  },
+  reading('/groups/:group', groupDetails, (server, call) => showGroup(server, of(call, 'group'))),
+  reading('/groups/:group/delivery', delivery, (server, call) => readDelivery(server, of(call, 'group'))),
   withBody(
     { method: 'PUT', url: '/groups/:group/name', action: 'edit-groups', answer: done },
     Type.Object({ name }, closed),
@@ -61,10 +58,9 @@ export const groupRoutes: readonly AdminRoute[] = [
     filters: { own: Type.Boolean() },
     run: (server, query: BlockedQuery, call) => pageBlocked(server, of(call, 'group'), query),
   }),
-  {
-    ...reading('/blocklist/:fingerprint', async ({ db }, call) => good(await readReach(db, of(call, 'fingerprint')))),
-    answer: blockReach,
-  },
+  reading('/blocklist/:fingerprint', blockReach, async ({ db }, call) =>
+    good(await readReach(db, of(call, 'fingerprint'))),
+  ),
   withBody(
     { method: 'PUT', url: '/blocklist', action: 'edit-policy-certificates', answer: blockReach },
     Type.Object({ fingerprint, blocked: Type.Boolean() }, closed),

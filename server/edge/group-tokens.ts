@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { instant, instantOrNull } from '../../protocol/time.ts';
+import type { GroupTokenView, Invited } from '../api/onboarding.ts';
 import { groupPassword } from '../core/invitation.ts';
 import { readSpelled, spell } from '../core/spelling.ts';
 import { checkToken, defaultTokenDays, maxTokenDays, mostOfToken, tokenEnd } from '../core/token.ts';
@@ -11,7 +12,6 @@ import { transact } from './database.ts';
 import {
   beginInvitation,
   type HeldInvitation,
-  type Invited,
   idLetters,
   longPassword,
   opens,
@@ -22,17 +22,6 @@ import { findGroup } from './lookup.ts';
 import { readServerCertificates } from './pins.ts';
 import type { Database, Tables } from './tables.ts';
 
-export type TokenView = {
-  readonly id: string;
-  readonly group: string;
-  readonly most: number;
-  /** Devices it has registered, and those that have begun. */
-  readonly used: number;
-  readonly approval: boolean;
-  readonly expiresAt: number;
-  readonly endedAt: number | null;
-  readonly createdAt: number;
-};
 export type TokenRequest = {
   readonly password: string;
   /** SHA-256 of the public key, hex. */
@@ -88,7 +77,7 @@ export async function addToken(
 }
 
 /** Newest first. */
-export async function listTokens({ db, clock }: Server): Promise<readonly TokenView[]> {
+export async function listTokens({ db, clock }: Server): Promise<GroupTokenView[]> {
   const rows = await db
     .selectFrom('group_tokens')
     .innerJoin('groups', 'groups.id', 'group_id')
@@ -96,7 +85,7 @@ export async function listTokens({ db, clock }: Server): Promise<readonly TokenV
     .select('groups.name as group')
     .orderBy('group_tokens.created_at', 'desc')
     .execute();
-  const views: TokenView[] = [];
+  const views: GroupTokenView[] = [];
   for (const row of rows)
     views.push({
       id: row.id,

@@ -2,7 +2,8 @@
 import { good, type Result } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
-import { currentOf, type IdentityStatus, statusOf } from '../core/identity.ts';
+import type { IdentityRow } from '../api/devices.ts';
+import { currentOf, statusOf } from '../core/identity.ts';
 import { sendCommand } from './commands.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { transact } from './database.ts';
@@ -13,23 +14,8 @@ import { findDevice } from './lookup.ts';
 import { readRules } from './rules.ts';
 import type { Database } from './tables.ts';
 
-export type IdentityRow = {
-  readonly device: string;
-  readonly deviceId: string;
-  readonly serial: string;
-  /** SHA-256 of the certificate. */
-  readonly thumbprint: string;
-  readonly issuedAt: number;
-  readonly notAfter: number;
-  readonly status: IdentityStatus;
-  /** Latest status update. */
-  readonly since: number;
-  /** It is renewed only by an administrator's order (M6). */
-  readonly automaticRenewalDisabled: boolean;
-};
-
 /** By device, oldest first. Revoked ones are not listed, nor those that were followed and are over. */
-export async function listIdentities({ db, clock }: Server): Promise<readonly IdentityRow[]> {
+export async function listIdentities({ db, clock }: Server): Promise<IdentityRow[]> {
   const devices = await db
     .selectFrom('devices')
     .select(['id', 'name', 'retired_at'])

@@ -2,11 +2,12 @@
 import { groupFingerprint } from '../../protocol/certificate.ts';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { instant } from '../../protocol/time.ts';
+import type { Invited } from '../api/onboarding.ts';
 import { invitationEnd } from '../core/invitation.ts';
 import { readAddress } from '../core/mail-address.ts';
 import { spellUser } from '../core/user.ts';
 import type { Server } from './context.ts';
-import type { InvitationMail, Invited } from './invitations.ts';
+import type { InvitationMail } from './invitations.ts';
 import { queueMails } from './mail-outbox.ts';
 import { readMailSetting } from './mail-setting.ts';
 import { makeText, sayInstant } from './mail-texts.ts';

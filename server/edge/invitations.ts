@@ -2,6 +2,7 @@
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { type Instant, instant } from '../../protocol/time.ts';
+import type { Invited } from '../api/onboarding.ts';
 import { checkOpen, groupPassword, type Invitation, invitationEnd, invitationTries } from '../core/invitation.ts';
 import type { Credentials } from '../core/ports.ts';
 import { readSpelled, spell } from '../core/spelling.ts';
@@ -15,18 +16,6 @@ import { readRules } from './rules.ts';
 import type { Database, Tables } from './tables.ts';
 import { findUser } from './users.ts';
 
-export type Invited = {
-  readonly address: string;
-  readonly fingerprint: string;
-  /** Its id, or the name of the user it is for. */
-  readonly invitation: string;
-  readonly ofUser: boolean;
-  /** Empty where it is mailed, and nobody asked to see it too. */
-  readonly password: string;
-  readonly expiresAt: number;
-  /** Where it is mailed to. */
-  readonly mailedTo: readonly string[];
-};
 /** To the address of the user, and a copy to another one; `show`: the answer has the password all the same. */
 export type InvitationMail = { readonly copy?: string; readonly show?: boolean };
 /** `replaces`: id of the device whose place the new one takes. */
@@ -107,7 +96,7 @@ export async function invite(server: Server, actor: Actor, wanted: Wanted): Prom
     };
     await audit(server, trx, { actor, action: 'invited', subject: id, facts });
     const shown = !wanted.mail || wanted.mail.show === true;
-    return good({ ...made, password: shown ? made.password : '', mailedTo: mailed.value });
+    return good({ ...made, password: shown ? made.password : '', mailedTo: [...mailed.value] });
   });
 }
 

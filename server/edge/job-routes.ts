@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { jobColumns, jobDetails, jobView } from '../api/jobs.ts';
 import { oneOf } from '../api/list.ts';
 import { jobStates } from '../core/job.ts';
-import { type AdminRoute, of, reading } from './admin-route.ts';
+import { type AdminRoute, done, of, reading } from './admin-route.ts';
 import { endJob, kindOf, listJobs, showJob } from './jobs.ts';
 import { listing } from './listing.ts';
 
@@ -16,14 +16,12 @@ export const jobRoutesFor = (ordering: readonly AdminRoute[]): readonly AdminRou
     filters: { by: Type.String({ maxLength: 120 }), state: oneOf(jobStates) },
     run: listJobs,
   }),
-  {
-    ...reading('/jobs/:job', (server, call) => showJob(server, call.actor, of(call, 'job'))),
-    answer: jobDetails,
-  },
+  reading('/jobs/:job', jobDetails, (server, call) => showJob(server, call.actor, of(call, 'job'))),
   {
     method: 'DELETE',
     url: '/jobs/:job',
     action: 'read',
+    answer: done,
     run: (server, call) =>
       endJob(
         server,

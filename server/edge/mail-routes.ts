@@ -6,7 +6,7 @@ import { oneOf } from '../api/list.ts';
 import { mailColumns, mailContent, mailRow, mailStates, mailTextView, mailView } from '../api/mail.ts';
 import { securities } from '../core/mail.ts';
 import { type MailKind, mailKinds } from '../core/mail-text.ts';
-import { type AdminRoute, type Call, closed, of, reading, withBody } from './admin-route.ts';
+import { type AdminRoute, type Call, closed, done, of, reading, withBody } from './admin-route.ts';
 import { listing } from './listing.ts';
 import { pageMails } from './mail-outbox.ts';
 import { setMail, unsetMail, viewMailSetting } from './mail-setting.ts';
@@ -17,13 +17,10 @@ const text = Type.String({ maxLength: 1000 });
 const content = { subject: text, text: Type.String({ maxLength: 50_000 }) };
 
 export const mailRoutes: readonly AdminRoute[] = [
-  {
-    ...reading('/mail', async ({ db }) => {
-      const view = await viewMailSetting(db);
-      return view ? good(view) : bad('mail-off');
-    }),
-    answer: mailView,
-  },
+  reading('/mail', mailView, async ({ db }) => {
+    const view = await viewMailSetting(db);
+    return view ? good(view) : bad('mail-off');
+  }),
   withBody(
     { method: 'PUT', url: '/mail', action: 'edit-server', answer: mailView },
     Type.Partial(
@@ -47,7 +44,13 @@ export const mailRoutes: readonly AdminRoute[] = [
     ),
     (server, change, { actor }) => setMail(server, actor, change),
   ),
-  { method: 'DELETE', url: '/mail', action: 'edit-server', run: (server, { actor }) => unsetMail(server, actor) },
+  {
+    method: 'DELETE',
+    url: '/mail',
+    action: 'edit-server',
+    answer: done,
+    run: (server, { actor }) => unsetMail(server, actor),
+  },
   withBody(
     { method: 'POST', url: '/mail/test', action: 'edit-server', answer: Type.Object({ address: Type.String() }) },
     Type.Object({ address: text }, closed),
@@ -60,7 +63,7 @@ export const mailRoutes: readonly AdminRoute[] = [
     filters: { state: oneOf(mailStates) },
     run: pageMails,
   }),
-  { ...reading('/mail/texts', async (server) => good(await listTexts(server))), answer: Type.Array(mailTextView) },
+  reading('/mail/texts', Type.Array(mailTextView), async (server) => good(await listTexts(server))),
   withBody(
     { method: 'PUT', url: '/mail/texts/:kind/:language', action: 'edit-server', answer: mailTextView },
     Type.Object(content, closed),

@@ -20,20 +20,20 @@ import {
 const port = Type.Integer({ minimum: 1, maximum: 65535 });
 
 export const mutualRoutes: readonly AdminRoute[] = [
-  { ...reading('/mutual', async (server) => good(await showMutual(server))), answer: mutualView },
+  reading('/mutual', mutualView, async (server) => good(await showMutual(server))),
   listing({ url: '/mutual/devices', row: certlessRow, columns: certlessColumns, run: pageCertless }),
   withBody(
-    { method: 'PUT', url: '/mutual', action: 'edit-server' },
+    { method: 'PUT', url: '/mutual', action: 'edit-server', answer: done },
     Type.Object({ enabled: Type.Boolean() }, closed),
     (server, { enabled }, { actor }) => setMutual(server, actor, enabled),
   ),
   withBody(
-    { method: 'PUT', url: '/mutual/endpoints/new', action: 'edit-server' },
+    { method: 'PUT', url: '/mutual/endpoints/new', action: 'edit-server', answer: done },
     Type.Object({ on: Type.Boolean() }, closed),
     (server, { on }, { actor }) => setEndpoint(server, actor, { endpoint: 'new', on }),
   ),
   withBody(
-    { method: 'PUT', url: '/mutual/endpoints/legacy', action: 'edit-server' },
+    { method: 'PUT', url: '/mutual/endpoints/legacy', action: 'edit-server', answer: done },
     Type.Object(
       { on: Type.Boolean(), confirm: Type.Optional(Type.Boolean()), confirmAgain: Type.Optional(Type.Boolean()) },
       closed,
@@ -44,7 +44,7 @@ export const mutualRoutes: readonly AdminRoute[] = [
     },
   ),
   withBody(
-    { method: 'PUT', url: '/mutual/legacy-port', action: 'edit-server' },
+    { method: 'PUT', url: '/mutual/legacy-port', action: 'edit-server', answer: done },
     Type.Object(
       { port: Type.Union([port, Type.Null()]), override: Type.Union([Type.Boolean(), Type.Integer({ minimum: 0 })]) },
       closed,
@@ -52,7 +52,7 @@ export const mutualRoutes: readonly AdminRoute[] = [
     (server, body, { actor }) => moveLegacyPort(server, actor, body),
   ),
   withBody(
-    { method: 'POST', url: '/mutual/enrolments', action: 'edit-server' },
+    { method: 'POST', url: '/mutual/enrolments', action: 'edit-server', answer: done },
     Type.Object(
       {
         name,
@@ -76,6 +76,7 @@ export const mutualRoutes: readonly AdminRoute[] = [
     method: 'DELETE',
     url: '/mutual/enrolments/:name',
     action: 'edit-server',
+    answer: done,
     run: (server, call) => removeScep(server, call.actor, of(call, 'name')),
   },
   withBody(
@@ -83,12 +84,9 @@ export const mutualRoutes: readonly AdminRoute[] = [
     Type.Object({ migrate: Type.Union([Type.Boolean(), Type.Null()]) }, closed),
     (server, { migrate }, call) => setMigrateClient(server, call.actor, of(call, 'group'), migrate),
   ),
-  {
-    ...reading('/front-ends', async (server) => good(await listFrontEnds(server))),
-    answer: Type.Array(frontEndView),
-  },
+  reading('/front-ends', Type.Array(frontEndView), async (server) => good(await listFrontEnds(server))),
   withBody(
-    { method: 'POST', url: '/front-ends', action: 'edit-server' },
+    { method: 'POST', url: '/front-ends', action: 'edit-server', answer: done },
     Type.Object({ fingerprint, name: Type.Optional(name) }, closed),
     (server, { fingerprint: own, name: given }, { actor }) =>
       addFrontEnd(server, actor, { fingerprint: own, name: given ?? frontEndName(own) }),
@@ -97,6 +95,7 @@ export const mutualRoutes: readonly AdminRoute[] = [
     method: 'DELETE',
     url: '/front-ends/:fingerprint',
     action: 'edit-server',
+    answer: done,
     run: (server, call) => removeFrontEnd(server, call.actor, of(call, 'fingerprint')),
   },
 ];

@@ -11,7 +11,7 @@ export type Described = {
   readonly url: string;
   readonly body?: TSchema;
   readonly query?: TSchema;
-  readonly answer?: TSchema;
+  readonly answer: TSchema;
   /** Its answer may be had as CSV. */
   readonly list?: TObject;
   /** Media type of an answer that is text. */
@@ -43,6 +43,16 @@ const ordered = {
   content: { 'application/json': { schema: jobOrdered } },
 };
 
+/** Of the description itself: its parts are for those who read OpenAPI to judge. */
+export const description = Type.Object({
+  openapi: Type.Literal('3.1.0'),
+  info: Type.Object({ title: Type.String(), version: Type.String() }),
+  servers: Type.Array(Type.Object({ url: Type.String() })),
+  security: Type.Array(Type.Record(Type.String(), Type.Array(Type.String()))),
+  paths: Type.Record(Type.String(), Type.Object({})),
+  components: Type.Object({}),
+});
+
 export function describeApi(path: string, routes: readonly Described[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
@@ -67,13 +77,18 @@ export function describeApi(path: string, routes: readonly Described[]): object 
 }
 
 function operationOf({ method, url, body, query, answer, list, type, work, open }: Described): object {
-  const json = type ? { [type]: { schema: Type.String() } } : { 'application/json': { schema: answer ?? {} } };
   return {
     operationId: `${method.toLowerCase()}${url.replace(/[^A-Za-z0-9]+(.)/g, (_, letter: string) => letter.toUpperCase())}`,
     parameters: [...parametersOf(url), ...queryOf(work ? background : query)],
     ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: body } } } } : {}),
     responses: {
-      200: { description: 'done', content: { ...json, ...(list ? { 'text/csv': { schema: Type.String() } } : {}) } },
+      200: {
+        description: 'done',
+        content: {
+          [type ?? 'application/json']: { schema: answer },
+          ...(list ? { 'text/csv': { schema: Type.String() } } : {}),
+        },
+      },
       ...(work ? { 202: ordered } : {}),
       default: refusal,
     },

@@ -3,29 +3,13 @@ import { type Selectable, type SelectQueryBuilder, sql } from 'kysely';
 import { good, type Result } from '../../protocol/fault.ts';
 import type { AuditRow } from '../api/devices.ts';
 import type { ListQuery, Page } from '../api/list.ts';
+import type { StatusView } from '../api/overview.ts';
 import { addressesOf, readIdentity, type Server } from './context.ts';
 import { type ListSpec, mapPage, readPage } from './listing.ts';
 import { findDevice } from './lookup.ts';
 import { readServerCertificates } from './pins.ts';
 import type { Tables } from './tables.ts';
 
-export type StatusView = {
-  readonly serverId: string;
-  readonly name: string;
-  readonly https: string;
-  readonly mqtt: string;
-  readonly fingerprint: string;
-  readonly notAfter: number;
-  readonly reserve: string | null;
-  readonly devices: number;
-  readonly online: number;
-  readonly groups: number;
-  /** Documents the broker has not been given yet. */
-  readonly unpublished: number;
-  /** Devices that wait for an administrator after a recovery. */
-  readonly waiting: number;
-  readonly adopting: boolean;
-};
 export type AuditQuery = ListQuery<'at'> & {
   readonly actor?: string;
   readonly action?: string;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { bad, good, type Result } from '../../protocol/fault.ts';
-import type { DeviceColumn, DeviceRow } from '../api/devices.ts';
+import type { DeviceColumn, DeviceDetails, DeviceRow } from '../api/devices.ts';
 import type { GroupView } from '../api/groups.ts';
 import type { ListQuery, Page } from '../api/list.ts';
 import type { Migration } from '../core/mutual.ts';
@@ -29,13 +29,6 @@ export type DeviceQuery = ListQuery<DeviceColumn> & {
   /** Id of a group: its devices, and those of all groups below it. */
   readonly within?: string;
   readonly waiting?: boolean;
-};
-export type DeviceDetails = DeviceRow & {
-  readonly hardwareId: string;
-  readonly identities: readonly { readonly serial: string; readonly fingerprint: string; readonly notAfter: number }[];
-  /** The last report, without the documents it carried. */
-  readonly report: unknown;
-  readonly reportedAt: number | null;
 };
 
 /** As `standingOf` says. */

@@ -4,6 +4,7 @@ import { checkAcceptable, toBase64 } from '../../protocol/certificate.ts';
 import { type Block as FileBlock, readCertificateBlocks } from '../../protocol/certificate-file.ts';
 import { bad, type Fault, fault, good, type Result } from '../../protocol/fault.ts';
 import type { ClientPurpose, Contacts, PolicySettings } from '../../protocol/schema.ts';
+import type { PolicyView } from '../api/groups.ts';
 import {
   type Block,
   emptySettings,
@@ -22,14 +23,6 @@ import { findGroup } from './lookup.ts';
 import { listedFacts } from './policy-certificates.ts';
 import type { Database, Tables } from './tables.ts';
 
-export type PolicyView = {
-  readonly group: { readonly id: string; readonly name: string };
-  readonly own: Settings;
-  /** What devices of the group get. */
-  readonly effective: Settings;
-  readonly rev: number;
-  readonly signedAt: number;
-};
 export type Upload = { readonly purpose: ClientPurpose; readonly file: string; readonly content: Uint8Array };
 /** Every certificate of a refused file that is wrong, one fault each; the first stands for all. */
 export type UploadFault = { readonly ok: false; readonly fault: Fault; readonly faults: readonly Fault[] };

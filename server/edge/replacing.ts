@@ -1,10 +1,11 @@
 /** A new device in the place of a broken one: it has its name, number and group, and the old one is shut out (B13). */
 import type { Result } from '../../protocol/fault.ts';
+import type { Invited } from '../api/onboarding.ts';
 import { type Actor, audit, type Server } from './context.ts';
 import { endCorporate } from './corporate.ts';
 import { signDevice } from './documents.ts';
 import { endIdentities } from './identities.ts';
-import { type Invited, invite } from './invitations.ts';
+import { invite } from './invitations.ts';
 import { wrongState } from './lives.ts';
 import { findDevice } from './lookup.ts';
 import type { Database } from './tables.ts';

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import { bad, type Fault, fault, good } from '../../protocol/fault.ts';
+import type { Imported, Listed } from '../api/onboarding.ts';
 import { writeCsv } from '../core/csv.ts';
 import { groupPassword, invitationEnd, invitationTries } from '../core/invitation.ts';
 import { type Roster, readRoster } from '../core/roster.ts';
@@ -13,20 +14,6 @@ import { endEarlier, idLetters, longPassword, quickHash } from './invitations.ts
 import { readServerCertificates } from './pins.ts';
 import type { Database } from './tables.ts';
 
-export type Listed = {
-  readonly name: string;
-  readonly group: string;
-  readonly invitation: string;
-  readonly password: string;
-};
-export type Imported = {
-  readonly address: string;
-  readonly fingerprint: string;
-  readonly expiresAt: number;
-  readonly rows: readonly Listed[];
-  /** The same with address and fingerprint, for a spreadsheet. */
-  readonly csv: string;
-};
 type Refusal = Exclude<Roster, { readonly ok: true }>;
 type Outcome = { readonly ok: true; readonly value: Imported } | Refusal;
 type Placed = { readonly name: string; readonly group: { readonly id: string; readonly name: string } };
@@ -121,7 +108,7 @@ async function inviteListed(server: Server, trx: Database, actor: Actor, { name,
   return { name, group: group.name, invitation, password: groupPassword(password) };
 }
 
-async function importedOf({ db, clock }: Pick<Server, 'db' | 'clock'>, rows: readonly Listed[]): Promise<Imported> {
+async function importedOf({ db, clock }: Pick<Server, 'db' | 'clock'>, rows: Listed[]): Promise<Imported> {
   const main = (await readServerCertificates(db)).find(({ role }) => role === 'main');
   const address = addressesOf(await readIdentity(db)).https;
   const fingerprint = main?.fingerprint ?? '';

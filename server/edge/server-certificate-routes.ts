@@ -20,7 +20,7 @@ import {
 } from '../api/server-certificates.ts';
 import { verdicts } from '../core/absence.ts';
 import { readOfflineRisk } from './absences.ts';
-import { type AdminRoute, closed, of, reading, withBody } from './admin-route.ts';
+import { type AdminRoute, closed, done, of, reading, withBody } from './admin-route.ts';
 import { markCompromised } from './compromised.ts';
 import { pageLacking, readReadiness } from './lacking.ts';
 import { allStatements, listLinks, removeLink } from './links.ts';
@@ -39,11 +39,8 @@ const instantOf = ({ at: asked }: Readonly<Record<string, unknown>>) =>
   asked === undefined ? null : instant(Number(asked));
 
 export const serverCertificateRoutes: readonly AdminRoute[] = [
-  {
-    ...reading(url, async (server) => good(await listServerCertificates(server))),
-    answer: Type.Array(serverCertificateView),
-  },
-  { ...reading(`${url}/gate`, (server) => readGate(server)), answer: gateView },
+  reading(url, Type.Array(serverCertificateView), async (server) => good(await listServerCertificates(server))),
+  reading(`${url}/gate`, gateView, (server) => readGate(server)),
   listing({
     url: `${url}/gate/devices`,
     row: lackingRow,
@@ -52,14 +49,12 @@ export const serverCertificateRoutes: readonly AdminRoute[] = [
     run: pageLacking,
   }),
   {
-    ...reading(`${url}/readiness`, (server, { query }) => readReadiness(server, instantOf(query))),
+    ...reading(`${url}/readiness`, readinessView, (server, { query }) => readReadiness(server, instantOf(query))),
     query: at,
-    answer: readinessView,
   },
   {
-    ...reading(`${url}/offline-risk`, (server, { query }) => readOfflineRisk(server, instantOf(query))),
+    ...reading(`${url}/offline-risk`, offlineRisk, (server, { query }) => readOfflineRisk(server, instantOf(query))),
     query: at,
-    answer: offlineRisk,
   },
   withBody(
     { method: 'POST', url: `${url}/reserve`, action, answer: serverCertificateView },
@@ -87,7 +82,13 @@ export const serverCertificateRoutes: readonly AdminRoute[] = [
         ...(activateAt === undefined ? {} : { activateAt: instant(activateAt) }),
       }),
   ),
-  { method: 'DELETE', url: `${url}/reserve`, action, run: (server, { actor }) => resetReserve(server, actor) },
+  {
+    method: 'DELETE',
+    url: `${url}/reserve`,
+    action,
+    answer: done,
+    run: (server, { actor }) => resetReserve(server, actor),
+  },
   withBody(
     { method: 'POST', url: `${url}/switch`, action, answer: switchedView },
     /** As a number: how many devices whoever decided was told would be left behind. Were it more by now, it is refused. */
@@ -100,12 +101,13 @@ export const serverCertificateRoutes: readonly AdminRoute[] = [
     (server, { look = false }, call) =>
       markCompromised(server, call.actor, { fingerprint: of(call, 'fingerprint'), look }),
   ),
-  { ...reading(`${url}/links`, async (server) => good(await listLinks(server))), answer: Type.Array(linkView) },
-  { ...reading(`${url}/statements`, (server) => allStatements(server)), answer: statementsView },
+  reading(`${url}/links`, Type.Array(linkView), async (server) => good(await listLinks(server))),
+  reading(`${url}/statements`, statementsView, (server) => allStatements(server)),
   {
     method: 'DELETE',
     url: `${url}/links/:seq`,
     action,
+    answer: done,
     run: (server, call) => {
       const seq = of(call, 'seq');
       return /^[0-9]{1,9}$/.test(seq)

@@ -3,7 +3,7 @@ import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import { language, secondFactorOffer, secondFactorSet, sessionView, setupView } from '../api/account.ts';
 import { hasAccounts } from './accounts.ts';
-import { closed } from './admin-route.ts';
+import { closed, done } from './admin-route.ts';
 import {
   changeOwnLanguage,
   changeOwnPassword,
@@ -33,7 +33,7 @@ export type SessionRoute = {
   readonly url: string;
   readonly open: boolean;
   readonly body?: TSchema;
-  readonly answer?: TSchema;
+  readonly answer: TSchema;
   readonly run: (desk: Desk, call: SessionCall) => Promise<Result<SessionAnswer>>;
 };
 
@@ -102,7 +102,7 @@ export const sessionRoutes: readonly SessionRoute[] = [
   own({ method: 'GET', url: '/session', answer: sessionView }, async (_desk, signedIn) =>
     good({ value: sessionViewOf(signedIn) }),
   ),
-  own({ method: 'DELETE', url: '/session' }, async (desk, signedIn, { cookie }) => {
+  own({ method: 'DELETE', url: '/session', answer: done }, async (desk, signedIn, { cookie }) => {
     const over = await signOut(desk, cookie ?? '', signedIn);
     return over.ok ? good({ value: null, cookie: null }) : over;
   }),

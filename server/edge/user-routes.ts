@@ -1,7 +1,7 @@
 /** What the administration API offers about internal users. */
 import { Type } from '@sinclair/typebox';
 import { userColumns, userDetails, userMade, userRow } from '../api/users.ts';
-import { type AdminRoute, closed, name, of, reading, withBody } from './admin-route.ts';
+import { type AdminRoute, closed, done, name, of, reading, withBody } from './admin-route.ts';
 import { listing } from './listing.ts';
 import { addUser, changeUser, pageUsers, removeUser, setUserPassword, showUser } from './users.ts';
 
@@ -18,7 +18,7 @@ const fields = {
 
 export const userRoutes: readonly AdminRoute[] = [
   listing({ url: '/users', row: userRow, columns: userColumns, run: pageUsers }),
-  { ...reading('/users/:user', (server, call) => showUser(server, of(call, 'user'))), answer: userDetails },
+  reading('/users/:user', userDetails, (server, call) => showUser(server, of(call, 'user'))),
   withBody(
     { method: 'POST', url: '/users', action: 'edit-users', answer: userMade },
     Type.Object({ name, ...fields, group: Type.Optional(name), password }, closed),
@@ -39,6 +39,7 @@ export const userRoutes: readonly AdminRoute[] = [
     method: 'DELETE',
     url: '/users/:user',
     action: 'edit-users',
+    answer: done,
     run: (server, call) => removeUser(server, call.actor, of(call, 'user')),
   },
 ];

@@ -1,10 +1,10 @@
 /** Long work: ordered, left, looked at, ended, and gone on with after a restart. Over real HTTPS and a real database. */
 import { bad } from '../../protocol/fault.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
+import type { Imported } from '../../server/api/onboarding.ts';
 import { allAdminRoutes } from '../../server/edge/admin-door.ts';
 import type { Work } from '../../server/edge/admin-route.ts';
 import { makeJobs } from '../../server/edge/job-runner.ts';
-import type { Imported } from '../../server/edge/roster.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import { auditOf, type FleetServer } from '../fakes/fleet-server.ts';
 import { addPerson, type Console, type Page, password, withConsole } from '../fakes/web-client.ts';

@@ -1,10 +1,12 @@
 /** The description of the API: whole, in itself consistent, and what a server answers is what it says. */
+
+import type { TSchema } from '@sinclair/typebox';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { metricsType } from '../../protocol/open-metrics.ts';
 import { allAdminRoutes } from '../../server/edge/admin-door.ts';
 import { sessionRoutes } from '../../server/edge/session-routes.ts';
 import { addPerson, password, withConsole } from '../fakes/web-client.ts';
-import { assert, test } from '../harness.ts';
+import { assert, table, test } from '../harness.ts';
 
 type Parameter = { readonly name: string; readonly in: string; readonly required: boolean; readonly schema: object };
 type Operation = {
@@ -20,6 +22,21 @@ type Api = {
   readonly servers: readonly { readonly url: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 };
+
+/** Whether a schema says anything at all of what it describes. */
+const says = (schema: TSchema | undefined): boolean => {
+  if (!schema) return false;
+  if (Array.isArray(schema['anyOf'])) return schema['anyOf'].every(says);
+  if (schema['type'] === 'array') return says(schema['items']);
+  if (schema['type'] === 'object') return 'properties' in schema;
+  return 'type' in schema || 'const' in schema;
+};
+
+table(
+  'a route says what it answers',
+  [...allAdminRoutes, ...sessionRoutes].map(({ method, url, answer }) => ({ name: `${method} ${url}`, answer })),
+  ({ answer }) => assert.ok(says(answer), 'no schema of the answer, or one that anything fits'),
+);
 
 test('every route is described once, with its parameters, by schemas of JSON Schema 2020-12; answers hold to them', () =>
   withConsole(async (console) => {

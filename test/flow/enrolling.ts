@@ -1,7 +1,7 @@
 /** A device with the identity of an authority that is not ours: registered, renewed, and shut out with its authority. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { IdentityRow } from '../../server/edge/identities.ts';
+import type { IdentityRow } from '../../server/api/devices.ts';
 import type { Peer } from '../fakes/enrolment-peers.ts';
 import { assert } from '../harness.ts';
 import { connectedByAnother, fingerprintOf, good, json, renewalMs, travel } from './acts.ts';

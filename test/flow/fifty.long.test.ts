@@ -3,7 +3,7 @@
  * again; then the server's own certificate changes while two are away, and the officer brings them back over the telephone.
  */
 import { fingerprintOf, toPem } from '../../protocol/certificate.ts';
-import type { StatusView } from '../../server/edge/overview.ts';
+import type { StatusView } from '../../server/api/overview.ts';
 import type { Gate } from '../../server/edge/rotation.ts';
 import { type Issued, issue } from '../fakes/issue.ts';
 import { memoryOf, type Peer } from '../fakes/processes.ts';

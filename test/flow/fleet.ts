@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { call as askDevice } from '../../agent/cli/client.ts';
 import type { Preflight, Status } from '../../protocol/local.ts';
+import type { Invited } from '../../server/api/onboarding.ts';
 import { call as askServer } from '../../server/cli/client.ts';
-import type { Invited } from '../../server/edge/invitations.ts';
 import type { Device, System } from './system.ts';
 
 /** What two cores do at a time without one of them waiting for the others. */

@@ -2,7 +2,7 @@
  * The life of a device's identity with the real programs, years in a minute: server and device are told another date by
  * libfaketime. Renewed when the administrator asks, in the days of grace after its end, and, later than that, only after a code.
  */
-import type { IdentityRow } from '../../server/edge/identities.ts';
+import type { IdentityRow } from '../../server/api/devices.ts';
 import { assert, needs, table } from '../harness.ts';
 import { connectedByAnother, fingerprintOf, good, json, register, travel } from './acts.ts';
 import { openOutsideBroker } from './mosquitto.ts';

@@ -4,7 +4,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { fromBase64 } from '../../protocol/certificate.ts';
-import type { IdentityRow } from '../../server/edge/identities.ts';
+import type { IdentityRow } from '../../server/api/devices.ts';
 import { type Peer, withEstServer, withScepServer } from '../fakes/enrolment-peers.ts';
 import { filesBelow } from '../fakes/secrets.ts';
 import { assert, needs, table } from '../harness.ts';

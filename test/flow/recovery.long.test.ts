@@ -1,7 +1,7 @@
 /** A lost server comes back, from yesterday's backup or from the recovery kit alone, and keeps its devices. */
 import { copyFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DeviceDetails } from '../../server/edge/places.ts';
+import type { DeviceDetails } from '../../server/api/devices.ts';
 import { assert, table, test } from '../harness.ts';
 import { good, held, json, register, reported, revisionOf, slot, vector } from './acts.ts';
 import { ask, type Device, openSystem, type Running, type System, statusOf, until, whenStatus } from './system.ts';

@@ -2,7 +2,7 @@
  * Our authority of identities gives way to the next one under real agents: one stays connected over MQTT, others were off all
  * the while and come back within their grace and after it.
  */
-import type { IdentityRow } from '../../server/edge/identities.ts';
+import type { IdentityRow } from '../../server/api/devices.ts';
 import { assert, needs, test } from '../harness.ts';
 import { connectedByAnother, fingerprintOf, good, json, register, travel } from './acts.ts';
 import { refusedFor, roles, rollover, view } from './rolling.ts';

@@ -1,48 +1,12 @@
 import { fill, formatDuration } from '../../../words/say.ts';
+import type { DashboardView } from '../../api/overview.ts';
+import type { OfflineRiskView } from '../../api/server-certificates.ts';
 import { useApp, useLoad, type Words } from '../app.ts';
 import { Rows } from '../parts/rows.tsx';
 import { type FactRow, Facts, FaultNote, Loading, Page, Section, Status } from '../parts/show.tsx';
 import { Time, TimeOr } from '../parts/time.tsx';
 
 type Verdict = keyof Words['web']['dashboard']['verdicts'];
-type Counts = Readonly<Record<Verdict, number>>;
-type DashboardView = {
-  readonly devices: Readonly<
-    Record<
-      'active' | 'online' | 'waiting' | 'retired' | 'inactive' | 'clockUnknown' | 'locked' | 'faulty' | 'ending',
-      number
-    >
-  >;
-  readonly server: readonly {
-    readonly role: keyof Words['web']['dashboard']['roles'];
-    readonly fingerprint: string;
-    readonly notAfter: number;
-  }[];
-  readonly policies: readonly {
-    readonly group: string;
-    readonly purpose: keyof Words['purposes'];
-    readonly file: string;
-    readonly fingerprint: string;
-    readonly notAfter: number;
-  }[];
-  readonly blocked: number;
-  readonly risk: Counts | null;
-  readonly unpublished: number;
-};
-type RiskView = {
-  readonly switchAt: number;
-  readonly counts: Counts;
-  readonly atRisk: readonly {
-    readonly id: string;
-    readonly name: string;
-    readonly group: string;
-    readonly lastSeen: number | null;
-    readonly longestMs: number | null;
-    readonly backBy: number | null;
-    readonly verdict: Verdict;
-  }[];
-};
-
 /** The rest is in the list of devices. */
 const mostShown = 20;
 
@@ -137,7 +101,7 @@ function Expiring({ view }: { readonly view: DashboardView }) {
 function Risk() {
   const { words } = useApp();
   const { dashboard } = words.web;
-  const { value, fault, again } = useLoad<RiskView>('/server-certificates/offline-risk');
+  const { value, fault, again } = useLoad<OfflineRiskView>('/server-certificates/offline-risk');
   if (!value) return fault ? <FaultNote fault={fault} again={again} /> : <Loading />;
   const { switchAt, counts, atRisk } = value;
   const verdicts = Object.keys(dashboard.verdicts) as Verdict[];

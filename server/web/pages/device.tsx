@@ -1,6 +1,6 @@
 import { fill, formatDuration, sayFault } from '../../../words/say.ts';
 import type { CertificateRow } from '../../api/certificates.ts';
-import type { DeviceRow } from '../../api/devices.ts';
+import type { DeviceDetails } from '../../api/devices.ts';
 import type { Page as Listing } from '../../api/list.ts';
 import { type Loaded, useApp, useLoad } from '../app.ts';
 import type { PageProps } from '../pages.ts';
@@ -9,21 +9,6 @@ import { Time, TimeOr } from '../parts/time.tsx';
 import { DeviceActions } from './device/actions.tsx';
 import { EventsSection, InstalledSection, Listed, RiskSection } from './device/sections.tsx';
 import { Presence, Standing } from './devices.tsx';
-
-type Report = {
-  readonly applied: { readonly policy: number; readonly device: number; readonly command: number };
-  readonly pins: { readonly current: string; readonly reserve: string | null; readonly previous: string | null } | null;
-  readonly clock: { readonly at: 'known' | 'unknown'; readonly floor: number };
-  readonly codes: { readonly tries: number; readonly lockedForMs: number };
-  readonly faults: readonly { readonly code: string; readonly facts: Readonly<Record<string, string | number>> }[];
-  readonly versions: { readonly agent: string; readonly runtime: string };
-};
-export type DeviceDetails = DeviceRow & {
-  readonly hardwareId: string;
-  readonly identities: readonly { readonly serial: string; readonly fingerprint: string; readonly notAfter: number }[];
-  readonly report: Report | null;
-  readonly reportedAt: number | null;
-};
 
 export function DevicePage({ params }: PageProps) {
   const { words, navigate } = useApp();
@@ -101,7 +86,13 @@ function Details({
   );
 }
 
-function Reported({ report, at }: { readonly report: Report; readonly at: number | null }) {
+function Reported({
+  report,
+  at,
+}: {
+  readonly report: NonNullable<DeviceDetails['report']>;
+  readonly at: number | null;
+}) {
   const { words } = useApp();
   const { devices, shell } = words.web;
   const { applied, clock, codes, pins, versions } = report;

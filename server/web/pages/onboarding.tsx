@@ -1,7 +1,9 @@
 /** Devices that are to come: approval, invitations, lists and group tokens (B13). */
 import { useState } from 'preact/hooks';
 import { fill } from '../../../words/say.ts';
+import type { GroupView } from '../../api/groups.ts';
 import type { JobOrdered } from '../../api/jobs.ts';
+import type { GroupTokenView, RequestView } from '../../api/onboarding.ts';
 import { type Loaded, useApp, useLoad, useSending } from '../app.ts';
 import { ConfirmDialog } from '../parts/dialog.tsx';
 import { CheckField, FileField, Form, SelectField, TextField } from '../parts/form.tsx';
@@ -11,29 +13,11 @@ import { FaultNote, Page, Section } from '../parts/show.tsx';
 import { Time } from '../parts/time.tsx';
 import { type Told, ToldSection } from './told.tsx';
 
-type RequestRow = {
-  readonly number: string;
-  readonly group: string;
-  readonly hardwareId: string;
-  readonly address: string;
-  readonly askedAt: number;
-};
-type TokenRow = {
-  readonly id: string;
-  readonly group: string;
-  readonly most: number;
-  readonly used: number;
-  readonly approval: boolean;
-  readonly expiresAt: number;
-  readonly endedAt: number | null;
-};
-type GroupRow = { readonly id: string; readonly name: string; readonly path: string; readonly kind: string };
-
 export function OnboardingPage() {
   const { words } = useApp();
   const { onboarding } = words.web;
-  const tokens = useLoad<readonly TokenRow[]>('/group-tokens');
-  const groups = useLoad<readonly GroupRow[]>('/groups');
+  const tokens = useLoad<readonly GroupTokenView[]>('/group-tokens');
+  const groups = useLoad<readonly GroupView[]>('/groups');
   const [told, setTold] = useState<Told | null>(null);
   const ordinary = (groups.value ?? []).filter(({ kind }) => kind === 'ordinary');
   const take = (made: Told) => {
@@ -56,7 +40,7 @@ export function OnboardingPage() {
 function Requests() {
   const { words } = useApp();
   const { onboarding } = words.web;
-  const requests = useLoad<readonly RequestRow[]>('/enrolment-requests');
+  const requests = useLoad<readonly RequestView[]>('/enrolment-requests');
   const [deciding, setDeciding] = useState<Deciding | null>(null);
   return (
     <Section title={onboarding.requests} lead={onboarding.requestsLead}>
@@ -106,7 +90,7 @@ function Requests() {
   );
 }
 
-type Deciding = { readonly row: RequestRow; readonly decision: 'approved' | 'refused' };
+type Deciding = { readonly row: RequestView; readonly decision: 'approved' | 'refused' };
 
 function Decide({
   deciding: { row, decision },
@@ -151,10 +135,10 @@ const shownAtOnce = 200;
 
 type Making = { readonly onMade: (told: Told) => void };
 
-const groupChoices = (groups: readonly GroupRow[]): readonly (readonly [string, string])[] =>
+const groupChoices = (groups: readonly GroupView[]): readonly (readonly [string, string])[] =>
   groups.map(({ name, path }) => [name, path] as const);
 
-function Invite({ groups, onMade }: Making & { readonly groups: readonly GroupRow[] }) {
+function Invite({ groups, onMade }: Making & { readonly groups: readonly GroupView[] }) {
   const { words, api } = useApp();
   const { onboarding } = words.web;
   const sending = useSending();
@@ -227,7 +211,7 @@ function List({ onMade }: Making) {
   );
 }
 
-function Tokens({ tokens }: { readonly tokens: Loaded<readonly TokenRow[]> }) {
+function Tokens({ tokens }: { readonly tokens: Loaded<readonly GroupTokenView[]> }) {
   const { words, api, say } = useApp();
   const { onboarding } = words.web;
   const [ending, setEnding] = useState<string | null>(null);
@@ -284,13 +268,13 @@ function Tokens({ tokens }: { readonly tokens: Loaded<readonly TokenRow[]> }) {
   );
 }
 
-function stateOf({ endedAt, expiresAt, used, most }: TokenRow): 'open' | 'full' | 'expired' | 'ended' {
+function stateOf({ endedAt, expiresAt, used, most }: GroupTokenView): 'open' | 'full' | 'expired' | 'ended' {
   if (endedAt !== null) return 'ended';
   if (expiresAt <= Date.now()) return 'expired';
   return used >= most ? 'full' : 'open';
 }
 
-function MakeToken({ groups, onMade }: Making & { readonly groups: readonly GroupRow[] }) {
+function MakeToken({ groups, onMade }: Making & { readonly groups: readonly GroupView[] }) {
   const { words, api } = useApp();
   const { onboarding } = words.web;
   const sending = useSending();

@@ -3,12 +3,12 @@ import { useState } from 'preact/hooks';
 import { fill } from '../../../../words/say.ts';
 import type { CertificateRow } from '../../../api/certificates.ts';
 import type { DeviceRow } from '../../../api/devices.ts';
+import type { GroupView } from '../../../api/groups.ts';
 import { useApp, useLoad } from '../../app.ts';
 import { ConfirmDialog } from '../../parts/dialog.tsx';
 import { SelectField } from '../../parts/form.tsx';
 
 type Doing = 'renew' | 'move' | 'wipe' | 'revoke' | 'remove';
-type GroupRow = { readonly name: string; readonly path: string; readonly kind: string; readonly id: string };
 type Props = {
   readonly device: DeviceRow;
   /** Its certificates in the list; null while they are not known. */
@@ -87,7 +87,7 @@ function Confirm({
 function Move({ device, onDone, onClose }: Running) {
   const { words, api, say } = useApp();
   const { devices } = words.web;
-  const groups = useLoad<readonly GroupRow[]>('/groups');
+  const groups = useLoad<readonly GroupView[]>('/groups');
   const others = (groups.value ?? []).filter(({ id, kind }) => id !== device.groupId && kind !== 'recovered');
   const [chosen, setChosen] = useState<string | null>(null);
   const group = chosen ?? others[0]?.id ?? '';

@@ -1,14 +1,13 @@
 /** A user added or edited, on the page of users and within the wizard. */
 import { useState } from 'preact/hooks';
 import { fill } from '../../../../words/say.ts';
+import type { GroupView } from '../../../api/groups.ts';
 import type { UserDetails, UserMade, UserView } from '../../../api/users.ts';
 import { useApp, useLoad, useSending } from '../../app.ts';
 import { Dialog } from '../../parts/dialog.tsx';
 import { CheckField, Form, SelectField, TextField } from '../../parts/form.tsx';
 import { FaultNote } from '../../parts/show.tsx';
 import { MadeDialog, OwnPassword, passwordOf } from './password.tsx';
-
-type GroupRow = { readonly id: string; readonly name: string; readonly path: string; readonly kind: string };
 
 export function UserDialog({
   user,
@@ -22,7 +21,7 @@ export function UserDialog({
 }) {
   const { words, api } = useApp();
   const { users } = words.web;
-  const groups = useLoad<readonly GroupRow[]>('/groups');
+  const groups = useLoad<readonly GroupView[]>('/groups');
   const sending = useSending();
   const [name, setName] = useState('');
   const [own, setOwn] = useState(true);
