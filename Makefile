@@ -149,6 +149,7 @@ bench-image: image ## how large, quick and frugal daemon and screens are on the 
 .PHONY: hil-arm64
 hil-arm64: ## stories on the arm64 image that any machine can play (docs/hil.md; by hand, an hour or more on two idle cores)
 	@$(MAKE) image ARCH=arm64
+	@THINTRUST_HIL=arm64 THINTRUST_SLOW=$${THINTRUST_SLOW:-4} node test/hil/prepare.ts
 	@THINTRUST_HIL=arm64 THINTRUST_SLOW=$${THINTRUST_SLOW:-4} node test/run.ts --limit-ms 7200000 \
 		$(addprefix test/hil/,registration.test.ts framebuffer.test.ts replacement.test.ts link.test.ts)
 

@@ -54,7 +54,7 @@ const virt: Hardware = {
   ],
   log: 'ttyAMA0',
   shell: 'ttyS0',
-  words: ['systemd.machine_id=5c1f0e627f6b4d439a356d1d6b1f2a10', 'mitigations=off', 'cryptomgr.notests'],
+  words: ['systemd.machine_id=5c1f0e627f6b4d439a356d1d6b1f2a10'],
 };
 
 /** `THINTRUST_HIL=arm64` is the other one. */
