@@ -36,7 +36,8 @@ const reconnectMs = 1000;
 const connectTimeoutMs = 10_000;
 const answerTimeoutMs = 30_000;
 const keepAliveSeconds = 30;
-const sessionSeconds = 30 * 24 * 3600;
+/** For ever (MQTT 5 §3.1.2.11.2): what devices say while the server is away is kept, and mosquitto 2.0.11 does not bear sessions that end. */
+const foreverSeconds = 0xffff_ffff;
 const serviceDays = 397;
 
 /** The server's own client certificate, new at every start. */
@@ -61,7 +62,7 @@ export function openLink({ door, clientId, lasting, connected, heard, failed }: 
     connectTimeout: connectTimeoutMs,
     resubscribe: false,
     queueQoSZero: false,
-    properties: { sessionExpiryInterval: lasting ? sessionSeconds : 0 },
+    properties: { sessionExpiryInterval: lasting ? foreverSeconds : 0 },
   };
   const client = new MqttClient(() => connect(secured(door)), options);
   const link: Link = {
