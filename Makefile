@@ -45,6 +45,10 @@ test: build lint ## the tests of every day; as root on Debian it first installs 
 test-long: build ## the tests that take long (minutes), which `make test` leaves out
 	@node test/run.ts --long
 
+.PHONY: test-mosquitto
+test-mosquitto: build ## the flow stories, the long ones too, with mosquitto as the broker of the server (by hand)
+	@THINTRUST_TEST_BROKER=mosquitto node test/run.ts --all test/flow
+
 .PHONY: coverage
 coverage: build ## the same tests, measured; the report is coverage/index.html
 	@c8 --all --include='{agent,protocol,server,ui,words,native}/**/*.ts' --reporter=text-summary --reporter=html node test/run.ts

@@ -31,6 +31,13 @@ export function needs(programs: readonly string[]): void {
   process.exit(process.env['CI'] === 'true' ? 1 : 0);
 }
 
+/** Stands at the top of a file that does not belong to this run; the runner says so, and counts it as left out. */
+export function leaveOut(why: string): never {
+  skipped = true;
+  process.stderr.write(`\u0000left\t${why}\n`);
+  process.exit(0);
+}
+
 /** One named case. Names are unique in a file; all are registered before the first of them runs. */
 export function test(name: string, run: () => void | Promise<void>): void {
   if (running) throw new Error(`"${name}" is registered too late: no top-level await between tests`);

@@ -2,10 +2,11 @@
  * Runs test files, each in a process and process group of its own, and counts what they print. A file passes only when
  * it printed a result, ran at least one test, left with 0 and left nothing running.
  *
- *   node test/run.ts [--long] [--limit-ms N] [directory or file …]
+ *   node test/run.ts [--long | --all] [--limit-ms N] [directory or file …]
  *
- * `*.long.test.ts` are the tests that take long: of a directory they are left out, or with --long nothing else is run.
- * The last line is `N passed, N failed`, with `, N skipped` where files were skipped for want of programs.
+ * `*.long.test.ts` are the tests that take long: of a directory they are left out, with --long nothing else is run, with --all both.
+ * The last line is `N passed, N failed`, with `, N skipped` where files were skipped for want of programs, and `, N files left out`
+ * where they said that they do not belong to this run.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, globSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -22,6 +23,8 @@ type Outcome = {
   readonly complaints: readonly string[];
   /** Programs that were missing, or null where the file ran. */
   readonly missing: string | null;
+  /** Why the file itself says that it does not belong to this run. */
+  readonly left: string | null;
   readonly ms: number;
   readonly output: string;
   readonly timings: readonly Timing[];
@@ -61,14 +64,15 @@ async function runAll(files: readonly string[], limitMs: number | null): Promise
   return summarize(outcomes);
 }
 
-/** Named files, and below named directories all `*.test.ts`, either the long ones or the others, sorted. */
-function findTests(places: readonly string[], long: boolean): readonly string[] {
+/** Named files, and below named directories all `*.test.ts` that are wanted, sorted. */
+function findTests(places: readonly string[], isWanted: (path: string) => boolean): readonly string[] {
   const wanted = places.length > 0 ? places : defaultPlaces.filter((place) => existsSync(place));
   const found = wanted.flatMap((place) => {
     if (!existsSync(place)) throw new Error(`${place} is not there`);
     if (!statSync(place).isDirectory()) return place;
-    const below = globSync('**/*.test.ts', { cwd: place }).filter((path) => path.endsWith('.long.test.ts') === long);
-    return below.map((path) => join(place, path));
+    return globSync('**/*.test.ts', { cwd: place })
+      .filter(isWanted)
+      .map((path) => join(place, path));
   });
   return [...new Set(found.map((path) => resolve(path)))].sort();
 }
@@ -149,9 +153,10 @@ function judge({ file, code, complaints: known, output, protocol, ms }: Ended): 
     kind === 'time' ? [{ file, name, ms: Number(took) }] : [],
   );
   const missing = lines.find(([kind]) => kind === 'missing')?.[1] ?? null;
+  const left = lines.find(([kind]) => kind === 'left')?.[1] ?? null;
   const figures = lines.flatMap(([kind, text = '']) => (kind === 'figure' ? [text] : []));
-  const nothing = { file, passed: 0, failed: 0, missing, ms, output, timings, figures };
-  if (missing !== null && code === 0) return { ...nothing, complaints: [] };
+  const nothing = { file, passed: 0, failed: 0, missing, left, ms, output, timings, figures };
+  if ((missing ?? left) !== null && code === 0) return { ...nothing, complaints: [] };
   const counts = readCounts(output);
   const complaints = [...known];
   if (missing !== null) complaints.push(`missing: ${missing}`);
@@ -160,7 +165,7 @@ function judge({ file, code, complaints: known, output, protocol, ms }: Ended): 
   const broken = counts === null ? 0 : counts.total - counts.passed;
   if (code !== 0 && broken === 0 && complaints.length === 0) complaints.push(`exit code ${code}`);
   const failed = broken + (complaints.length > 0 ? 1 : 0);
-  return { ...nothing, missing: null, passed: counts?.passed ?? 0, failed, complaints };
+  return { ...nothing, missing: null, left: null, passed: counts?.passed ?? 0, failed, complaints };
 }
 
 /** What uvu prints at the end; the last one where a test prints another's. */
@@ -183,15 +188,21 @@ function summarize(outcomes: readonly Outcome[]): boolean {
   const skipped = outcomes.filter(({ missing }) => missing !== null);
   if (skipped.length > 0) say('\nskipped for want of programs; `make deps` as root brings them');
   for (const { file, missing } of skipped) say(`  ${nameOf(file)}: ${missing}`);
+  const leftOut = outcomes.filter(({ left }) => left !== null);
+  if (leftOut.length > 0) say('\nleft out of this run');
+  for (const { file, left } of leftOut) say(`  ${nameOf(file)}: ${left}`);
   const passed = sum(outcomes.map((outcome) => outcome.passed));
   const failed = sum(outcomes.map((outcome) => outcome.failed));
-  const tail = skipped.length > 0 ? `, ${skipped.length} skipped` : '';
-  say(`\n${passed} passed, ${failed} failed${tail}`);
+  const tails = [
+    skipped.length > 0 ? `, ${skipped.length} skipped` : '',
+    leftOut.length > 0 ? `, ${leftOut.length} files left out` : '',
+  ];
+  say(`\n${passed} passed, ${failed} failed${tails.join('')}`);
   return failed === 0 && passed > 0;
 }
 
-function describe({ file, passed, failed, missing, ms }: Outcome): string {
-  const verdict = missing !== null ? 'skip' : failed > 0 ? 'FAIL' : 'ok  ';
+function describe({ file, passed, failed, missing, left, ms }: Outcome): string {
+  const verdict = missing !== null ? 'skip' : left !== null ? 'left' : failed > 0 ? 'FAIL' : 'ok  ';
   return `${verdict}  ${nameOf(file).padEnd(44)} ${passed.toString().padStart(6)} ${Math.round(ms).toString().padStart(8)} ms`;
 }
 
@@ -240,7 +251,11 @@ function hasLivingMember(group: number): boolean {
 }
 
 const { values, positionals } = parseArgs({
-  options: { 'limit-ms': { type: 'string' }, long: { type: 'boolean', default: false } },
+  options: {
+    'limit-ms': { type: 'string' },
+    long: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const limit = values['limit-ms'] === undefined ? null : Number(values['limit-ms']);
@@ -249,4 +264,5 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     for (const child of running) killGroup(child);
     process.exit(130);
   });
-process.exitCode = (await runAll(findTests(positionals, values.long), limit)) ? 0 : 1;
+const isWanted = (path: string): boolean => values.all || path.endsWith('.long.test.ts') === values.long;
+process.exitCode = (await runAll(findTests(positionals, isWanted), limit)) ? 0 : 1;

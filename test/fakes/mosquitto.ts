@@ -22,12 +22,13 @@ export async function freePort(): Promise<number> {
 }
 
 /** Resolves when the port answers. Started by root it stays root, to read what only the test may read. */
-export async function startMosquitto(configuration: string, port: number): Promise<Mosquitto> {
+export async function startMosquitto(configuration: string, port: number, env = process.env): Promise<Mosquitto> {
   const asRoot = process.getuid?.() === 0 && !/^user /m.test(await readFile(configuration, 'utf8'));
   if (asRoot) await appendFile(configuration, 'user root\n');
   let log = '';
   const child = spawn(findProgram('mosquitto') ?? 'mosquitto', ['-c', configuration], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env,
   });
   child.stderr.on('data', (chunk) => {
     log += chunk;

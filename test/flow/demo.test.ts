@@ -1,8 +1,10 @@
 /** What `make demo` runs, without a person: it registers a device, opens the screens, and ends when it is told to. */
 import { rmSync } from 'node:fs';
-import { assert, needs, test } from '../harness.ts';
+import { assert, leaveOut, needs, test } from '../harness.ts';
+import { testBroker } from './brokers.ts';
 import { openFolder, openTerminal } from './system.ts';
 
+if (testBroker !== 'embedded') leaveOut('the demo starts a server of its own, with the broker inside it');
 needs(['tmux']);
 
 test('the demo opens the screens, powers the device off and on, and ends', async () => {

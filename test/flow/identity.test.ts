@@ -5,32 +5,31 @@
 import type { IdentityRow } from '../../server/api/devices.ts';
 import { assert, needs, table } from '../harness.ts';
 import { connectedByAnother, fingerprintOf, good, json, register, travel } from './acts.ts';
-import { openOutsideBroker } from './mosquitto.ts';
+import { ofBroker, testBroker } from './brokers.ts';
 import { openSystem, type System, statusOf, until, whenStatus } from './system.ts';
 
 needs(['faketime', 'mosquitto', 'tmux']);
 
-const rows = [
+const rows = ofBroker([
   { name: 'embedded broker', broker: 'embedded' },
   { name: 'mosquitto', broker: 'mosquitto' },
-] as const;
+]);
 
 table('an identity is renewed when asked, in its grace, and later by a code', rows, async ({ broker }) => {
-  const system = openSystem();
-  const outside = broker === 'mosquitto' ? await openOutsideBroker(system) : null;
+  const system = openSystem(process.execPath, {}, broker);
   try {
-    await tell(system, outside?.serverArguments ?? [], broker === 'embedded');
+    // The years are the same with both: they are told with the one that all stories have.
+    await tell(system, broker === testBroker);
   } catch (error) {
     const logs = ['thintrust-server', 'thintrustd'].map((name) => `--- ${name}\n${system.log(name)}`);
-    throw new Error([String(error), ...logs, '--- mosquitto', outside?.log().slice(-4000)].join('\n'));
+    throw new Error([String(error), ...logs].join('\n'));
   } finally {
-    await outside?.close();
     await system.close();
   }
 });
 
-async function tell(system: System, serverArguments: readonly string[], mayTravel: boolean): Promise<void> {
-  let server = await system.startServer(serverArguments);
+async function tell(system: System, mayTravel: boolean): Promise<void> {
+  let server = await system.startServer();
   const device = system.device('reception');
   await system.powerOn(device);
   await register(system, device);
@@ -48,14 +47,13 @@ async function tell(system: System, serverArguments: readonly string[], mayTrave
   await system.powerOn(device);
   await whenStatus(device, 'connected after the cable was pulled', ({ link }) => link?.at === 'connected');
   assert.is(await fingerprintOf(device), second);
-  // mosquitto lives in the present.
   if (!mayTravel) return;
 
   // Off until five days after the end of it.
   await system.powerOff(device, 'SIGTERM');
   await server.kill('SIGTERM');
   travel(system, 370);
-  server = await system.startServer(serverArguments);
+  server = await system.startServer();
   await system.powerOn(device);
   const third = await connectedByAnother(device, second);
 
@@ -63,7 +61,7 @@ async function tell(system: System, serverArguments: readonly string[], mayTrave
   await system.powerOff(device, 'SIGTERM');
   await server.kill('SIGTERM');
   travel(system, 370 + 365 + 31);
-  await system.startServer(serverArguments);
+  await system.startServer();
   await system.powerOn(device);
   const screen = system.openConsole(device);
   try {

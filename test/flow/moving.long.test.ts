@@ -7,10 +7,12 @@ import { fromBase64 } from '../../protocol/certificate.ts';
 import type { IdentityRow } from '../../server/api/devices.ts';
 import { type Peer, withEstServer, withScepServer } from '../fakes/enrolment-peers.ts';
 import { filesBelow } from '../fakes/secrets.ts';
-import { assert, needs, table } from '../harness.ts';
+import { assert, leaveOut, needs, table } from '../harness.ts';
 import { connectedByAnother, fingerprintOf, good, json, register } from './acts.ts';
+import { foreignIdentities, testBroker } from './brokers.ts';
 import { type Device, openSystem, type System, until, whenStatus } from './system.ts';
 
+if (testBroker !== 'embedded') leaveOut(foreignIdentities);
 needs(['root', 'chroot', 'scepserver', 'estserver']);
 
 type Row = {

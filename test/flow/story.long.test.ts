@@ -1,5 +1,6 @@
 /** The main job as `story.test.ts` does not tell it: each broker with the other Node on the device. */
 import { needs, table } from '../harness.ts';
+import { ofBroker } from './brokers.ts';
 import { node20 } from './system.ts';
 import { type Telling, tellStory } from './telling.ts';
 
@@ -10,4 +11,4 @@ const rows: readonly Telling[] = [
   { name: 'mosquitto, Node 24 on the device', broker: 'mosquitto', runtime: process.execPath },
 ];
 
-table('the story', rows, tellStory);
+table('the story', ofBroker(rows), tellStory);

@@ -1,5 +1,6 @@
 /** The main job, once with the embedded broker and once with mosquitto, on the two ends of Node; the other two are long. */
 import { needs, table } from '../harness.ts';
+import { ofBroker } from './brokers.ts';
 import { node20 } from './system.ts';
 import { type Telling, tellStory } from './telling.ts';
 
@@ -10,4 +11,4 @@ const rows: readonly Telling[] = [
   { name: 'mosquitto, Node 20 on the device', broker: 'mosquitto', runtime: node20() ?? '' },
 ];
 
-table('the story', rows, tellStory);
+table('the story', ofBroker(rows), tellStory);

@@ -1,7 +1,7 @@
 /**
- * The real programs for a story: the Administration Server, devices, the console in a pseudo-terminal, and mosquitto where
- * the story wants an outside broker. Everything lives in one temporary folder and on loopback; only what was started
- * here is ended here.
+ * The real programs for a story: the Administration Server, devices, the console in a pseudo-terminal, and mosquitto beside
+ * the server where the story wants it or THINTRUST_TEST_BROKER=mosquitto says so. Everything lives in one temporary folder
+ * and on loopback; only what was started here is ended here.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -13,6 +13,8 @@ import type { Status } from '../../protocol/local.ts';
 import { call as askServer } from '../../server/cli/client.ts';
 import { openSession } from '../fakes/terminal.ts';
 import { findProgram } from '../programs.ts';
+import { type BrokerKind, testBroker } from './brokers.ts';
+import { mosquittoBeside } from './mosquitto.ts';
 
 export type Outcome = { readonly code: number; readonly out: string; readonly err: string };
 export type Running = {
@@ -38,7 +40,11 @@ export const openFolder = (): string => mkdtempSync(join(tmpdir(), 'thintrust-')
 export type System = ReturnType<typeof openSystem>;
 
 /** `runtime` is the Node that the device's programs run on; the server has ours. */
-export function openSystem(runtime: string = process.execPath, environment: NodeJS.ProcessEnv = {}) {
+export function openSystem(
+  runtime: string = process.execPath,
+  environment: NodeJS.ProcessEnv = {},
+  broker: BrokerKind = testBroker,
+) {
   const folder = openFolder();
   const server = join(folder, 'server');
   const started = new Set<Running>();
@@ -80,22 +86,29 @@ export function openSystem(runtime: string = process.execPath, environment: Node
       });
       child.stdin?.end(input);
     });
+  const admin = (args: readonly string[], input = ''): Promise<Outcome> =>
+    run(process.execPath, 'thintrust-server', [...args, '--state', server], input);
+  const serverLog = join(folder, 'thintrust-server.log');
+  /** What it says is kept with what the server says: a first start tells the passphrase of the recovery kit. */
+  const order = async (args: readonly string[]): Promise<void> => {
+    const { code, out, err } = await admin(args);
+    appendFileSync(serverLog, `${out}${err}`);
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${out}${err}`);
+  };
+  const beside = broker === 'mosquitto' ? mosquittoBeside({ state: server, env, order }) : null;
 
   return {
     folder,
     server,
     env,
-    startServer: (more: readonly string[] = []): Promise<Running> =>
-      start(process.execPath, 'thintrust-server', [
-        'run',
-        '--state',
-        server,
-        '--https-port',
-        '0',
-        '--mqtt-port',
-        '0',
-        ...more,
-      ]),
+    startServer: async (more: readonly string[] = []): Promise<Running> => {
+      const options = ['--https-port', '0', '--mqtt-port', '0', ...more];
+      const ofBroker = (await beside?.ready(options)) ?? [];
+      const args = ['run', '--state', server, ...options, ...ofBroker];
+      const running = await start(process.execPath, 'thintrust-server', args);
+      await beside?.follow();
+      return running;
+    },
     device: (name: string): Device => ({
       name,
       state: join(folder, name),
@@ -112,14 +125,19 @@ export function openSystem(runtime: string = process.execPath, environment: Node
     },
     admin: (args: readonly string[], input = '', extra: NodeJS.ProcessEnv = {}): Promise<Outcome> => {
       Object.assign(env, extra);
-      return run(process.execPath, 'thintrust-server', [...args, '--state', server], input);
+      return admin(args, input);
     },
     thintrust: (device: Device, args: readonly string[], input = ''): Promise<Outcome> =>
       run(runtime, 'thintrust', [...args, '--runtime', device.runtime], input),
     openConsole: (device: Device, width = 80, height = 24) => openConsole(runtime, device, folder, width, height),
-    log: (name: string): string => tail(join(folder, `${name}.log`)),
+    /** The end of it; of the server's, with that of the broker beside it. */
+    log: (name: string): string =>
+      [tail(join(folder, `${name}.log`)), name === 'thintrust-server' && beside ? beside.log().slice(-4000) : '']
+        .filter(Boolean)
+        .join('\n--- mosquitto\n'),
     close: async (): Promise<void> => {
       for (const running of [...started]) await running.kill('SIGKILL');
+      await beside?.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -2,28 +2,26 @@
 import type { Gate } from '../../server/edge/rotation.ts';
 import { assert } from '../harness.ts';
 import { clear, good, held, json, register, reported, revisionOf, slot, vector, wrongCodes } from './acts.ts';
-import { openOutsideBroker } from './mosquitto.ts';
+import type { BrokerKind } from './brokers.ts';
 import { ask, type Device, openSystem, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
 
 /** One way to tell it; `runtime` is the Node of the device's programs. */
-export type Telling = { readonly name: string; readonly broker: 'embedded' | 'mosquitto'; readonly runtime: string };
+export type Telling = { readonly name: string; readonly broker: BrokerKind; readonly runtime: string };
 
 export async function tellStory({ broker, runtime }: Telling): Promise<void> {
-  const system = openSystem(runtime);
-  const outside = broker === 'mosquitto' ? await openOutsideBroker(system) : null;
+  const system = openSystem(runtime, {}, broker);
   try {
-    await tell(system, outside?.serverArguments ?? []);
+    await tell(system);
   } catch (error) {
     const logs = ['thintrust-server', 'thintrustd'].map((name) => `--- ${name}\n${system.log(name)}`);
-    throw new Error([String(error), ...logs, '--- mosquitto', outside?.log().slice(-4000)].join('\n'));
+    throw new Error([String(error), ...logs].join('\n'));
   } finally {
-    await outside?.close();
     await system.close();
   }
 }
 
-async function tell(system: System, serverArguments: readonly string[]): Promise<void> {
-  let server = await system.startServer(serverArguments);
+async function tell(system: System): Promise<void> {
+  let server = await system.startServer();
   const first = system.device('first');
   const second = system.device('second');
   const absent = system.device('absent');
@@ -121,7 +119,7 @@ async function tell(system: System, serverArguments: readonly string[]): Promise
     const current = slot(await statusOf(first), 'current');
     assert.ok(JSON.stringify(main).includes(current ?? '?'));
     await server.kill('SIGTERM');
-    server = await system.startServer(serverArguments);
+    server = await system.startServer();
     await good(system.admin(['policy', 'set-contacts', 'Office', '--name', 'Night desk']));
     await whenStatus(first, 'told by the server that came back', (status) => status.contacts?.name === 'Night desk');
     assert.is(slot(await statusOf(first), 'current'), current);

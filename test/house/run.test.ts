@@ -7,7 +7,7 @@ import { assert, table, test } from '../harness.ts';
 
 const harness = fileURLToPath(new URL('../harness.ts', import.meta.url));
 const runner = fileURLToPath(new URL('../run.ts', import.meta.url));
-const head = `import { assert, needs, test } from ${JSON.stringify(harness)};\n`;
+const head = `import { assert, leaveOut, needs, test } from ${JSON.stringify(harness)};\n`;
 
 const passing = `${head}test('one', () => {}); test('two', async () => {});`;
 const failing = `${head}test('good', () => {}); test('bad', () => assert.is(1, 2));`;
@@ -32,7 +32,7 @@ type Row = {
   readonly last: string;
   readonly says?: RegExp;
   readonly limitMs?: number;
-  readonly long?: boolean;
+  readonly kind?: '--long' | '--all';
   readonly ci?: boolean;
 };
 
@@ -142,7 +142,20 @@ const rows: readonly Row[] = [
     name: 'long tests alone',
     files: { a: failing, 'b.long': passing },
     last: '2 passed, 0 failed',
-    long: true,
+    kind: '--long',
+  },
+  {
+    name: 'long tests and the others',
+    files: { a: passing, 'b.long': failing },
+    last: '3 passed, 1 failed',
+    kind: '--all',
+  },
+  {
+    name: 'a file that does not belong to this run, in CI too',
+    files: { a: passing, b: `${head}leaveOut('it has no wheels'); test('one', () => {});` },
+    last: '2 passed, 0 failed, 1 files left out',
+    says: /left out of this run\n +\S*b\.test\.ts: it has no wheels\n/,
+    ci: true,
   },
   {
     name: 'flow tests go one after the other, beside the rest',
@@ -157,14 +170,14 @@ const rows: readonly Row[] = [
   },
 ];
 
-table('run', rows, ({ files, last, says, limitMs, long, ci }) => {
+table('run', rows, ({ files, last, says, limitMs, kind, ci }) => {
   const folder = mkdtempSync(join(tmpdir(), 'thintrust-run-'));
   try {
     for (const [name, source] of Object.entries(files)) {
       mkdirSync(join(folder, name, '..'), { recursive: true });
       writeFileSync(join(folder, `${name}.test.ts`), source);
     }
-    const options = [...(limitMs ? ['--limit-ms', String(limitMs)] : []), ...(long ? ['--long'] : [])];
+    const options = [...(limitMs ? ['--limit-ms', String(limitMs)] : []), ...(kind ? [kind] : [])];
     const { status, output } = run([...options, folder], ci ?? false);
     assert.is(output.trimEnd().split('\n').at(-1), last, output);
     if (says) assert.match(output, says);
