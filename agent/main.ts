@@ -8,9 +8,10 @@ import { parseArgs } from 'node:util';
 import { guardMemory, openEngine } from '../native/engine.ts';
 import { type Fault, fault, good, type Result } from '../protocol/fault.ts';
 import { type Instant, instant } from '../protocol/time.ts';
+import { sayVersion, version } from '../protocol/version.ts';
 import { initial, step } from './core/agent.ts';
 import type { DiskRead, Happening, Now, Socket } from './core/shape.ts';
-import { builtAt, version } from './edge/build.ts';
+import { builtAt } from './edge/build.ts';
 import { openClock } from './edge/clock.ts';
 import { openControl } from './edge/control.ts';
 import { openDisk } from './edge/disk.ts';
@@ -220,7 +221,7 @@ function readArguments(
   try {
     const options = { state: folder, runtime: folder, version: flag, help: flag };
     const { values } = parseArgs({ args: [...args], options, strict: true });
-    if (values.version) return { say: `thintrustd ${version}\n`, code: 0 };
+    if (values.version) return { say: sayVersion('thintrustd'), code: 0 };
     if (values.help) return { say: usage, code: 0 };
     return {
       state: values.state ?? env['THINTRUST_STATE'] ?? '/var/lib/thintrust',

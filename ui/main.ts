@@ -5,18 +5,19 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { sayVersion } from '../protocol/version.ts';
 import { languageOf } from '../words/say.ts';
 import { runConsole } from './loop.ts';
 
-const usage = 'usage: thintrust-ui [--runtime DIR] [--allow-exit] | --help\n';
+const usage = 'usage: thintrust-ui [--runtime DIR] [--allow-exit] | --version | --help\n';
 
 function refuse(why: string): never {
   process.stderr.write(`thintrust-ui: ${why}\n${usage}`);
   process.exit(2);
 }
 
-function help(): never {
-  process.stdout.write(usage);
+function tell(text: string): never {
+  process.stdout.write(text);
   process.exit(0);
 }
 
@@ -26,10 +27,12 @@ function readOptions(): { readonly runtime: string; readonly allowExit: boolean 
       options: {
         runtime: { type: 'string' },
         'allow-exit': { type: 'boolean' },
+        version: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     });
-    if (values.help) help();
+    if (values.version) tell(sayVersion('thintrust-ui'));
+    if (values.help) tell(usage);
     const runtime = values.runtime ?? process.env['THINTRUST_RUNTIME'] ?? '/run/thintrust';
     return { runtime, allowExit: values['allow-exit'] ?? false };
   } catch (error) {

@@ -3,6 +3,7 @@ export const serverWords = {
   title: 'thintrust-server: the Administration Server of thintrust, and the command line of its administrator.',
   usage: 'Usage: thintrust-server {form}',
   moreHelp: 'Help of one command: thintrust-server COMMAND --help',
+  versionHelp: 'Version: thintrust-server --version',
   unknownCommand: 'There is no command “{command}”. Try: thintrust-server --help',
   unknownOption: '{reason} Try: thintrust-server {command} --help',
   missing: '{name} is missing. Usage: thintrust-server {form}',

@@ -1,8 +1,8 @@
 /** Commands about the device itself: its state, its certificates, its registration, its events. */
 import { type Fault, fault } from '../../protocol/fault.ts';
 import type { CertificateView, LogPage, MediaList, Status } from '../../protocol/local.ts';
+import { version as ours, sayVersion } from '../../protocol/version.ts';
 import { fill, type Words } from '../../words/say.ts';
-import { version as ours } from '../edge/build.ts';
 import {
   ask,
   bareFingerprint,
@@ -95,7 +95,7 @@ export async function code(given: Given): Promise<Outcome> {
   return answer.ok ? done(`${given.words.cli.replaced}\n`, answer.value) : refused(answer.fault);
 }
 
-export const version = async (): Promise<Outcome> => done(`thintrust ${ours}\n`, { version: ours });
+export const version = async (): Promise<Outcome> => done(sayVersion('thintrust'), { version: ours });
 
 /** The certificates of the device. Faults: those of the call. */
 export async function held(given: Given) {

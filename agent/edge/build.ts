@@ -1,13 +1,9 @@
-/** What this program is and when it was built. The bundle defines `THINTRUST_VERSION` and `THINTRUST_BUILT`. */
+/** When this program was built. The bundle defines `THINTRUST_BUILT`. */
 import { type Instant, instant } from '../../protocol/time.ts';
 
-declare const THINTRUST_VERSION: string | undefined;
 declare const THINTRUST_BUILT: number | undefined;
 
-/** From source both are unknown: the version says so, and no time is certain to have passed. */
-export const version: string = typeof THINTRUST_VERSION === 'string' ? THINTRUST_VERSION : '0.1.0-source';
-
-/** Lowest clock floor: the build, else SOURCE_DATE_EPOCH (seconds), else the first commit of this software. */
+/** Lowest clock floor: the build, else (from source) SOURCE_DATE_EPOCH (seconds), else the first commit of this software. */
 export function builtAt(env: { readonly [name: string]: string | undefined }): Instant {
   if (typeof THINTRUST_BUILT === 'number') return instant(THINTRUST_BUILT);
   const epoch = Number(env['SOURCE_DATE_EPOCH']);

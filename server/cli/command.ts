@@ -1,6 +1,7 @@
 /** The shape of a command of `thintrust-server`, and reading its words: what is not understood is refused. */
 import { parseArgs } from 'node:util';
 import { bad, type Fault, type Result } from '../../protocol/fault.ts';
+import { sayVersion } from '../../protocol/version.ts';
 import { fill } from '../../words/say.ts';
 import { serverWords as words } from '../../words/server.ts';
 
@@ -80,6 +81,7 @@ function helpOfAll(commands: readonly Command[]): string {
     ...commands.map(({ name }) => `  ${name.padEnd(widest)}  ${words.commands[name]}`),
     '',
     words.moreHelp,
+    words.versionHelp,
     '',
   ].join('\n');
 }
@@ -175,6 +177,7 @@ const isHelp = (word: string | undefined): boolean => word === '--help' || word 
 
 function withoutCommand(commands: readonly Command[], argv: readonly string[]): Parsed {
   if (argv.length === 0 || isHelp(argv[0]) || argv[0] === 'help') return { at: 'help', text: helpOfAll(commands) };
+  if (argv[0] === '--version') return { at: 'help', text: sayVersion('thintrust-server') };
   const known = commands.some(({ name }) => name.startsWith(`${argv[0]} `));
   if (known && isHelp(argv[1]))
     return { at: 'help', text: helpOfAll(commands.filter(({ name }) => name.startsWith(`${argv[0]} `))) };

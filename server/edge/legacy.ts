@@ -7,6 +7,7 @@ import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { CheckinAnswer, CheckinRequest, EnrolmentOrder, LegacyRegistration } from '../../protocol/schema.ts';
 import { fillSubject, randomBytesFor } from '../../protocol/subject.ts';
 import { instant } from '../../protocol/time.ts';
+import { version } from '../../protocol/version.ts';
 import { accessTokenMs, hashSecret, isAccess, isSecret, makeAccess, type Token, writeToken } from '../core/bearer.ts';
 import { checkKey, checkOpen } from '../core/invitation.ts';
 import { answering, channelOf, chosenSetting, isToMigrate, kindOf, settingState } from '../core/mutual.ts';
@@ -19,7 +20,6 @@ import { checkPassword, readInvitation } from './invitations.ts';
 import { bindByToken, enrolByToken } from './legacy-enrolment.ts';
 import { isActive } from './lives.ts';
 import { migrateClient, mutualOf } from './mutual.ts';
-import { release } from './release.ts';
 import { checkin } from './reports.ts';
 import type { Database, Tables } from './tables.ts';
 
@@ -164,7 +164,7 @@ async function register(
     const device = held.deviceId ?? randomUUID();
     const identity = await readIdentity(trx);
     const kind = kindOf(wanted.accepts);
-    const channel = channelOf(kind, settingState(await mutualOf(trx), release), false);
+    const channel = channelOf(kind, settingState(await mutualOf(trx), version), false);
     if (held.deviceId === null) {
       await layDevice(server, trx, {
         invitation: held,
@@ -204,7 +204,7 @@ async function checkinWithout(server: Server, device: string, request: CheckinRe
     const kind = kindOf(accepts);
     const registeredAt = instant(row.created_at);
     const view = { kind, registeredAt, migrateClient: await migrateClient(trx, row.group_id) };
-    const due = isToMigrate(await mutualOf(trx), release, view);
+    const due = isToMigrate(await mutualOf(trx), version, view);
     const migration = due ? 'pending' : row.migration;
     if (kind === row.agent && migration === row.migration) return good(due);
     await trx.updateTable('devices').set({ agent: kind, migration }).where('id', '=', device).execute();

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { bad, good, type Result } from '../../protocol/fault.ts';
 import type { EnrolmentSecret } from '../../protocol/schema.ts';
 import { isOffered, maxSubject, unknownVariables } from '../../protocol/subject.ts';
+import { version } from '../../protocol/version.ts';
 import type { ListQuery, Page } from '../api/list.ts';
 import type { CertlessColumn, CertlessRow, EnrolmentChanged, MutualView } from '../api/mutual.ts';
 import { checkPorts, webPortOf } from '../core/listeners.ts';
@@ -27,7 +28,6 @@ import { rewriteKit } from './kit.ts';
 import { readPage } from './listing.ts';
 import { isActive } from './lives.ts';
 import { findGroup } from './lookup.ts';
-import { release } from './release.ts';
 import { open, seal } from './seal.ts';
 import type { Database } from './tables.ts';
 
@@ -46,7 +46,7 @@ export async function showMutual({ db }: Server): Promise<MutualView> {
     offered: isOffered(each.subject),
     unknown: [...unknownVariables(each.subject)],
   }));
-  const state = settingState(mutual, release);
+  const state = settingState(mutual, version);
   return {
     ...mutual,
     state,
@@ -61,9 +61,9 @@ export async function showMutual({ db }: Server): Promise<MutualView> {
 /** Fault: `stays-on`. */
 export const setMutual = (server: Server, actor: Actor, on: boolean): Promise<Result<null>> =>
   change(server, async (trx, mutual) => {
-    const decided = decideSetting(mutual, on, server.clock(), release);
+    const decided = decideSetting(mutual, on, server.clock(), version);
     if (decided.ok && decided.value !== mutual)
-      await audit(server, trx, { actor, action: 'mutual-enabled', subject: 'mutual', facts: { release } });
+      await audit(server, trx, { actor, action: 'mutual-enabled', subject: 'mutual', facts: { release: version } });
     return decided;
   });
 

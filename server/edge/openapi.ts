@@ -1,10 +1,10 @@
 /** The API as OpenAPI 3.1 tells it, made of the tables that serve it: whatever is served is in it. */
 import { type TObject, type TSchema, Type } from '@sinclair/typebox';
 import { faultKinds } from '../../protocol/fault.ts';
+import { version } from '../../protocol/version.ts';
 import { background, jobOrdered } from '../api/jobs.ts';
 import { oneOf } from '../api/list.ts';
 import { cookieName, csrfHeader } from '../core/web-request.ts';
-import { release } from './release.ts';
 
 export type Described = {
   readonly method: string;
@@ -61,7 +61,7 @@ export function describeApi(path: string, routes: readonly Described[]): object 
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'thintrust Administration Server', version: release },
+    info: { title: 'thintrust Administration Server', version },
     servers: [{ url: path }],
     security: [{ session: [], csrf: [] }, { token: [] }],
     paths,

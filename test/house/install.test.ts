@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { licencesOf } from '../../scripts/licences.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -26,12 +26,9 @@ table('install.sh', parts, ({ name, trees, program }) => {
     const bundles = filesOf(root).filter((path) => /^usr\/lib\/thintrust[^/]*\/thintrust[^.]*$/.test(path));
     for (const path of bundles)
       assert.is(readFileSync(join(root, path), 'utf8').split('\n', 1)[0], `#!${process.execPath}`, path);
-    if (name === 'device') {
-      assert.match(execFileSync(join(root, program), ['--version'], { encoding: 'utf8' }), version);
-      assert.match(
-        execFileSync(join(root, 'usr/lib/thintrust/thintrustd'), ['--version'], { encoding: 'utf8' }),
-        version,
-      );
+    for (const path of [program, ...bundles]) {
+      const [said, release] = execFileSync(join(root, path), ['--version'], { encoding: 'utf8' }).trim().split(' ');
+      assert.equal([said, release], [basename(path), version], path);
     }
   } finally {
     rmSync(root, { recursive: true });
