@@ -6,6 +6,7 @@ import type { JobOrdered } from '../../../api/jobs.ts';
 import { useApp } from '../../app.ts';
 import { ConfirmDialog, Dialog } from '../../parts/dialog.tsx';
 import { CheckField, TextField } from '../../parts/form.tsx';
+import { orderPath } from '../../parts/progress.tsx';
 import { Status } from '../../parts/show.tsx';
 import { holderOf } from './row.tsx';
 
@@ -83,7 +84,7 @@ function Renew({ rows, onClose, onOutcome }: Running) {
         ...(uploaded > 0 ? [fill(certificates.renewUploaded, { count: uploaded })] : []),
       ]}
       confirm={certificates.renew}
-      run={() => api.send<Answered>('POST', '/certificates/renew', { ids: idsOf(rows) })}
+      run={() => api.send<Answered>('POST', orderPath('/certificates/renew', rows.length), { ids: idsOf(rows) })}
       onDone={(outcome) => onOutcome(certificates.renewed, outcome, false)}
       onClose={onClose}
     />
@@ -109,7 +110,7 @@ function Delete({ rows, onClose, onOutcome }: Running) {
       ]}
       confirm={certificates.remove}
       danger
-      run={() => api.send<Answered>('POST', '/certificates/delete', body)}
+      run={() => api.send<Answered>('POST', orderPath('/certificates/delete', rows.length), body)}
       onDone={(outcome) => onOutcome(certificates.removed, outcome, true)}
       onClose={onClose}
     >
@@ -132,7 +133,7 @@ function Alias({ rows, onClose, onOutcome }: Running) {
       title={fill(certificates.aliasTitle, { count: corporate.length })}
       consequences={[certificates.aliasWhat, ...(left > 0 ? [fill(certificates.aliasMobile, { count: left })] : [])]}
       confirm={certificates.setAlias}
-      run={() => api.send<JobOrdered | object>('POST', '/certificates/alias', { ids, alias })}
+      run={() => api.send<JobOrdered | object>('POST', orderPath('/certificates/alias', ids.length), { ids, alias })}
       onDone={(answer) =>
         onOutcome(certificates.aliasSet, 'job' in answer ? answer : { done: [...ids], refused: [] }, false)
       }
