@@ -36,7 +36,7 @@ const reconnectMs = 1000;
 const connectTimeoutMs = 10_000;
 const answerTimeoutMs = 30_000;
 const keepAliveSeconds = 30;
-/** For ever (MQTT 5 §3.1.2.11.2): what devices say while the server is away is kept, and mosquitto 2.0.11 does not bear sessions that end. */
+/** For ever (MQTT 5 §3.1.2.11.2): what devices say while the server is away is kept, however long that is. */
 const foreverSeconds = 0xffff_ffff;
 const serviceDays = 397;
 
