@@ -10,7 +10,7 @@ const version: string = JSON.parse(readFileSync('package.json', 'utf8')).version
 
 const parts = [
   { name: 'device', trees: ['rootfs-overlay'], program: 'usr/bin/thintrust' },
-  { name: 'server', trees: ['packaging/server-overlay'], program: 'usr/bin/thintrust-server' },
+  { name: 'server', trees: ['packaging/server-overlay'], program: 'usr/lib/thintrust-server/thintrust-server' },
 ];
 
 table('install.sh', parts, ({ name, trees, program }) => {
@@ -26,7 +26,7 @@ table('install.sh', parts, ({ name, trees, program }) => {
     const bundles = filesOf(root).filter((path) => /^usr\/lib\/thintrust[^/]*\/thintrust[^.]*$/.test(path));
     for (const path of bundles)
       assert.is(readFileSync(join(root, path), 'utf8').split('\n', 1)[0], `#!${process.execPath}`, path);
-    for (const path of [program, ...bundles]) {
+    for (const path of new Set([program, ...bundles])) {
       const [said, release] = execFileSync(join(root, path), ['--version'], { encoding: 'utf8' }).trim().split(' ');
       assert.equal([said, release], [basename(path), version], path);
     }
