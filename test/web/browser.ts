@@ -130,6 +130,13 @@ export async function axeOf({ page }: Visit): Promise<readonly string[]> {
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => String(target)).join(', ')}`);
 }
 
+/** What the browser saves, by a click. */
+export async function saved({ page }: Visit, click: () => Promise<void>): Promise<string> {
+  const download = page.waitForEvent('download');
+  await click();
+  return readFileSync(await (await download).path(), 'utf8');
+}
+
 /** Wide and narrow, in `build/screens/web`, to be looked at. */
 export async function shoot({ page }: Visit, name: string): Promise<void> {
   mkdirSync(screens, { recursive: true });

@@ -44,8 +44,13 @@ test('the list is filtered, searched and sorted by the server, and the address r
   await one.page.getByRole('link', { name: 'iOS, levin' }).waitFor();
   assert.is(await rows.count(), 1);
   await one.open('/certificates?source=uploaded');
+  const devices = one.page.locator('.table tbody .cell-main');
   await button(one.page, en.device).click();
-  await one.page.getByText('Found: 2').waitFor();
+  await devices.first().getByText('iOS').waitFor();
+  assert.equal(await devices.allInnerTexts(), ['iOS, levin', 'reception']);
+  await button(one.page, en.device).click();
+  await devices.first().getByText('reception').waitFor();
+  assert.equal(await devices.allInnerTexts(), ['reception', 'iOS, levin']);
 });
 
 const readers: readonly { readonly name: Role }[] = [{ name: 'administrator' }, { name: 'auditor' }];

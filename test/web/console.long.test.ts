@@ -8,7 +8,7 @@ import { webEn, webRu } from '../../words/web.ts';
 import { addTwin, auditOf, value } from '../fakes/fleet-server.ts';
 import { addPerson, password } from '../fakes/web-client.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
+import { axeOf, saved, shoot, type Visit } from './browser.ts';
 import { codeOf, enter, nameOf, open, type Stage, secretOf } from './stage.ts';
 
 needs(['chromium']);
@@ -250,9 +250,21 @@ test('devices: searched, filtered and sorted by the server, and the address reme
   await page.getByText(webEn.parts.table.nothingFound).waitFor();
   await page.getByRole('button', { name: webEn.parts.table.clear }).click();
   await page.locator('.table tbody tr').nth(1).waitFor();
-  const download = page.waitForEvent('download');
-  await page.getByRole('link', { name: webEn.parts.table.csv }).click();
-  assert.match(await (await download).path(), /./);
+  const names = page.getByRole('rowheader');
+  assert.equal(await names.allInnerTexts(), ['reception', 'warehouse']);
+  await page.getByRole('button', { name: webEn.devices.name, exact: true }).click();
+  await names.first().getByText('warehouse').waitFor();
+  assert.equal(await names.allInnerTexts(), ['warehouse', 'reception']);
+  assert.match(page.url(), /sort=name&order=desc$/);
+  await page.getByLabel(webEn.devices.presence, { exact: true }).selectOption('online');
+  await page.getByText(webEn.parts.table.nothingFound).waitFor();
+  await page.getByLabel(webEn.devices.presence, { exact: true }).selectOption('offline');
+  await names.nth(1).waitFor();
+  await page.getByRole('searchbox').fill('ware');
+  await names.getByText('reception').waitFor({ state: 'detached' });
+  const list = await saved(one, () => page.getByRole('link', { name: webEn.parts.table.csv }).click());
+  assert.match(list, /^\uFEFFid,name,group,/);
+  assert.ok(list.includes(',warehouse,') && !list.includes('reception'), 'what the table finds');
 });
 
 test('no page asked another host, broke its own policy or failed', async () => {

@@ -122,6 +122,7 @@ test('revoked, it is Inactive and can only be removed; removed, it is on no list
   assert.is((await shown(world, id)).standing, 'inactive');
   assert.equal(await actionsOf(one), [en.actions.remove]);
   await press(one, en.actions.remove);
+  await dialogOf(one).getByText('certificates that leave the list with it: 0.').waitFor();
   await confirm(one, en.actions.remove);
   await one.page.getByRole('heading', { level: 1, name: en.title, exact: true }).waitFor();
   assert.is(codeOf(await showDevice(world.console.world.server, id)), 'not-found');

@@ -111,6 +111,13 @@ test('more than a thousand users: all that are found, as work the server goes on
     await begin(one, issue.types.mobile, issue.kinds['thin-client']);
     await page.getByRole('searchbox').fill('crowd');
     await page.getByText(fill(parts.table.found, { total: '1,050' })).waitFor();
+    const names = page.getByRole('rowheader');
+    await names.first().getByText('crowd-0000').waitFor();
+    await page.getByRole('button', { name: parts.table.next, exact: true }).click();
+    await names.first().getByText('crowd-0050').waitFor();
+    await page.getByText(fill(parts.table.range, { from: 51, to: 100, total: '1,050' })).waitFor();
+    await page.getByLabel(parts.table.size).selectOption('200');
+    await names.nth(199).getByText('crowd-0199').waitFor();
     await page.getByLabel(parts.table.selectPage).check();
     await page.getByRole('button', { name: fill(parts.table.selectAll, { count: '1,050' }) }).click();
     await page.getByText(fill(parts.table.selected, { count: '1,050' })).waitFor();

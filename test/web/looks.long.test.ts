@@ -7,8 +7,15 @@ needs(['chromium']);
 
 const locales = { en: 'en-GB', ru: 'ru-RU' } as const;
 
+type Place = {
+  readonly name: string;
+  readonly path: (stage: Stage) => string;
+  /** A button that leads further. */
+  readonly press?: string;
+  readonly shows: string;
+};
 /** Every page of somebody who may do everything, with what shows that it is there. */
-const places = [
+const places: readonly Place[] = [
   { name: 'dashboard', path: () => '/dashboard', shows: '.shell h1' },
   { name: 'onboarding', path: () => '/onboarding', shows: '.shell h1' },
   { name: 'devices', path: () => '/devices', shows: '.table tbody tr' },
@@ -16,6 +23,13 @@ const places = [
   { name: 'device-events', path: ({ device }: Stage) => `/devices/${device.id}/events`, shows: '.table tbody tr' },
   { name: 'certificates', path: () => '/certificates', shows: '.table tbody tr' },
   { name: 'certificate', path: ({ device }: Stage) => `/certificates/${device.proof.fingerprint}`, shows: '.facts' },
+  { name: 'issue', path: () => '/certificates/issue', shows: '.consequences' },
+  {
+    name: 'issue-step',
+    path: () => '/certificates/issue',
+    press: '.section .button-main',
+    shows: '.steps-body .radios',
+  },
   { name: 'rules', path: () => '/certificates/rules', shows: '.section .form' },
   { name: 'groups', path: () => '/groups', shows: '.tree' },
   { name: 'group', path: ({ group }: Stage) => `/groups/${group}`, shows: '.delivery' },
@@ -38,21 +52,26 @@ const places = [
 ];
 
 /** What is right depends on the words or on the colours, not on which meet: two of the four are enough. */
-table('nothing axe-core finds wrong, English in light and Russian in dark', places, async ({ name, path, shows }) => {
-  const world = await open();
-  for (const [language, scheme] of [
-    ['en', 'light'],
-    ['ru', 'dark'],
-  ] as const) {
-    const one = await enterIn(world, language, path(world));
-    await one.page.locator(shows).first().waitFor();
-    assert.is(await one.page.locator('html').getAttribute('lang'), language);
-    await one.page.emulateMedia({ colorScheme: scheme });
-    assert.equal(await axeOf(one), [], `${language} ${scheme}`);
-    await shoot(one, `${name}-${language}-${scheme}`);
-    await one.page.emulateMedia({ colorScheme: 'light' });
-  }
-});
+table(
+  'nothing axe-core finds wrong, English in light and Russian in dark',
+  places,
+  async ({ name, path, press, shows }) => {
+    const world = await open();
+    for (const [language, scheme] of [
+      ['en', 'light'],
+      ['ru', 'dark'],
+    ] as const) {
+      const one = await enterIn(world, language, path(world));
+      if (press) await one.page.locator(press).click();
+      await one.page.locator(shows).first().waitFor();
+      assert.is(await one.page.locator('html').getAttribute('lang'), language);
+      await one.page.emulateMedia({ colorScheme: scheme });
+      assert.equal(await axeOf(one), [], `${language} ${scheme}`);
+      await shoot(one, `${name}-${language}-${scheme}`);
+      await one.page.emulateMedia({ colorScheme: 'light' });
+    }
+  },
+);
 
 test('the sign-in page, in both languages, light and dark', async () => {
   const { visit } = await open();

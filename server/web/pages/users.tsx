@@ -115,7 +115,7 @@ function RowButtons({ user, onOpen }: { readonly user: UserView; readonly onOpen
   const { words } = useApp();
   const { users } = words.web;
   return (
-    <span class="row-buttons row-buttons-line">
+    <span class="row-buttons">
       {(['edit', 'password', 'remove'] as const).map((what) => (
         <button key={what} type="button" class="link" onClick={() => onOpen({ do: what, user })}>
           {users.buttons[what]}

@@ -217,11 +217,14 @@ export function CheckField({
 /** One of a few, all in sight. */
 export function RadioField<V extends string>({
   legend,
+  headed,
   choices,
   value,
   onValue,
 }: {
   readonly legend: string;
+  /** A heading above says the same. */
+  readonly headed?: boolean;
   readonly choices: readonly (readonly [
     value: V,
     text: ComponentChildren,
@@ -235,7 +238,7 @@ export function RadioField<V extends string>({
   const id = useId();
   return (
     <fieldset class="radios">
-      <legend>{legend}</legend>
+      <legend class={headed ? 'unseen' : undefined}>{legend}</legend>
       {choices.map(([choice, text, hint, disabled], index) => (
         <div class="check" key={choice}>
           <input

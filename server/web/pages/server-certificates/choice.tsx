@@ -56,6 +56,7 @@ export function Kind({ choice, choose }: StepProps) {
     <>
       <RadioField
         legend={wizard.kind}
+        headed
         value={choice.kind}
         choices={[
           ['own', wizard.own, wizard.ownHint],
@@ -96,6 +97,7 @@ export function When({ choice, choose }: StepProps) {
     <>
       <RadioField
         legend={wizard.when}
+        headed
         value={choice.when}
         choices={[
           ['ready', wizard.ready],
