@@ -72,7 +72,7 @@ test('searched and sorted by the server, and all of it as a file', async () => {
   const names = page.getByRole('rowheader');
   await names.nth(1).waitFor();
   const usual = await names.allInnerTexts();
-  await page.getByRole('button', { name: users.name }).click();
+  await page.getByRole('button', { name: users.name, exact: true }).click();
   await names
     .first()
     .getByText(usual.at(-1) ?? '', { exact: true })
