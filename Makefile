@@ -144,7 +144,7 @@ layer-check: build ## the Yocto layer, as far as it can be checked without bitba
 .PHONY: hil
 hil: image ## the stories on a booted image, x86-64, in QEMU (docs/hil.md); two machines at a time
 	@node test/hil/prepare.ts
-	@node test/run.ts --limit-ms 1200000 test/hil
+	@THINTRUST_SLOW=$${THINTRUST_SLOW:-2} node test/run.ts --limit-ms 1200000 test/hil
 
 .PHONY: bench-image
 bench-image: image ## how large, quick and frugal daemon and screens are on the booted image, beside a bare Node (20 minutes)

@@ -41,6 +41,8 @@ export const patienceMs = 120_000 * slow;
 /** From power on to the first screen. */
 export const bootMs = 300_000 * slow;
 const betweenKeysMs = 100;
+/** A key that changes nothing is pressed again after this; one that was pressed twice goes too far. */
+const answerMs = 5_000 * slow;
 const lookEveryMs = 150;
 /** Of this machine, whatever disk is in it. */
 const uuid = '5c1f0e62-7f6b-4d43-9a35-6d1d6b1f2a10';
@@ -122,14 +124,16 @@ export async function startMachine(order: Order) {
     /** Names as QEMU's `QKeyCode` has them; several at once as a list. */
     press,
     type: (text: string): Promise<void> => press(...[...text].map(strokeOf)),
-    /** Presses a key again and again, each time once the screen has come to rest, until it shows this. */
+    /** Presses a key again and again, each time once the screen has answered the one before and come to rest, until it shows this. */
     reach: async (key: string | readonly string[], wanted: RegExp, limitMs = patienceMs): Promise<string> => {
       for (const until = performance.now() + limitMs; ; ) {
         const shown = await see(/\S/);
         if (wanted.test(shown)) return shown;
         if (performance.now() > until) throw new Error(`${key} never led to ${wanted}; the screen shows:\n${shown}`);
         await press(key);
-        await delay(lookEveryMs * 2);
+        let now = shown;
+        for (const end = performance.now() + answerMs; now === shown && performance.now() < end; now = await read())
+          await delay(lookEveryMs);
       }
     },
     /** What a command prints; rejects where it fails. */
