@@ -59,7 +59,11 @@ function Console() {
     () =>
       createApi({
         csrf: () => csrf.current,
-        sessionLost: () => setStage((now) => ({ at: 'outside', reason: now.at === 'inside' ? 'ended' : null })),
+        // A page may have asked several things at once: the first answer says why.
+        sessionLost: () =>
+          setStage((now) =>
+            now.at === 'outside' ? now : { at: 'outside', reason: now.at === 'inside' ? 'ended' : null },
+          ),
         reached: setReached,
       }),
     [],
