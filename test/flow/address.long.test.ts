@@ -7,7 +7,7 @@ import { fingerprintOf, good, register, slot } from './acts.ts';
 import { openSystem, statusOf, until, whenStatus } from './system.ts';
 
 /** The old address has turns too, and the pauses between them have grown while the server was away. */
-const turnsMs = 120_000;
+const turnsMs = 220_000;
 
 test('told while the old address still answers; then that is gone, and a start finds the new one too', async () => {
   const system = openSystem();
