@@ -14,8 +14,8 @@ import { openForwarder } from '../agent/edge/forward.ts';
 import { openLogs } from '../agent/edge/logs.ts';
 import { parseCertificate } from '../protocol/certificate.ts';
 import { parsePlace } from '../protocol/target.ts';
+import { freePort } from '../server/cli/port.ts';
 import { outputOf, startLogServer } from '../test/fakes/log-servers.ts';
-import { freePort } from '../test/fakes/mosquitto.ts';
 import { authorityOf, authorityPem, deviceId, deviceMaterial, now, serverMaterial } from '../test/fakes/tls-server.ts';
 import type { Row } from './row.ts';
 

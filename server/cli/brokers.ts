@@ -57,7 +57,7 @@ async function prepare(server: Server, directory: string): Promise<string> {
   const place = resolve(directory);
   // mosquitto runs as a user of its own: its group must be able to get in.
   mkdirSync(join(place, 'store'), { recursive: true, mode: 0o770 });
-  await keepServicePort(server.db, () => freePort('127.0.0.1', 0));
+  await keepServicePort(server.db, freePort);
   return place;
 }
 

@@ -122,15 +122,16 @@ async function firstStart(
   };
   const free = checkPorts(wanted);
   if (!free.ok) return free;
-  const legacy = wanted.legacy === null ? null : await freePort(host, wanted.legacy);
-  const web = wanted.web === null ? null : await freePort(host, wanted.web);
+  const orFree = (port: number): number | Promise<number> => port || freePort(host);
+  const legacy = wanted.legacy === null ? null : await orFree(wanted.legacy);
+  const web = wanted.web === null ? null : await orFree(wanted.web);
   const made = await initialise(
     surroundings(directory),
     {
       host,
       name: choices.name ?? host,
-      httpsPort: await freePort(host, wanted.https),
-      mqttPort: await freePort(host, wanted.mqtt),
+      httpsPort: await orFree(wanted.https),
+      mqttPort: await orFree(wanted.mqtt),
       legacyPort: legacy,
       webPort: web,
     },

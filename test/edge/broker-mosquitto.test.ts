@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toPem } from '../../protocol/certificate.ts';
 import { deviceLeafTopic, policyTopic } from '../../protocol/topics.ts';
+import { freePort } from '../../server/cli/port.ts';
 import type { Broker, ListenerTls } from '../../server/core/ports.ts';
 import { makeCrl } from '../../server/edge/authority.ts';
 import { type MosquittoFiles, mosquittoBroker, writeMosquittoFiles } from '../../server/edge/broker-mosquitto.ts';
 import { makeCredentials, takeOver } from '../../server/edge/mosquitto-link.ts';
 import { makeDevice, makeListenerTls, now } from '../fakes/identities.ts';
-import { freePort, type Mosquitto, startMosquitto } from '../fakes/mosquitto.ts';
+import { type Mosquitto, startMosquitto } from '../fakes/mosquitto.ts';
 import { assert, needs, rejects, test } from '../harness.ts';
 import {
   brokerCases,

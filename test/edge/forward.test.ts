@@ -11,9 +11,9 @@ import type { LogDraft } from '../../agent/edge/log.ts';
 import { appendAudit, type Logs, openLogs } from '../../agent/edge/logs.ts';
 import { parseCertificate } from '../../protocol/certificate.ts';
 import { parsePlace } from '../../protocol/target.ts';
+import { freePort } from '../../server/cli/port.ts';
 import type { Authority } from '../../server/edge/authority.ts';
 import { outputOf, startLogServer } from '../fakes/log-servers.ts';
-import { freePort } from '../fakes/mosquitto.ts';
 import {
   authorityOf,
   authorityPem,

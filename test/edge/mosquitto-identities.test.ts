@@ -10,6 +10,7 @@ import { spkiOf } from '../../agent/edge/device-key.ts';
 import { fromBase64, toBase64, toPem } from '../../protocol/certificate.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import { deviceLeafTopic } from '../../protocol/topics.ts';
+import { freePort } from '../../server/cli/port.ts';
 import { serviceName } from '../../server/core/mosquitto.ts';
 import type { Broker } from '../../server/core/ports.ts';
 import { issueDevice, makeAuthority } from '../../server/edge/authority.ts';
@@ -34,7 +35,7 @@ import {
   withFleet,
 } from '../fakes/fleet-server.ts';
 import { now } from '../fakes/identities.ts';
-import { freePort, type Mosquitto, startMosquitto } from '../fakes/mosquitto.ts';
+import { type Mosquitto, startMosquitto } from '../fakes/mosquitto.ts';
 import { assert, needs, rejects, test } from '../harness.ts';
 import { type Connected, ended, join, leave } from './broker-cases.ts';
 

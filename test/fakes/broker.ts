@@ -1,12 +1,13 @@
 /** A broker written by hand that does what a test says, packet by packet; and the real mosquitto. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { generate, type Packet, parser } from 'mqtt-packet';
+import { freePort } from '../../server/cli/port.ts';
 import { type Served, type ServerMaterial, serveTls } from './tls-server.ts';
 
 export type Script = {
@@ -96,14 +97,4 @@ function running(child: ChildProcess): Promise<void> {
       if (/mosquitto version .* running/.test(said)) resolve();
     });
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || !address) throw new Error('no port');
-  return address.port;
 }

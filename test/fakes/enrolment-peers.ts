@@ -9,8 +9,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toPem } from '../../protocol/certificate.ts';
+import { freePort } from '../../server/cli/port.ts';
 import { findProgram, trixie } from '../programs.ts';
-import { freePort } from './mosquitto.ts';
 import { alive, answers, startPeer, stop } from './processes.ts';
 import { authorityOf, serverMaterial } from './tls-server.ts';
 

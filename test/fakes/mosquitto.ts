@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from '../programs.ts';
 import { alive, answers } from './processes.ts';
@@ -11,15 +10,6 @@ export type Mosquitto = {
   readonly log: () => string;
   readonly stop: (signal?: NodeJS.Signals) => Promise<void>;
 };
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 /** Resolves when the port answers. Started by root it stays root, to read what only the test may read. */
 export async function startMosquitto(configuration: string, port: number, env = process.env): Promise<Mosquitto> {

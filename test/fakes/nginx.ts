@@ -19,7 +19,7 @@ export async function startNginx(
   at?: number,
 ): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'thintrust-nginx-'));
-  const port = at ?? (await freePort('127.0.0.1', 0));
+  const port = at ?? (await freePort());
   writeFileSync(join(folder, 'own.pem'), own.cert);
   writeFileSync(join(folder, 'own.key'), own.key);
   writeFileSync(

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../server/cli/port.ts';
 import { findProgram } from '../programs.ts';
-import { freePort } from './mosquitto.ts';
 import { authorityOf, authorityPem, serverMaterial } from './tls-server.ts';
 
 const patienceMs = 30_000;

@@ -15,8 +15,8 @@ import { parseCertificate } from '../../protocol/certificate.ts';
 import type { Fault } from '../../protocol/fault.ts';
 import type { ClientFile } from '../../protocol/session.ts';
 import { type Place, parsePlace } from '../../protocol/target.ts';
+import { freePort } from '../../server/cli/port.ts';
 import { findProgram } from '../programs.ts';
-import { freePort } from './mosquitto.ts';
 import { appears, type Peer, startPeer, stop } from './processes.ts';
 import { now, type ServerMaterial } from './tls-server.ts';
 

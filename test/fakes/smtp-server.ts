@@ -61,7 +61,7 @@ export async function startSmtp(wanted: Wanted = {}): Promise<SmtpServer> {
   const at = (name: string): string => join(folder, name);
   for (const name of ['spool', 'log', 'mail', 'mail/new', 'mail/cur', 'mail/tmp']) mkdirSync(at(name));
   const { program, libraries } = copyExim(folder);
-  const port = await freePort('127.0.0.1', 0);
+  const port = await freePort();
   writeFileSync(at('conf'), configuration(folder, port, wanted));
   writeFileSync(at('cert.pem'), wanted.tls?.cert ?? '');
   writeFileSync(at('key.pem'), wanted.tls?.key ?? '');
@@ -259,7 +259,7 @@ export type Relay = {
 /** Between a client and a server that speak in the clear. */
 export async function startRelay(to: number): Promise<Relay> {
   const sockets = new Set<Socket>();
-  const port = await freePort('127.0.0.1', 0);
+  const port = await freePort();
   const server = createServer((client) => {
     const upstream = connect(to, '127.0.0.1');
     for (const socket of [client, upstream]) {

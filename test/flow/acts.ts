@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { Status } from '../../protocol/local.ts';
 import type { Report } from '../../protocol/schema.ts';
+import { freePort } from '../../server/cli/port.ts';
 import { outputOf, startLogServer } from '../fakes/log-servers.ts';
-import { freePort } from '../fakes/mosquitto.ts';
 import { authorityOf, serverMaterial } from '../fakes/tls-server.ts';
 import { ask, type Device, type Outcome, type Screen, type System, statusOf, until, whenStatus } from './system.ts';
 

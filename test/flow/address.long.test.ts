@@ -12,7 +12,7 @@ const turnsMs = 220_000;
 test('told while the old address still answers; then that is gone, and a start finds the new one too', async () => {
   const system = openSystem();
   const relays: Relay[] = [];
-  const [https, mqtt] = [await freePort('127.0.0.1', 0), await freePort('127.0.0.1', 0)];
+  const [https, mqtt] = [await freePort(), await freePort()];
   const places = ['--https-port', `${https}`, '--mqtt-port', `${mqtt}`, '--legacy-port', 'off'];
   try {
     const before = await system.startServer(places);

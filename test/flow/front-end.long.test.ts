@@ -41,7 +41,7 @@ test('through nginx alone: registered, its next certificate told ahead, a missed
   const system = openSystem();
   let nginx: Nginx | null = null;
   const [first, second, third] = [made('first'), made('second'), made('third')];
-  const port = await freePort('127.0.0.1', 0);
+  const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const show = async ({ der, key }: Issued): Promise<void> => {
     await nginx?.close();

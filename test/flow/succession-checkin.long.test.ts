@@ -8,7 +8,7 @@ import { ask, openSystem, statusOf, until } from './system.ts';
 
 test('over check-in alone: reports get through after every step, renewed when asked, and the former authority goes without override', async () => {
   const system = openSystem();
-  const port = await freePort('127.0.0.1', 0);
+  const port = await freePort();
   const relay = await openRelay({ host: '127.0.0.1', port }, { host: '127.0.0.2', port });
   try {
     // Nobody listens where devices look for MQTT.
