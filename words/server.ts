@@ -571,5 +571,6 @@ export const serverWords = {
     registerAgain:
       'Warning: devices that use mutual authentication already have to register again to get an identity this way: {count}',
     cutOff: 'These devices would be cut off if the port were closed:',
+    endedEarly: 'This was ended before it was through. What was made until then:',
   },
 } as const;

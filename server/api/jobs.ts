@@ -32,7 +32,7 @@ export const jobDetails = Type.Composite([
   Type.Object({
     /** Why it broke. */
     fault: nullable(faultView),
-    /** Of a finished job, to who ordered it: what the order would have been answered with. */
+    /** Of a job that is over, to who ordered it: what the order would have been answered with, about all that was tried; null where nothing was. */
     answer: Type.Unknown(),
   }),
 ]);

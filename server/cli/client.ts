@@ -54,8 +54,16 @@ export function call<T>(
 
 const lookedAtMs = 500;
 
-/** An order that may become a job: waits until it is through. Faults: those of `call`, and why the job is not through. */
-export async function order<T>(state: string, path: string, body: unknown): Promise<Answer<T>> {
+/**
+ * An order that may become a job: waits until it is through. What was made before it was ended or broke is its answer; `early` is told that it
+ * is not all. Faults: those of `call`, and why the job is not through.
+ */
+export async function order<T>(
+  state: string,
+  path: string,
+  body: unknown,
+  early: (state: 'ended' | 'broken') => void,
+): Promise<Answer<T>> {
   const answer = await call<T | JobOrdered>(state, 'POST', path, body);
   if (!answer.ok || !isOrdered(answer.value)) return answer as Answer<T>;
   for (;;) {
@@ -63,6 +71,10 @@ export async function order<T>(state: string, path: string, body: unknown): Prom
     if (!looked.ok) return looked;
     const { state: now, fault, answer: told } = looked.value;
     if (now === 'done') return good(told as T);
+    if (told !== null && (now === 'ended' || now === 'broken')) {
+      early(now);
+      return good(told as T);
+    }
     if (looked.value.finishedAt !== null) return fault ? { ok: false, fault: fault as Fault } : bad('not-found');
     await setTimeout(lookedAtMs);
   }

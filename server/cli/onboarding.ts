@@ -12,6 +12,7 @@ import { doneText, invitationText, show } from './remote.ts';
 
 const { labels, values } = words;
 const maxFileBytes = 1024 * 1024;
+const sayEarly = (): void => void process.stderr.write(`${values.endedEarly}\n`);
 
 export const onboardingCommands: readonly Command[] = [
   {
@@ -22,7 +23,7 @@ export const onboardingCommands: readonly Command[] = [
       const read = readBounded(file, maxFileBytes);
       if (read.ok) {
         const csv = Buffer.from(read.value).toString('utf8');
-        return show(order<Imported>(state, '/invitations/import', { csv }), importedText);
+        return show(order<Imported>(state, '/invitations/import', { csv }, sayEarly), importedText);
       }
       const noFile = read.fault.code === 'not-found';
       return Promise.resolve(noFile ? { ...read, text: fill(words.noFile, { file }) } : read);

@@ -1,8 +1,11 @@
 /** Long work that an order to the API comes to: how much, how long it is kept, and who asked for it to run by itself. */
 import { dayMs } from '../../protocol/time.ts';
 
-export const jobStates = ['waiting', 'running', 'done', 'ended', 'broken'] as const;
-/** `ended`: somebody ended it before it was through; `broken`: it could not begin again after the server had stopped. */
+export const jobStates = ['waiting', 'running', 'ending', 'done', 'ended', 'broken'] as const;
+/**
+ * `ending`: somebody ended it before it was through, and what was made until then is put together; `ended`: that can be had; `broken`:
+ * it could not begin again after the server had stopped.
+ */
 export type JobState = (typeof jobStates)[number];
 
 /** An order to more than this is a job, whether or not it was asked to be one. */

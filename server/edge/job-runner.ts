@@ -7,7 +7,7 @@ import { bad, type Fault, good, type Result } from '../../protocol/fault.ts';
 import type { Act, AdminRoute, Tried, Work } from './admin-route.ts';
 import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
-import { finish, type Job, kindOf, opened, sealed, unfinished } from './jobs.ts';
+import { finish, goingOn, type Job, kindOf, opened, sealed, unfinished } from './jobs.ts';
 import type { Database } from './tables.ts';
 
 export type Jobs = { readonly kick: () => void; readonly close: () => Promise<void> };
@@ -64,75 +64,91 @@ async function runJob(
   work: Work | null,
   { publish, isClosing }: { readonly publish: () => Promise<void>; readonly isClosing: () => boolean },
 ): Promise<void> {
-  const { db } = server;
-  const begun = await begin(server, job, work, isClosing);
+  const order = readOrder(server, job, work);
+  if (job.state === 'ending') return conclude(server, job, order.ok ? order.value : null, 'ended', null);
+  if (!order.ok) return conclude(server, job, null, 'broken', order.fault);
+  const { items, together } = order.value;
+  const begun = await begin(server, job, order.value, isClosing);
   if (!begun.ok) {
-    if (isBusy(begun)) return;
-    const end = { state: 'broken', answer: null, found: begun.fault } as const;
-    await transact(db, async (trx) => good(await finish(server, trx, job, end)));
+    if (!isBusy(begun)) await conclude(server, job, order.value, 'broken', begun.fault);
     return;
   }
-  const { items, together, answerOf } = begun.value;
-  const { numUpdatedRows: goesOn } = await db
+  const { numUpdatedRows: goesOn } = await server.db
     .updateTable('jobs')
     .set({ state: 'running', started_at: job.started_at ?? server.clock() })
     .where('id', '=', job.id)
-    .where('state', 'in', unfinished)
+    .where('state', 'in', goingOn)
     .executeTakeFirstOrThrow();
   if (goesOn === 0n) return;
   for (let at = job.done + job.refused; at < items.length; ) {
     if (isClosing()) return;
     const next = together
-      ? await doSome(server, job.id, begun.value, at)
-      : await doOne(server, job.id, begun.value, at);
+      ? await doSome(server, job.id, { items, act: begun.value }, at)
+      : await doOne(server, job.id, { items, act: begun.value }, at);
     if (next === null) return;
     if (Math.floor(next / publishedEach) > Math.floor(at / publishedEach)) await publish();
     at = next;
     await setTimeout(leftMs);
   }
-  const tried = await readTried(server, job.id, items);
-  const answer = await answerOf(tried);
-  await transact(db, async (trx) => {
-    const facts = { kind: job.kind, done: tried.filter((each) => each.result.ok).length };
-    const refused = tried.length - facts.done;
-    if (!(await finish(server, trx, job, { state: 'done', answer, found: null }))) return good(null);
-    const row = { actor: job.actor, action: 'job-finished', subject: job.id, facts: { ...facts, refused } };
-    await audit(server, trx, row);
-    return good(null);
-  });
+  await conclude(server, job, order.value, 'done', null);
   await publish();
 }
 
-type Begun = {
+type Order = {
+  readonly body: unknown;
   readonly items: readonly string[];
-  readonly act: Act;
   readonly together: boolean;
+  readonly begin: Work['begin'];
   readonly answerOf: (tried: readonly Tried[]) => unknown;
 };
+type Begun = Pick<Order, 'items'> & { readonly act: Act };
 
-/**
- * What cannot be just now, as while another file with a key is read, is tried again. Faults: those of the work, which may not be
- * possible any more; `busy` where the server stops before it can be; `unknown-version` for what this release does not know.
- */
-async function begin(
-  server: Server,
-  { kind, actor, sealed: ordered }: Job,
-  work: Work | null,
-  isClosing: () => boolean,
-): Promise<Result<Begun>> {
+/** Faults: `unknown-version` for what this release does not know, and those of the work for what it would order otherwise. */
+function readOrder(server: Server, { kind, sealed: ordered }: Job, work: Work | null): Result<Order> {
   if (!work) return bad('unknown-version', { what: kind });
   const body = opened(server, ordered);
   const items = work.items(body);
   if (!items.ok) return items;
-  const tryIt = () => attempt(server, () => work.begin(server, actor, body));
+  const { begin, together = false } = work;
+  return good({ body, items: items.value, together, begin, answerOf: (tried) => work.answer(server, tried) });
+}
+
+/** For good, with the answer about all that was tried: one-time passwords that were made are told, however it ended. */
+async function conclude(
+  server: Server,
+  job: Job,
+  order: Order | null,
+  state: 'done' | 'ended' | 'broken',
+  found: Fault | null,
+): Promise<void> {
+  const tried = order ? await readTried(server, job.id, order.items) : [];
+  const answer = order && tried.length > 0 ? await order.answerOf(tried) : null;
+  const done = tried.filter((each) => each.result.ok).length;
+  await transact(server.db, async (trx) => {
+    if (!(await finish(server, trx, job, { state, answer, found })) || state !== 'done') return good(null);
+    const facts = { kind: job.kind, done, refused: tried.length - done };
+    await audit(server, trx, { actor: job.actor, action: 'job-finished', subject: job.id, facts });
+    return good(null);
+  });
+}
+
+/**
+ * What cannot be just now, as while another file with a key is read, is tried again. Faults: those of the work, which may not be
+ * possible any more; `busy` where the server stops before it can be.
+ */
+async function begin(
+  server: Server,
+  { actor }: Job,
+  { body, begin: beginOnce }: Order,
+  isClosing: () => boolean,
+): Promise<Result<Act>> {
+  const tryIt = () => attempt(server, () => beginOnce(server, actor, body));
   let act = await tryIt();
   while (isBusy(act) && !isClosing()) {
     await setTimeout(againMs);
     act = await tryIt();
   }
-  if (!act.ok) return act;
-  const together = work.together === true;
-  return good({ items: items.value, act: act.value, together, answerOf: (tried) => work.answer(server, tried) });
+  return act;
 }
 
 const isBusy = (result: Result<unknown>): boolean => !result.ok && result.fault.code === 'busy';
@@ -147,17 +163,17 @@ async function attempt<T>(server: Server, run: () => Promise<Result<T>>): Promis
   }
 }
 
-/** Where to go on; null where the job was ended meanwhile. */
+/** Where to go on; null where the job was ended meanwhile: what was under way then is recorded all the same. */
 async function doOne(server: Server, id: string, { items, act }: Begun, at: number): Promise<number | null> {
   const item = items[at] ?? '';
   const result = await attempt(server, () => act(item, server));
   const recorded = await transact(server.db, (trx) => record(server, trx, id, at, [result]));
-  return recorded.ok ? at + 1 : null;
+  return recorded.ok ? recorded.value : null;
 }
 
 /** As many as take no longer than others may wait for the database; they and what is recorded of them are one transaction. */
 async function doSome(server: Server, id: string, { items, act }: Begun, from: number): Promise<number | null> {
-  const done = await transact(server.db, async (trx) => {
+  const done = await transact(server.db, async (trx): Promise<Result<number | null>> => {
     const within = { ...server, db: trx };
     const results: Result<unknown>[] = [];
     const until = performance.now() + heldMs;
@@ -170,22 +186,23 @@ async function doSome(server: Server, id: string, { items, act }: Begun, from: n
   return done.ok ? done.value : null;
 }
 
-/** Where to go on. Fault: `not-found` for a job that was ended meanwhile. */
+/** Where to go on; null where it goes no further. Fault: `not-found` for a job that is over. */
 async function record(
   server: Server,
   trx: Database,
   id: string,
   from: number,
   results: readonly Result<unknown>[],
-): Promise<Result<number>> {
+): Promise<Result<number | null>> {
   const count = results.filter(({ ok }) => ok).length;
-  const { numUpdatedRows } = await trx
+  const row = await trx
     .updateTable('jobs')
     .set((each) => ({ done: each('done', '+', count), refused: each('refused', '+', results.length - count) }))
     .where('id', '=', id)
-    .where('state', '=', 'running')
-    .executeTakeFirstOrThrow();
-  if (numUpdatedRows === 0n) return bad('not-found', { what: id });
+    .where('state', 'in', unfinished)
+    .returning('state')
+    .executeTakeFirst();
+  if (!row) return bad('not-found', { what: id });
   for (const [index, result] of results.entries()) {
     // What says no more than that it is done is not kept.
     if (result.ok && result.value === null) continue;
@@ -196,13 +213,19 @@ async function record(
       .values({ job_id: id, at: from + index, fault: refused, sealed: told })
       .execute();
   }
-  return good(from + results.length);
+  return good(row.state === 'ending' ? null : from + results.length);
 }
 
+/** The first of the order, as many as were tried. */
 async function readTried(server: Server, id: string, items: readonly string[]): Promise<readonly Tried[]> {
+  const { done, refused } = await server.db
+    .selectFrom('jobs')
+    .select(['done', 'refused'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
   const rows = await server.db.selectFrom('job_results').selectAll().where('job_id', '=', id).execute();
   const kept = new Map(rows.map((row) => [row.at, row]));
-  return items.map((item, at) => {
+  return items.slice(0, done + refused).map((item, at) => {
     const row = kept.get(at);
     if (row?.fault) return { item, result: { ok: false, fault: JSON.parse(row.fault) as Fault } };
     return { item, result: good(row?.sealed ? opened(server, row.sealed) : null) };

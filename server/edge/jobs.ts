@@ -14,7 +14,9 @@ import type { Database, Tables } from './tables.ts';
 
 export type Job = Tables['jobs'];
 
-export const unfinished = ['waiting', 'running'] as const;
+export const unfinished = ['waiting', 'running', 'ending'] as const;
+/** What still goes on. */
+export const goingOn = ['waiting', 'running'] as const;
 const jobList: ListSpec<JobColumn> = {
   sort: { orderedAt: 'made_at', finishedAt: 'finished_at', kind: 'kind', actor: 'actor', state: 'state' },
   key: 'id',
@@ -102,24 +104,42 @@ export async function showJob(server: Server, actor: string, id: string): Promis
   });
 }
 
-/** One that is not through ends where it is; of another nothing stays. Faults: `not-found`; `not-allowed` to whoever could not order it. */
+export type ActionOf = (kind: string) => AdminRoute['action'] | null;
+
+/**
+ * One that is under way goes no further; the runner puts together what it has come to. One that is over by then stays as it is.
+ * Faults: `not-found`; `not-allowed` to whoever could not order it.
+ */
 export const endJob = (
   server: Server,
-  { actor, rights }: Pick<Call, 'actor' | 'rights'>,
+  call: Pick<Call, 'actor' | 'rights'>,
   id: string,
-  action: (kind: string) => AdminRoute['action'] | null,
+  action: ActionOf,
 ): Promise<Result<null>> =>
   transact(server.db, async (trx) => {
-    const row = await findJob(trx, id);
+    const row = await findOwn(trx, call, id, action);
     if (!row.ok) return row;
     const { kind, state, done, refused } = row.value;
-    const needed = action(kind);
-    if (row.value.actor !== actor && !(typeof needed === 'string' && mayDo(rights, needed)))
-      return bad('not-allowed', { what: kind });
-    if (state === 'waiting' || state === 'running') {
-      await finish(server, trx, row.value, { state: 'ended', answer: null, found: null });
-      await audit(server, trx, { actor, action: 'job-ended', subject: id, facts: { kind, done, refused } });
-    } else await trx.deleteFrom('jobs').where('id', '=', id).execute();
+    if (state !== 'waiting' && state !== 'running') return good(null);
+    if (state === 'waiting') await finish(server, trx, row.value, { state: 'ended', answer: null, found: null });
+    else await trx.updateTable('jobs').set({ state: 'ending' }).where('id', '=', id).execute();
+    const facts = { kind, done, refused };
+    await audit(server, trx, { actor: call.actor, action: 'job-ended', subject: id, facts });
+    return good(null);
+  });
+
+/** Of one that is over nothing stays. Faults: as for `endJob`; `busy` where it is not over. */
+export const forgetJob = (
+  { db }: Server,
+  call: Pick<Call, 'actor' | 'rights'>,
+  id: string,
+  action: ActionOf,
+): Promise<Result<null>> =>
+  transact(db, async (trx) => {
+    const row = await findOwn(trx, call, id, action);
+    if (!row.ok) return row;
+    if (row.value.finished_at === null) return bad('busy');
+    await trx.deleteFrom('jobs').where('id', '=', id).execute();
     return good(null);
   });
 
@@ -152,6 +172,19 @@ export async function finish(
     .executeTakeFirstOrThrow();
   await trx.deleteFrom('job_results').where('job_id', '=', id).execute();
   return numUpdatedRows > 0n;
+}
+
+/** To whoever may order such a job. */
+async function findOwn(
+  trx: Database,
+  { actor, rights }: Pick<Call, 'actor' | 'rights'>,
+  id: string,
+  action: ActionOf,
+): Promise<Result<Job>> {
+  const row = await findJob(trx, id);
+  if (!row.ok || row.value.actor === actor) return row;
+  const needed = action(row.value.kind);
+  return typeof needed === 'string' && mayDo(rights, needed) ? row : bad('not-allowed', { what: row.value.kind });
 }
 
 async function findJob(trx: Database, id: string): Promise<Result<Job>> {

@@ -1,10 +1,11 @@
 /** Long work: ordered, left, looked at, ended, and gone on with after a restart. Over real HTTPS and a real database. */
-import { bad } from '../../protocol/fault.ts';
+import { bad, good } from '../../protocol/fault.ts';
 import { dayMs, instant } from '../../protocol/time.ts';
 import type { Imported } from '../../server/api/onboarding.ts';
 import { allAdminRoutes } from '../../server/edge/admin-door.ts';
 import type { Work } from '../../server/edge/admin-route.ts';
 import { makeJobs } from '../../server/edge/job-runner.ts';
+import { endJob } from '../../server/edge/jobs.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import { auditOf, type FleetServer } from '../fakes/fleet-server.ts';
 import { addPerson, type Console, type Page, password, withConsole } from '../fakes/web-client.ts';
@@ -137,14 +138,17 @@ test('ended on the way: the rest is left as it is; who could not order it cannot
     await addCertificates(world, names(2000));
     const ordered = await olga.ask('POST', '/certificates/renew', { body: { ids: names(2000) } });
     const path = `/jobs/${ordered.body.job.id}`;
-    assert.equal((await auditor.ask('DELETE', path)).body.code, 'not-allowed');
-    assert.is((await other.ask('DELETE', path)).status, 200);
-    const { state, done, finishedAt } = (await olga.ask('GET', path)).body;
-    assert.equal([state, typeof finishedAt], ['ended', 'number']);
+    assert.equal((await auditor.ask('POST', `${path}/end`)).body.code, 'not-allowed');
+    assert.equal((await olga.ask('DELETE', path)).body.code, 'busy', 'what is not over is not forgotten');
+    assert.is((await other.ask('POST', `${path}/end`)).status, 200);
+    const { state, done, answer } = await through(olga, path);
+    assert.is(state, 'ended');
     assert.ok(done < 2000, `${done}`);
-    await olga.ask('GET', '/jobs');
     assert.is(await count(world, 'renewal-asked'), done);
+    assert.equal(answer, done === 0 ? null : { done: names(done), refused: [] });
     assert.is((await auditor.ask('DELETE', path)).status, 403);
+    assert.is((await other.ask('POST', `${path}/end`)).status, 200);
+    assert.is((await olga.ask('GET', path)).status, 200, 'ended too late: its outcome is still there');
     assert.is((await olga.ask('DELETE', path)).status, 200, 'what is over can be forgotten');
     assert.is((await olga.ask('GET', path)).status, 404);
   }));
@@ -228,13 +232,101 @@ test('what cannot begin just now, as while another file with a key is read, begi
     await runner.close();
   }));
 
+/** Issues to users until the second of them was done, and not yet recorded. */
+function stoppedAtSecond(stop: (user: string) => Promise<void>) {
+  let tried = 0;
+  return begunBy('certificates/issue', (usual) => async (...given) => {
+    const act = await usual(...given);
+    if (!act.ok) return act;
+    return good(async (item, within) => {
+      const result = await act.value(item, within);
+      if (++tried === 2) await stop(item);
+      return result;
+    });
+  });
+}
+
+test('one-time passwords that were made before it was ended or broke are told to who ordered it, and to nobody else', () =>
+  withConsole(async (console) => {
+    const { world } = console;
+    const { db } = world.server;
+    const olga = await signIn(console, 'olga', 'officer', 'administrator');
+    const other = await signIn(console, 'other', 'officer');
+    const users = ['anna', 'ivan', 'petr', 'vera'];
+    for (const name of users) assert.is((await olga.ask('POST', '/users', { body: { name } })).status, 200);
+    const order = { type: 'mobile', kind: 'thin-client', source: 'server', authentication: 'password', users };
+    // Not over HTTPS: the console of this test has a runner of its own, which would be woken.
+    const end = async (id: string) =>
+      assert.ok((await endJob(world.server, { actor: 'olga', rights: new Set() }, id, () => null)).ok);
+    const passwordsOf = async (path: string) => {
+      const { state, done, answer, fault } = await through(olga, path);
+      assert.is((await other.ask('GET', path)).body.answer, null);
+      const row = JSON.stringify(await db.selectFrom('jobs').selectAll().execute());
+      for (const { password: made } of answer.results) assert.ok(/^[a-z0-9-]{8,}$/i.test(made) && !row.includes(made));
+      assert.equal(await db.selectFrom('job_results').selectAll().execute(), []);
+      return [state, done, answer.results.map((each: { readonly user: string }) => each.user), fault?.code ?? null];
+    };
+
+    await insertJob(world, order, 'certificates/issue', 4);
+    const ended = makeJobs(
+      world.server,
+      world.publish,
+      stoppedAtSecond(async () => {
+        await end('job');
+        await end('job');
+        assert.equal((await olga.ask('GET', '/jobs/job')).body.state, 'ending');
+      }),
+    );
+    ended.kick();
+    assert.equal(await passwordsOf('/jobs/job'), ['ended', 2, ['anna', 'ivan'], null]);
+    await ended.close();
+
+    // Stopped, and what it would go on with is not possible any more.
+    await insertJob(world, order, 'certificates/issue', 4, 'broken');
+    const stopping = makeJobs(
+      world.server,
+      world.publish,
+      stoppedAtSecond(async () => void stopping.close()),
+    );
+    stopping.kick();
+    while ((await olga.ask('GET', '/jobs/broken')).body.done < 2);
+    await stopping.close();
+    const broken = makeJobs(
+      world.server,
+      world.publish,
+      begunBy('certificates/issue', () => async () => bad('mail-off')),
+    );
+    broken.kick();
+    assert.equal(await passwordsOf('/jobs/broken'), ['broken', 2, ['anna', 'ivan'], 'mail-off']);
+    await broken.close();
+
+    // Ended while the server was stopping: found at the next start.
+    await insertJob(world, order, 'certificates/issue', 4, 'cut');
+    const cut = makeJobs(
+      world.server,
+      world.publish,
+      stoppedAtSecond(async () => {
+        void cut.close();
+        await end('cut');
+      }),
+    );
+    cut.kick();
+    while ((await olga.ask('GET', '/jobs/cut')).body.state !== 'ending');
+    await cut.close();
+    assert.is((await olga.ask('GET', '/jobs/cut')).body.finishedAt, null);
+    const next = makeJobs(world.server, world.publish, allAdminRoutes);
+    next.kick();
+    assert.equal(await passwordsOf('/jobs/cut'), ['ended', 2, ['anna', 'ivan'], null]);
+    await next.close();
+  }));
+
 test('ended while it begins: nothing of it is done', () =>
   withConsole(async (console) => {
     const { world } = console;
     const olga = await signIn(console, 'olga', 'officer');
     await addCertificates(world, names(3));
     const endedMeanwhile = begunBy('certificates/delete', (usual) => async (...given) => {
-      assert.is((await olga.ask('DELETE', '/jobs/job')).status, 200);
+      assert.is((await olga.ask('POST', '/jobs/job/end')).status, 200);
       return usual(...given);
     });
     await insertJob(world, { ids: names(3) }, 'certificates/delete', 3);

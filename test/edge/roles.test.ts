@@ -140,6 +140,7 @@ const rows: Readonly<Record<string, string>> = {
   'GET /jobs': 'OAR',
   'GET /jobs/:job': 'OAR',
   'DELETE /jobs/:job': 'OAR',
+  'POST /jobs/:job/end': 'OAR',
   'GET /openapi.json': 'OAR',
 };
 /** One route, decided by its body. */

@@ -8,7 +8,14 @@ export const jobsEn = {
     'certificates/issue': 'Issuing certificates',
     'invitations/import': 'Inviting devices',
   },
-  states: { waiting: 'waiting', running: 'running', done: 'finished', ended: 'ended early', broken: 'broken off' },
+  states: {
+    waiting: 'waiting',
+    running: 'running',
+    ending: 'ending',
+    done: 'finished',
+    ended: 'ended early',
+    broken: 'broken off',
+  },
   explained: {
     ended: 'It was ended before it was through: what was not tried stayed as it was.',
     broken: 'It could not go on.',
@@ -37,7 +44,14 @@ export const jobsRu: typeof jobsEn = {
     'certificates/issue': 'Выпуск сертификатов',
     'invitations/import': 'Приглашение устройств',
   },
-  states: { waiting: 'ожидает', running: 'идёт', done: 'завершено', ended: 'прервано', broken: 'не выполнено' },
+  states: {
+    waiting: 'ожидает',
+    running: 'идёт',
+    ending: 'прерывается',
+    done: 'завершено',
+    ended: 'прервано',
+    broken: 'не выполнено',
+  },
   explained: {
     ended: 'Работу прервали до конца: всё, до чего не дошла очередь, осталось как было.',
     broken: 'Продолжить не удалось.',

@@ -6,7 +6,7 @@ import type { JobOrdered } from '../../api/jobs.ts';
 import { useApp, useSending } from '../app.ts';
 import { base64Of } from '../file.ts';
 import { isJob, orderPath } from '../parts/progress.tsx';
-import { Page, Section } from '../parts/show.tsx';
+import { Note, Page, Section } from '../parts/show.tsx';
 import { type Step, Steps } from '../parts/steps.tsx';
 import { type Choice, countOf, missingAt, nothingChosen, orderOf, type PageStep, pageSteps } from './issue/choice.ts';
 import { ConfirmStep } from './issue/confirm.tsx';
@@ -29,6 +29,7 @@ export function IssuePage() {
   const [open, setOpen] = useState<UsersOpen | null>(null);
   const [round, setRound] = useState(0);
   const [issued, setIssued] = useState<Issued | null>(null);
+  const [early, setEarly] = useState('');
   const [job, setJob] = useState(new URLSearchParams(place.query).get('job'));
   const onChoice = (change: Partial<Choice>) => {
     sending.clear();
@@ -64,8 +65,18 @@ export function IssuePage() {
   };
   return (
     <Page title={issue.title} lead={issue.lead} up={{ href: certificates, title: issue.list }} wide>
+      {early !== '' && <Note tone="warn">{early}</Note>}
       {issued && <Finish issued={issued} close={certificates} />}
-      {job !== null && !issued && <UnderWay job={job} close={certificates} onIssued={setIssued} />}
+      {job !== null && !issued && (
+        <UnderWay
+          job={job}
+          close={certificates}
+          onIssued={(made, why) => {
+            setIssued(made);
+            setEarly(why);
+          }}
+        />
+      )}
       {!issued && job === null && !started && (
         <Section title={issue.welcome} lead={issue.welcomeLead}>
           <ul class="consequences">

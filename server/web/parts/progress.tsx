@@ -107,10 +107,12 @@ function JobLine({
             </button>
           </>
         ) : (
-          <button type="button" class="button" onClick={() => onOpen('end')}>
-            {own.end}
-            <span class="unseen"> {name}</span>
-          </button>
+          job.state !== 'ending' && (
+            <button type="button" class="button" onClick={() => onOpen('end')}>
+              {own.end}
+              <span class="unseen"> {name}</span>
+            </button>
+          )
         )}
       </span>
     </div>
@@ -133,7 +135,7 @@ function End({ job, onClose }: OfJob) {
       ]}
       confirm={own.end}
       danger
-      run={() => api.send('DELETE', `/jobs/${job.id}`)}
+      run={() => api.send('POST', `/jobs/${job.id}/end`)}
       onDone={onClose}
       onClose={onClose}
     />

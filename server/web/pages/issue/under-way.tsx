@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { sayFault } from '../../../../words/say.ts';
 import type { Issued } from '../../../api/issue.ts';
 import type { JobDetails } from '../../../api/jobs.ts';
-import { useApp, useLoad, usePoll } from '../../app.ts';
+import { useApp, useLoad, usePoll, type Words } from '../../app.ts';
 import { FaultNote, Loading, Note, Section } from '../../parts/show.tsx';
 
 const pollMs = 1000;
@@ -15,7 +15,8 @@ export function UnderWay({
 }: {
   readonly job: string;
   readonly close: string;
-  readonly onIssued: (issued: Issued) => void;
+  /** `early`: why it is not all that was ordered, else empty. */
+  readonly onIssued: (issued: Issued, early: string) => void;
 }) {
   const { words } = useApp();
   const { jobs, shell } = words.web;
@@ -23,17 +24,14 @@ export function UnderWay({
   const first = useLoad<JobDetails>(path);
   const value = usePoll<JobDetails>(path, pollMs) ?? first.value;
   useEffect(() => {
-    if (value?.state === 'done' && value.answer) onIssued(value.answer as Issued);
+    // What was made before it was ended is there too: one-time passwords are told now or never.
+    if (value?.finishedAt && value.answer) onIssued(value.answer as Issued, earlyEnd(words, value));
   }, [value]);
   if (!value) return first.fault ? <FaultNote fault={first.fault} /> : <Loading />;
-  const { state, fault } = value;
-  const over = state !== 'waiting' && state !== 'running';
   return (
     <Section title={jobs.kinds['certificates/issue']} arrives>
-      {over ? (
-        <Note tone="warn">
-          {state === 'done' ? jobs.gone : jobs.explained[state]} {fault && sayFault(words, fault)}
-        </Note>
+      {value.finishedAt ? (
+        <Note tone="warn">{earlyEnd(words, value) || jobs.gone}</Note>
       ) : (
         <Note tone="quiet">{jobs.ordered}</Note>
       )}
@@ -42,4 +40,9 @@ export function UnderWay({
       </a>
     </Section>
   );
+}
+
+function earlyEnd(words: Words, { state, fault }: JobDetails): string {
+  if (state !== 'ended' && state !== 'broken') return '';
+  return [words.web.jobs.explained[state], ...(fault ? [sayFault(words, fault)] : [])].join(' ');
 }
