@@ -12,7 +12,8 @@ import { noFetching } from './fetching.ts';
 import { forwardTickMs } from './forward-line.ts';
 import { onForwardEnded, onForwarding, onLogCounted, settleForwarding } from './forwarding.ts';
 import { callExpired, endRenewal, isIdentityStep, withoutLostKey } from './identity.ts';
-import { nextTickMs } from './link.ts';
+import { atNewPlace, nextTickMs } from './link.ts';
+import { isMoved } from './membership.ts';
 import { record, recordAnswer } from './refusals.ts';
 import {
   call,
@@ -195,6 +196,7 @@ function onPersisted(state: State, event: Of<'persisted'>): Step {
   const counters = pending.counters
     ? { ...pending.counters, eventSeq, uptimeMs: Math.max(uptimeMs, pending.counters.uptimeMs) }
     : state.counters;
+  const moved = isMoved(state.durable, state.held, durable, held);
   const applied: State = {
     ...withFault(endRenewal(state, durable), 'disk', null),
     pending: null,
@@ -204,6 +206,7 @@ function onPersisted(state: State, event: Of<'persisted'>): Step {
     counters,
     opened: pending.opened,
     views: certificatesOf(durable, held),
+    link: moved ? atNewPlace(state.link, event.now) : state.link,
     // What is on its way is of before.
     fetching: pending.forget ? noFetching : state.fetching,
   };

@@ -56,6 +56,10 @@ export const soon = (now: Now): Link => ({
   fault: null,
 });
 
+/** Told that the server is elsewhere: what failed where it was says nothing about there. A connection that stands stays. */
+export const atNewPlace = (link: Link, now: Now): Link =>
+  link.at === 'waiting' ? soon(now) : 'attempt' in link ? { ...link, attempt: 0 } : link;
+
 /** "Full jitter": anything between nothing and the capped exponential delay. */
 export const jitteredMs = (attempt: number, { random }: Now): number =>
   random * Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(attempt, 20));

@@ -30,12 +30,17 @@ export const addressesFor = (durable: Durable, held: Held, attempt: number): Add
     ? durable.former
     : addressesOf(durable, held);
 
+/** It was asked somewhere before, and is asked elsewhere after. */
+export function isMoved(before: Durable, heldBefore: Held, after: Durable, heldAfter: Held): boolean {
+  const [was, is] = [addressesOf(before, heldBefore), addressesOf(after, heldAfter)];
+  return was !== null && is !== null && !isSame(was, is);
+}
+
 /** Where the server was last reached, when `after` takes the place of `before`; null where that is the same place. */
 export function formerOf(before: Durable, heldBefore: Held, after: Durable, heldAfter: Held): Addresses | null {
-  const [was, is] = [addressesOf(before, heldBefore), addressesOf(after, heldAfter)];
-  if (!was || !is || isSame(was, is)) return before.former;
-  const reached = before.connection ?? before.former ?? was;
-  return isSame(reached, is) ? null : reached;
+  if (!isMoved(before, heldBefore, after, heldAfter)) return before.former;
+  const reached = before.connection ?? before.former ?? addressesOf(before, heldBefore);
+  return reached && isSame(reached, addressesOf(after, heldAfter)) ? null : reached;
 }
 
 export const isSame = (one: Addresses, other: Addresses | null): boolean =>

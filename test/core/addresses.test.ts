@@ -41,6 +41,26 @@ test('a standing connection stays; the next one goes to the new address, and the
   assert.equal(told?.facts, after);
 });
 
+/** Failures enough for pauses of minutes, all at the place where the server was. */
+const failures = 12;
+const away: readonly { readonly name: string; readonly carrier: 'https' | 'mqtt'; readonly withinMs: number }[] = [
+  { name: 'by check-in', carrier: 'https', withinMs: secondMs },
+  { name: 'over MQTT, which does not last', carrier: 'mqtt', withinMs: 2 * secondMs },
+];
+table('told after many failures: the new place is asked at once', away, ({ carrier, withinMs }) => {
+  const bench = openAt();
+  loseConnection(bench);
+  while (!('attempt' in bench.state.link && bench.state.link.attempt >= failures)) pass(bench, minuteMs);
+  const { instead } = openAt({ [carrier]: before[carrier] });
+  bench.instead = instead;
+  bench.server.publishPolicies({ addresses: after });
+  while (bench.state.durable.former === null) pass(bench, secondMs / 10);
+  if (carrier === 'mqtt') loseConnection(bench);
+  bench.instead = openAt(after).instead;
+  assert.equal(askedAt(pass(bench, withinMs)), [after.mqtt]);
+  assert.is(lastStatus(bench).link.at, 'connected');
+});
+
 const rows: readonly {
   readonly name: string;
   readonly live: readonly Partial<Places>[];

@@ -4,6 +4,7 @@ import {
   afterCheckin,
   afterConnect,
   afterFailure,
+  atNewPlace,
   carrierOf,
   heard,
   idle,
@@ -54,6 +55,15 @@ test('start: within a second, spread', () => {
     [0, 0.5, 0.999].map((random) => untilOf(soon(at(7, random))) - 7),
     [0, 500, 999],
   );
+});
+
+test('told of a new place: within a second, spread, by MQTT first; a connection that stands counts anew', () => {
+  const waiting = afterFailure({ at: 'connecting', since: instant(0), attempt: 12, connection: 1 }, at(7), why);
+  const told = [0, 0.5, 0.999].map((random) => atNewPlace(waiting, at(7, random)));
+  assert.equal(told.map(untilOf), [7, 507, 1006]);
+  assert.equal(told.map(attemptOf), [0, 0, 0]);
+  assert.equal(atNewPlace(connected(12), at(7)), connected(0));
+  assert.equal(atNewPlace(idle(at(0)), at(7)), idle(at(0)));
 });
 
 const turns: readonly { name: string; attempt: number; expected: string }[] = [
