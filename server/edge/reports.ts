@@ -15,6 +15,7 @@ import { readIdentity, type Server } from './context.ts';
 import { settleCorporate } from './corporate.ts';
 import { transact } from './database.ts';
 import { readDocument } from './documents.ts';
+import { groupOf } from './lives.ts';
 import { queueLagging } from './publishing.ts';
 import { recordRefusal } from './refusals.ts';
 import { noteContact } from './renewal.ts';
@@ -42,18 +43,19 @@ export async function receive(
 
 /** Report and events in, pending documents out. Faults: `wrong-audience`, `identity-refused`; audited. */
 export async function checkin(server: Server, device: string, request: CheckinRequest): Promise<Result<CheckinAnswer>> {
-  const taken = await transact(server.db, async (trx) => {
+  const taken = await transact(server.db, async (trx): Promise<Result<Kept & { readonly refused: Fault | null }>> => {
     const kept = await keepReport(server, trx, device, request.report);
     if (!kept.ok) return kept;
     for (const event of request.events) {
       const heard = await keepEvent(server, trx, device, event);
-      if (!heard.ok) return good(heard.fault);
+      if (!heard.ok) return good({ ...kept.value, refused: heard.fault });
     }
-    return good(null);
+    return good({ ...kept.value, refused: null });
   });
-  const refused = taken.ok ? taken.value : taken.fault;
+  const refused = taken.ok ? taken.value.refused : taken.fault;
   if (refused) await noteRefused(server, device, 'checkin', refused);
   if (!taken.ok) return taken;
+  if (taken.value.waited) await letIn(server, device);
   return answer(server, device, request);
 }
 
@@ -69,8 +71,12 @@ async function take(server: Server, device: string, leaf: Upward, payload: Uint8
     const report = read('report', payload, maxReportBytes);
     if (!report.ok) return report;
     const kept = await transact(server.db, (trx) => keepReport(server, trx, device, report.value));
-    if (kept.ok) await ask(server, device, report.value);
-    return kept;
+    if (!kept.ok) return kept;
+    if (kept.value.waited) {
+      await letIn(server, device);
+      await ask(server, device, report.value);
+    }
+    return good(null);
   }
   if (leaf === 'event') {
     const event = read('auditEvent', payload, maxEventBytes);
@@ -86,7 +92,10 @@ async function take(server: Server, device: string, leaf: Upward, payload: Uint8
   });
 }
 
-async function keepReport(server: Server, trx: Database, device: string, report: Report): Promise<Result<null>> {
+/** `waited` for adoption until now; it may be placed by what it showed. */
+type Kept = { readonly waited: boolean };
+
+async function keepReport(server: Server, trx: Database, device: string, report: Report): Promise<Result<Kept>> {
   if (report.device !== device) return bad('wrong-audience', { aud: report.device });
   const row = await trx
     .selectFrom('devices')
@@ -128,16 +137,24 @@ async function keepReport(server: Server, trx: Database, device: string, report:
   const applied = report.applied.group === row.group_id ? report.applied.policy : 0;
   await queueLagging(server, trx, group, applied);
   await queueLagging(server, trx, deviceAudience(serverId, device), report.applied.device);
-  return good(null);
+  return good({ waited: row.adopted_at !== null });
 }
 
-/** A device that waits for adoption is asked over MQTT too, once the broker lets it read the group it names. */
+/**
+ * A broker that keeps a list of devices does not know one that was taken in by check-in: it may read the group it names, or
+ * the one it has just been given back.
+ */
+async function letIn(server: Server, device: string): Promise<void> {
+  const group = await groupOf(server.db, device);
+  await server.carriers.current?.refresh([{ id: device, group }]);
+}
+
+/** A device that waits for adoption is asked over MQTT too. */
 async function ask(server: Server, device: string, report: Report): Promise<void> {
   const carriers = server.carriers.current;
   const { group } = report.applied;
   const questions = await questionsFor(server, server.db, device, report);
   if (!carriers || group === null || (questions.policy === null && questions.device === null)) return;
-  await carriers.refresh([{ id: device, group }]);
   if (questions.policy !== null) await carriers.publish(policyTopic(group), questions.policy, false);
   if (questions.device !== null) await carriers.publish(deviceLeafTopic(device, 'device'), questions.device, false);
 }

@@ -277,6 +277,7 @@ test('a server rebuilt from the kit alone keeps its devices, their group and the
         }),
       );
       assert.is(await fleet.groupOf(device.id), group, 'it may read the group it names');
+      assert.equal(rebuilt.refreshed.at(-1), { id: device.id, group }, 'a broker that keeps a list knows');
       assert.is(payloadOf(asked.policy ?? '')['aud'], payloadOf(policy)['aud']);
       assert.ok(revOf(asked.policy ?? '') < revOf(policy), 'a question can never be applied');
       assert.ok(revOf(asked.device ?? '') < revOf(place));
