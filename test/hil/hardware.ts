@@ -14,10 +14,13 @@ export type Hardware = {
   /** Names of the two lines in the machine. */
   readonly log: string;
   readonly shell: string;
+  /** A screen for `virtio_gpu`, instead of the one in `parts` where that is another. */
+  readonly lateScreen: readonly string[];
   /** What its kernel needs to be told besides. */
   readonly words: readonly string[];
 };
 
+const size = (uefi: boolean): string => (uefi ? 'xres=1280,yres=800' : 'xres=640,yres=400');
 const usb = ['-device', 'qemu-xhci,id=usb'];
 
 const pc: Hardware = {
@@ -31,6 +34,7 @@ const pc: Hardware = {
   lines: (log, socket) => ['-serial', `file:${log}`, '-serial', socket],
   log: 'ttyS0',
   shell: 'ttyS1',
+  lateScreen: ['-vga', 'none', '-device', `virtio-vga,${size(false)}`],
   words: [],
 };
 
@@ -41,12 +45,7 @@ const virt: Hardware = {
   program: 'qemu-system-aarch64',
   parts: (uefi) => [
     ...['-machine', 'virt', '-cpu', 'cortex-a72', '-m', '512', ...usb],
-    ...[
-      '-device',
-      `virtio-gpu-pci,${uefi ? 'xres=1280,yres=800' : 'xres=640,yres=400'}`,
-      '-device',
-      'virtio-keyboard-pci',
-    ],
+    ...['-device', `virtio-gpu-pci,${size(uefi)}`, '-device', 'virtio-keyboard-pci'],
   ],
   lines: (log, socket) => [
     ...['-serial', `file:${log}`],
@@ -54,6 +53,7 @@ const virt: Hardware = {
   ],
   log: 'ttyAMA0',
   shell: 'ttyS0',
+  lateScreen: [],
   words: ['systemd.machine_id=5c1f0e627f6b4d439a356d1d6b1f2a10'],
 };
 
