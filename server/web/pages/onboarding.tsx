@@ -8,6 +8,7 @@ import { type Loaded, useApp, useLoad, useSending } from '../app.ts';
 import { ConfirmDialog } from '../parts/dialog.tsx';
 import { CheckField, FileField, Form, SelectField, TextField } from '../parts/form.tsx';
 import { isJob, orderPath } from '../parts/progress.tsx';
+import { RemovableRows } from '../parts/removable.tsx';
 import { LoadedRows } from '../parts/rows.tsx';
 import { FaultNote, Page, Section } from '../parts/show.tsx';
 import { Time } from '../parts/time.tsx';
@@ -212,12 +213,11 @@ function List({ onMade }: Making) {
 }
 
 function Tokens({ tokens }: { readonly tokens: Loaded<readonly GroupTokenView[]> }) {
-  const { words, api, say } = useApp();
+  const { words, api } = useApp();
   const { onboarding } = words.web;
-  const [ending, setEnding] = useState<string | null>(null);
   return (
     <Section title={onboarding.tokens} lead={onboarding.tokensLead}>
-      <LoadedRows
+      <RemovableRows
         of={tokens}
         none={onboarding.tokensNone}
         caption={onboarding.tokens}
@@ -237,33 +237,25 @@ function Tokens({ tokens }: { readonly tokens: Loaded<readonly GroupTokenView[]>
             fill(onboarding.usedOf, { used: row.used, most: row.most }),
             row.approval ? onboarding.yes : onboarding.no,
             <Time key="e" at={row.expiresAt} />,
-            <span key="s" class="row-buttons">
-              {onboarding.states[stateOf(row)]}
-              {stateOf(row) === 'open' && (
-                <button type="button" class="button" onClick={() => setEnding(row.id)}>
-                  {onboarding.end}
-                  <span class="unseen"> {row.id}</span>
-                </button>
-              )}
-            </span>,
+            onboarding.states[stateOf(row)],
           ],
         })}
+        remove={{
+          word: onboarding.end,
+          name: (row) => (stateOf(row) === 'open' ? row.id : null),
+          done: onboarding.ended,
+          ask: ({ id }, ends) => (
+            <ConfirmDialog
+              title={fill(onboarding.endTitle, { token: id })}
+              consequences={[onboarding.endWhat]}
+              confirm={onboarding.end}
+              danger
+              run={() => api.send('DELETE', `/group-tokens/${id}`)}
+              {...ends}
+            />
+          ),
+        }}
       />
-      {ending && (
-        <ConfirmDialog
-          title={fill(onboarding.endTitle, { token: ending })}
-          consequences={[onboarding.endWhat]}
-          confirm={onboarding.end}
-          danger
-          run={() => api.send('DELETE', `/group-tokens/${ending}`)}
-          onDone={() => {
-            setEnding(null);
-            say(onboarding.ended);
-            tokens.again();
-          }}
-          onClose={() => setEnding(null)}
-        />
-      )}
     </Section>
   );
 }

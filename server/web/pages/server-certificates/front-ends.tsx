@@ -6,8 +6,8 @@ import { useApp, useLoad, useSending } from '../../app.ts';
 import { base64Of } from '../../file.ts';
 import { ConfirmDialog } from '../../parts/dialog.tsx';
 import { CheckField, FileField, Form, TextField } from '../../parts/form.tsx';
-import { LoadedRows } from '../../parts/rows.tsx';
-import { Section, Status, Unseen } from '../../parts/show.tsx';
+import { type Ends, RemovableRows } from '../../parts/removable.tsx';
+import { Section, Status } from '../../parts/show.tsx';
 import { Time } from '../../parts/time.tsx';
 import { totalOf } from './readiness.ts';
 
@@ -15,23 +15,15 @@ const path = '/server-certificates/front-ends';
 
 export function FrontEnds({ may }: { readonly may: boolean }) {
   const { words } = useApp();
-  const { serverCertificates: text, codes, shell } = words.web;
+  const { serverCertificates: text, codes, shell, settings } = words.web;
   const list = useLoad<readonly FrontEndCertificateView[]>(path);
-  const [removing, setRemoving] = useState<FrontEndCertificateView | null>(null);
   return (
     <Section title={text.frontEnds} lead={text.frontEndsLead}>
-      <LoadedRows
+      <RemovableRows
         of={list}
         none={text.frontEndsNone}
         caption={text.frontEnds}
-        heads={[
-          text.address,
-          codes.owner,
-          codes.validTo,
-          text.shown,
-          text.lack,
-          ...(may ? [<Unseen key="a" text={text.removeFrontEnd} />] : []),
-        ]}
+        heads={[text.address, codes.owner, codes.validTo, text.shown, text.lack]}
         row={(row) => ({
           key: row.fingerprint,
           cells: [
@@ -44,27 +36,20 @@ export function FrontEnds({ may }: { readonly may: boolean }) {
               <Status key="s" tone={row.shown ? 'good' : 'quiet'} text={row.shown ? shell.yes : shell.no} />
             ),
             row.lacking.length,
-            ...(may
-              ? [
-                  <button key="r" type="button" class="button" onClick={() => setRemoving(row)}>
-                    {text.removeFrontEnd}
-                    <span class="unseen"> {row.address}</span>
-                  </button>,
-                ]
-              : []),
           ],
         })}
+        remove={
+          may
+            ? {
+                word: text.removeFrontEnd,
+                name: (row) => row.address,
+                done: settings.done,
+                ask: (row, ends) => <Remove of={row} {...ends} />,
+              }
+            : null
+        }
       />
       {may && <Add onAdded={list.again} />}
-      {removing && (
-        <Remove
-          of={removing}
-          onClose={() => {
-            setRemoving(null);
-            list.again();
-          }}
-        />
-      )}
     </Section>
   );
 }
@@ -105,7 +90,7 @@ function Add({ onAdded }: { readonly onAdded: () => void }) {
   );
 }
 
-function Remove({ of, onClose }: { readonly of: FrontEndCertificateView; readonly onClose: () => void }) {
+function Remove({ of, ...ends }: { readonly of: FrontEndCertificateView } & Ends) {
   const { words, api } = useApp();
   const { serverCertificates: text } = words.web;
   const { address, fingerprint, shown, lacking } = of;
@@ -120,8 +105,7 @@ function Remove({ of, onClose }: { readonly of: FrontEndCertificateView; readonl
       confirm={text.removeFrontEnd}
       danger
       run={() => api.send('POST', `${path}/${fingerprint}/remove`, { override })}
-      onDone={onClose}
-      onClose={onClose}
+      {...ends}
     >
       {shown && <CheckField label={text.removeFrontEndTick} checked={override} onChecked={setOverride} />}
     </ConfirmDialog>

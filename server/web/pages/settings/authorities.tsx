@@ -6,8 +6,9 @@ import { useApp, useLoad, useSending } from '../../app.ts';
 import { base64Of } from '../../file.ts';
 import { ConfirmDialog } from '../../parts/dialog.tsx';
 import { FileField, Form } from '../../parts/form.tsx';
-import { LoadedRows, Rows } from '../../parts/rows.tsx';
-import { Facts, FaultNote, Fingerprint, Loading, Section, Unseen } from '../../parts/show.tsx';
+import { RemovableRows } from '../../parts/removable.tsx';
+import { Rows } from '../../parts/rows.tsx';
+import { Facts, FaultNote, Fingerprint, Loading, Section } from '../../parts/show.tsx';
 import { sayTime, Time } from '../../parts/time.tsx';
 
 export function Authorities() {
@@ -63,35 +64,36 @@ function Foreign() {
   const sending = useSending();
   const [file, setFile] = useState<File | null>(null);
   const [wrong, setWrong] = useState<string | null>(null);
-  const [removing, setRemoving] = useState<ForeignAuthority | null>(null);
   return (
     <Section title={text.foreign} lead={text.foreignLead}>
-      <LoadedRows
+      <RemovableRows
         of={list}
         none={text.foreignNone}
         caption={text.foreign}
-        heads={[
-          codes.owner,
-          codes.validTo,
-          codes.fingerprint,
-          ...(may ? [<Unseen key="r" text={settings.remove} />] : []),
-        ]}
+        heads={[codes.owner, codes.validTo, codes.fingerprint]}
         row={(row) => ({
           key: row.fingerprint,
-          cells: [
-            row.owner,
-            <Time key="e" at={row.notAfter} />,
-            <Fingerprint key="f" value={row.fingerprint} />,
-            ...(may
-              ? [
-                  <button key="r" type="button" class="button" onClick={() => setRemoving(row)}>
-                    {settings.remove}
-                    <span class="unseen"> {row.owner}</span>
-                  </button>,
-                ]
-              : []),
-          ],
+          cells: [row.owner, <Time key="e" at={row.notAfter} />, <Fingerprint key="f" value={row.fingerprint} />],
         })}
+        remove={
+          may
+            ? {
+                word: settings.remove,
+                name: (row) => row.owner,
+                done: settings.done,
+                ask: (row, ends) => (
+                  <ConfirmDialog
+                    title={fill(text.removeTitle, { name: row.owner })}
+                    consequences={[text.removeWhat]}
+                    confirm={settings.remove}
+                    danger
+                    run={() => api.send('DELETE', `/authorities/${row.fingerprint}`)}
+                    {...ends}
+                  />
+                ),
+              }
+            : null
+        }
       />
       {may && (
         <Form
@@ -116,20 +118,6 @@ function Foreign() {
             }}
           />
         </Form>
-      )}
-      {removing && (
-        <ConfirmDialog
-          title={fill(text.removeTitle, { name: removing.owner })}
-          consequences={[text.removeWhat]}
-          confirm={settings.remove}
-          danger
-          run={() => api.send('DELETE', `/authorities/${removing.fingerprint}`)}
-          onDone={() => {
-            setRemoving(null);
-            list.again();
-          }}
-          onClose={() => setRemoving(null)}
-        />
       )}
     </Section>
   );

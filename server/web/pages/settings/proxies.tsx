@@ -5,8 +5,8 @@ import type { FrontEndView } from '../../../api/mutual.ts';
 import { useApp, useLoad, useSending } from '../../app.ts';
 import { ConfirmDialog } from '../../parts/dialog.tsx';
 import { Form, TextField } from '../../parts/form.tsx';
-import { LoadedRows } from '../../parts/rows.tsx';
-import { Fingerprint, Section, Unseen } from '../../parts/show.tsx';
+import { RemovableRows } from '../../parts/removable.tsx';
+import { Fingerprint, Section } from '../../parts/show.tsx';
 import { Time } from '../../parts/time.tsx';
 
 export function Proxies({ may }: { readonly may: boolean }) {
@@ -17,35 +17,36 @@ export function Proxies({ may }: { readonly may: boolean }) {
   const sending = useSending();
   const [name, setName] = useState('');
   const [fingerprint, setFingerprint] = useState('');
-  const [removing, setRemoving] = useState<FrontEndView | null>(null);
   return (
     <Section title={text.proxies} lead={text.proxiesLead}>
-      <LoadedRows
+      <RemovableRows
         of={list}
         none={text.proxiesNone}
         caption={text.proxies}
-        heads={[
-          settings.name,
-          'SHA-256',
-          serverCertificates.made,
-          ...(may ? [<Unseen key="r" text={settings.remove} />] : []),
-        ]}
+        heads={[settings.name, 'SHA-256', serverCertificates.made]}
         row={(row) => ({
           key: row.fingerprint,
-          cells: [
-            row.name,
-            <Fingerprint key="f" value={row.fingerprint} />,
-            <Time key="a" at={row.addedAt} />,
-            ...(may
-              ? [
-                  <button key="r" type="button" class="button" onClick={() => setRemoving(row)}>
-                    {settings.remove}
-                    <span class="unseen"> {row.name}</span>
-                  </button>,
-                ]
-              : []),
-          ],
+          cells: [row.name, <Fingerprint key="f" value={row.fingerprint} />, <Time key="a" at={row.addedAt} />],
         })}
+        remove={
+          may
+            ? {
+                word: settings.remove,
+                name: (row) => row.name,
+                done: settings.done,
+                ask: (row, ends) => (
+                  <ConfirmDialog
+                    title={fill(text.removeTitle, { name: row.name })}
+                    consequences={[text.proxyWhat]}
+                    confirm={settings.remove}
+                    danger
+                    run={() => api.send('DELETE', `/front-ends/${row.fingerprint}`)}
+                    {...ends}
+                  />
+                ),
+              }
+            : null
+        }
       />
       {may && (
         <Form
@@ -65,20 +66,6 @@ export function Proxies({ may }: { readonly may: boolean }) {
           <TextField label={settings.name} required maxLength={120} value={name} onValue={setName} />
           <TextField label={text.fingerprint} required maxLength={120} value={fingerprint} onValue={setFingerprint} />
         </Form>
-      )}
-      {removing && (
-        <ConfirmDialog
-          title={fill(text.removeTitle, { name: removing.name })}
-          consequences={[text.proxyWhat]}
-          confirm={settings.remove}
-          danger
-          run={() => api.send('DELETE', `/front-ends/${removing.fingerprint}`)}
-          onDone={() => {
-            setRemoving(null);
-            list.again();
-          }}
-          onClose={() => setRemoving(null)}
-        />
       )}
     </Section>
   );
