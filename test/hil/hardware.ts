@@ -14,6 +14,8 @@ export type Hardware = {
   /** Names of the two lines in the machine. */
   readonly log: string;
   readonly shell: string;
+  /** The chip that QEMU calls a TPM. */
+  readonly tpm: string;
   /** A screen for `virtio_gpu`, instead of the one in `parts` where that is another. */
   readonly lateScreen: readonly string[];
   /** What its kernel needs to be told besides. */
@@ -34,6 +36,7 @@ const pc: Hardware = {
   lines: (log, socket) => ['-serial', `file:${log}`, '-serial', socket],
   log: 'ttyS0',
   shell: 'ttyS1',
+  tpm: 'tpm-tis',
   lateScreen: ['-vga', 'none', '-device', `virtio-vga,${size(false)}`],
   words: [],
 };
@@ -53,6 +56,7 @@ const virt: Hardware = {
   ],
   log: 'ttyAMA0',
   shell: 'ttyS0',
+  tpm: 'tpm-tis-device',
   lateScreen: [],
   words: ['systemd.machine_id=5c1f0e627f6b4d439a356d1d6b1f2a10'],
 };

@@ -11,6 +11,7 @@ import { good, json } from '../flow/acts.ts';
 import { until } from '../flow/system.ts';
 import { assert, needs, test } from '../harness.ts';
 import { findProgram } from '../programs.ts';
+import { hardware } from './hardware.ts';
 import { boot, firstScreen, hilPrograms } from './image.ts';
 import { bootMs } from './machine.ts';
 import { keep, onStage, seeConnected, settle, startServer } from './stage.ts';
@@ -38,7 +39,7 @@ async function insertTpm(folder: string): Promise<readonly string[]> {
     '-tpmdev',
     'emulator,id=tpm,chardev=chip',
     '-device',
-    'tpm-tis,tpmdev=tpm',
+    `${hardware.tpm},tpmdev=tpm`,
   ];
 }
 
