@@ -89,7 +89,7 @@ async function fill({ server }: FleetServer, group: string): Promise<Pick<Crowd,
     const identities = [];
     for (let index = first; index < Math.min(many, first + rowsAtOnce); index++) {
       const id = randomUUID();
-      const { chainDer } = issueDevice(keys.clientAuthority, {
+      const { chainDer } = await issueDevice(keys.clientAuthority, {
         deviceId: id,
         publicKeyDer,
         days: 365,

@@ -33,10 +33,12 @@ export const algorithm = (dotted: string, parameters: Uint8Array | null = null):
 
 /** UTCTime through 2049, GeneralizedTime after (RFC 5280 §4.1.2.5). */
 export function time(unixMs: number): Buffer {
-  const digits = new Date(unixMs).toISOString().replace(/\.\d+|[-:T]/g, '');
-  return digits < '2050'
-    ? writeDer(asn1Tag.utcTime, Buffer.from(digits.slice(2)))
-    : writeDer(asn1Tag.generalTime, Buffer.from(digits));
+  // 2026-11-28T10:00:00.000Z
+  const iso = new Date(unixMs).toISOString();
+  const rest = `${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
+  return iso < '2050'
+    ? writeDer(asn1Tag.utcTime, Buffer.from(iso.slice(2, 4) + rest))
+    : writeDer(asn1Tag.generalTime, Buffer.from(iso.slice(0, 4) + rest));
 }
 
 function base128(part: number): number[] {

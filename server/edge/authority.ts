@@ -10,7 +10,7 @@ import { fingerprintOf } from '../../protocol/certificate.ts';
 import { contextTag, derTag, writeDer } from '../../protocol/der.ts';
 import { dayMs, hourMs, type Instant, instant, secondMs } from '../../protocol/time.ts';
 import type { AuthorityKey } from '../core/succession.ts';
-import { type Issuer, issuerOf, type Signer, signed, signerOf } from './issuer.ts';
+import { type Issuer, issuerOf, type Signer, signed, signedAside, signerOf } from './issuer.ts';
 import {
   alternativeName,
   emailName,
@@ -19,6 +19,7 @@ import {
   keyUsage,
   nameOf,
   oid,
+  organizationOf,
   randomSerial,
   subjectKeyId,
   usage,
@@ -67,10 +68,11 @@ export type CrlRequest = {
   readonly days: number;
 };
 
-const organization = 'thintrust';
-const deviceOrganization = 'thintrust device';
+const organization = organizationOf('thintrust');
+const deviceOrganization = organizationOf('thintrust device');
 /** Not that of identities, so that who takes the one need not take the other. */
-const clientOrganizations = { mail: 'thintrust mail', vpn: 'thintrust vpn' } as const;
+const clientOrganizations = { mail: organizationOf('thintrust mail'), vpn: organizationOf('thintrust vpn') } as const;
+const version3 = writeDer(contextTag(0), integer(Buffer.of(2)));
 const plainEmail = /^[\x21-\x7e]{3,254}$/;
 const authorityDays = 20 * 365;
 /** The longest life of a certificate that browsers and other strict clients still take. */
@@ -87,7 +89,9 @@ type Plan = {
   readonly notAfter: number;
   readonly extensions: readonly Uint8Array[];
 };
-type Leaf = { readonly der: Uint8Array; readonly serial: Buffer; readonly notAfter: Instant };
+/** `body` is to be signed. */
+type Leaf = { readonly body: Uint8Array; readonly serial: Buffer; readonly notAfter: Instant };
+
 /** A self-signed root for 20 years. It signs end-entity certificates only (path length 0). */
 export function makeAuthority(name: string, now: Instant, kind: AuthorityKey = 'ec-p256'): Authority {
   const { keyPkcs8, publicKeyDer } = makeKey(kind);
@@ -95,7 +99,8 @@ export function makeAuthority(name: string, now: Instant, kind: AuthorityKey = '
   const subject = nameOf(name, organization);
   const notAfter = notBefore + authorityDays * dayMs;
   const plan = { subject, publicKeyDer, notBefore, notAfter, extensions: authorityExtensions };
-  return { certificateDer: signCertificate({ ...signerOf(keyPkcs8), subject }, plan), keyPkcs8 };
+  const issuer = { ...signerOf(keyPkcs8), subject };
+  return { certificateDer: signed(issuer, bodyOf(issuer, plan)), keyPkcs8 };
 }
 
 /**
@@ -116,53 +121,64 @@ export function issueServer(authority: Authority, { names, days, now, key = 'ec-
   const { keyPkcs8, publicKeyDer } = makeKey(key);
   const alternatives = names.map(alternativeName);
   if (alternatives.length === 0) throw new RangeError('a server certificate needs a name');
-  const leaf = issue(authority, days, now, {
+  const { body } = planLeaf(authority, days, now, {
     subject: nameOf((names[0] ?? '').slice(0, maxCommonName), organization),
     publicKeyDer,
     extensions: [...endEntity(oid.serverAuth), extension(oid.subjectAltName, false, sequence(...alternatives))],
   });
-  return { chainDer: [leaf.der, authority.certificateDer], keyPkcs8 };
+  return { chainDer: [signed(issuerOf(authority), body), authority.certificateDer], keyPkcs8 };
 }
 
-/** A client certificate over a key whose possession `readRequest` has seen proven; CN is the device id. `above` is sent with it. */
-export function issueDevice(authority: Authority, request: DeviceRequest, above?: Uint8Array): Identity {
-  const leaf = issue(authority, request.days, request.now, {
+/**
+ * A client certificate over a key whose possession `readRequest` has seen proven; CN is the device id. `above` is sent with it.
+ * Rejects with RangeError for a life outside 1–397 days.
+ */
+export async function issueDevice(
+  authority: Authority,
+  request: DeviceRequest,
+  above?: Uint8Array,
+): Promise<Identity> {
+  const leaf = planLeaf(authority, request.days, request.now, {
     subject: nameOf(request.deviceId, deviceOrganization),
     publicKeyDer: request.publicKeyDer,
     extensions: deviceExtensions,
   });
-  return identityOf(authority, leaf, above);
+  return signIdentity(authority, leaf, above);
 }
 
 /** A certificate for mail (S/MIME too) or VPN over such a key. It is no identity: its common name must not be like a device id. */
-export function issueClient(
+export async function issueClient(
   authority: Authority,
   { publicKeyDer, commonName, email, type, days, now }: ClientRequest,
   above?: Uint8Array,
-): Identity {
+): Promise<Identity> {
   const uses = type === 'mail' ? [oid.clientAuth, oid.emailProtection] : [oid.clientAuth];
   const names = email !== null && plainEmail.test(email) ? [emailName(email)] : [];
   const alternatives = names.map((name) => extension(oid.subjectAltName, false, sequence(name)));
-  const leaf = issue(authority, days, now, {
+  const leaf = planLeaf(authority, days, now, {
     subject: nameOf(commonName.slice(0, maxCommonName), clientOrganizations[type]),
     publicKeyDer,
     extensions: [...endEntity(...uses), ...alternatives],
   });
-  return identityOf(authority, leaf, above);
+  return signIdentity(authority, leaf, above);
 }
 
 /** What a handshake will tell of it; reading it again would take as long as the signature. */
-const identityOf = (
+async function signIdentity(
   authority: Authority,
-  { der, serial, notAfter }: Leaf,
+  { body, serial, notAfter }: Leaf,
   above: Uint8Array = authority.certificateDer,
-): Identity => ({
-  chainDer: [der, above],
-  issuer: issuerOf(authority).certificate.subject,
-  serial: serial.toString('hex').toUpperCase(),
-  fingerprint: fingerprintOf(der),
-  notAfter,
-});
+): Promise<Identity> {
+  const issuer = issuerOf(authority);
+  const der = await signedAside(issuer, body);
+  return {
+    chainDer: [der, above],
+    issuer: issuer.certificate.subject,
+    serial: serial.toString('hex').toUpperCase(),
+    fingerprint: fingerprintOf(der),
+    notAfter,
+  };
+}
 
 /** Whether this authority signed a certificate, whatever that calls its issuer. */
 export const isIssuedBy = ({ certificateDer }: Pick<Authority, 'certificateDer'>, der: Uint8Array): boolean =>
@@ -198,13 +214,14 @@ export function certsOnly(chainDer: readonly Uint8Array[]): Uint8Array {
 /** The key of one, certified by the other for as long as both are valid. */
 function crossSign(by: Authority, of: Authority): Uint8Array {
   const [issuer, { subject, publicKeyDer, certificate }] = [issuerOf(by), issuerOf(of)];
-  return signCertificate(issuer, {
+  const plan = {
     subject,
     publicKeyDer,
     notBefore: Math.max(issuer.certificate.notBefore, certificate.notBefore),
     notAfter: Math.min(issuer.certificate.notAfter, certificate.notAfter),
     extensions: authorityExtensions,
-  });
+  };
+  return signed(issuer, bodyOf(issuer, plan));
 }
 
 const deviceExtensions = endEntity(oid.clientAuth);
@@ -214,7 +231,7 @@ const authorityExtensions: readonly Uint8Array[] = [
   keyUsage(usage.keyCertSign | usage.crlSign),
 ];
 
-function issue(
+function planLeaf(
   authority: Authority,
   days: number,
   now: Instant,
@@ -227,7 +244,7 @@ function issue(
   const serial = randomSerial();
   const whole = { ...plan, serial, notBefore: Math.max(notBefore, issuer.certificate.notBefore), notAfter };
   return {
-    der: signCertificate(issuer, whole),
+    body: bodyOf(issuer, whole),
     serial,
     // Certificates know whole seconds.
     notAfter: instant(notAfter - (notAfter % secondMs)),
@@ -235,14 +252,14 @@ function issue(
 }
 
 /** TBSCertificate, version 3 (RFC 5280 §4.1). Without `keyId` the issuer is the subject itself. */
-function signCertificate(
-  issuer: Signer & Pick<Issuer, 'subject'> & Partial<Pick<Issuer, 'keyId'>>,
+function bodyOf(
+  issuer: Pick<Signer, 'algorithm'> & Pick<Issuer, 'subject'> & Partial<Pick<Issuer, 'keyId'>>,
   plan: Plan,
 ): Uint8Array {
   const { serial = randomSerial(), subject, publicKeyDer, notBefore, notAfter, extensions } = plan;
   const all = [...extensions, subjectKeyId(publicKeyDer), ...(issuer.keyId ? [issuer.keyId] : [])];
-  const body = sequence(
-    writeDer(contextTag(0), integer(Buffer.of(2))),
+  return sequence(
+    version3,
     integer(serial),
     issuer.algorithm,
     issuer.subject,
@@ -251,7 +268,6 @@ function signCertificate(
     publicKeyDer,
     writeDer(contextTag(3), sequence(...all)),
   );
-  return signed(issuer, body);
 }
 
 function makeKey(kind: AuthorityKey): { readonly keyPkcs8: Uint8Array; readonly publicKeyDer: Uint8Array } {

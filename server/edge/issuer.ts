@@ -1,5 +1,6 @@
 /** An authority as it signs: its key, and what of its certificate goes into those it issues. */
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { promisify } from 'node:util';
 import { algorithm, asn1Null, bitString, sequence } from '../../protocol/asn1.ts';
 import { type Certificate, parseCertificate } from '../../protocol/certificate.ts';
 import { derChildren, readDer } from '../../protocol/der.ts';
@@ -50,5 +51,14 @@ export function signerOf(pkcs8: Uint8Array): Signer {
 }
 
 /** SIGNED (X.509 §7.2, RFC 5280 §4.1.1): what is signed, how, and the signature. */
-export const signed = ({ algorithm, key }: Signer, body: Uint8Array): Uint8Array =>
-  sequence(body, algorithm, bitString(sign('sha256', body, key)));
+export const signed = (signer: Signer, body: Uint8Array): Uint8Array =>
+  joined(signer, body, sign('sha256', body, signer.key));
+
+/** The same on another thread: this one goes on with the next, and an RSA signature of milliseconds holds up nobody. */
+export const signedAside = async (signer: Signer, body: Uint8Array): Promise<Uint8Array> =>
+  joined(signer, body, await signAside('sha256', body, signer.key));
+
+const signAside = promisify(sign);
+
+const joined = ({ algorithm }: Signer, body: Uint8Array, signature: Uint8Array): Uint8Array =>
+  sequence(body, algorithm, bitString(signature));

@@ -44,7 +44,7 @@ const serviceDays = 397;
 export async function makeCredentials(authority: Authority, now: Instant): Promise<Credentials> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const publicKeyDer = publicKey.export({ format: 'der', type: 'spki' });
-  const { chainDer } = issueDevice(authority, { publicKeyDer, deviceId: serviceName, days: serviceDays, now });
+  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: serviceName, days: serviceDays, now });
   return {
     cert: chainDer.map((der) => toPem(der)).join(''),
     key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),

@@ -192,7 +192,7 @@ export async function issueTo(server: Server, device: string, publicKeyDer: Uint
   const { clientAuthority, succession } = server.keys;
   const request = { publicKeyDer, deviceId: device, days, now: server.clock() };
   const [newWithOld] = succession.next ? [] : succession.crosses;
-  const issued = issueDevice(clientAuthority, request, newWithOld);
+  const issued = await issueDevice(clientAuthority, request, newWithOld);
   return { ...issued, authority: fingerprintOf(clientAuthority.certificateDer) };
 }
 

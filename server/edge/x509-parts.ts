@@ -1,11 +1,14 @@
 /** Parts of X.509 certificates and revocation lists (RFC 5280), DER: names, extensions, serial numbers. */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomFillSync } from 'node:crypto';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { asn1True, objectId, octets, sequence, setOf, utf8 } from '../../protocol/asn1.ts';
 import { contextTag, derChildren, derTag, readDer, writeDer } from '../../protocol/der.ts';
 
 const serialBytes = 16;
+/** Drawn together: a call for each takes as long as the layout of a certificate. */
+const randomness = Buffer.alloc(256 * serialBytes);
+let drawn = randomness.length;
 
 export const oid = {
   commonName: objectId('2.5.4.3'),
@@ -26,8 +29,10 @@ export const oid = {
 export const usage = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0x02 } as const;
 
 /** O, then CN, each a relative name of its own. */
-export const nameOf = (commonName: string, organizationName: string): Buffer =>
-  sequence(relativeName(oid.organization, organizationName), relativeName(oid.commonName, commonName));
+export const nameOf = (commonName: string, organization: Uint8Array): Buffer =>
+  sequence(organization, relativeName(oid.commonName, commonName));
+
+export const organizationOf = (name: string): Buffer => relativeName(oid.organization, name);
 
 const relativeName = (type: Uint8Array, value: string): Buffer => setOf(sequence(type, utf8(value)));
 
@@ -49,7 +54,7 @@ export const keyUsage = (bits: number): Buffer =>
 function keyId(publicKeyDer: Uint8Array): Uint8Array {
   const [, bits] = derChildren(readDer(publicKeyDer)?.value ?? Buffer.alloc(0), 2);
   if (bits?.tag !== derTag.bitString) throw new RangeError('no SubjectPublicKeyInfo');
-  return createHash('sha256').update(bits.value.subarray(1)).digest().subarray(0, 20);
+  return hash('sha256', bits.value.subarray(1), 'buffer').subarray(0, 20);
 }
 
 export const subjectKeyId = (publicKeyDer: Uint8Array): Buffer =>
@@ -85,7 +90,12 @@ function addressBytes(text: string): Uint8Array | null {
 
 /** 128 random bits, never zero, without zero octets in front: as an INTEGER at most 17 octets (RFC 5280 §4.1.2.2 allows 20). */
 export function randomSerial(): Buffer {
-  const octets = randomBytes(serialBytes);
+  if (drawn === randomness.length) {
+    randomFillSync(randomness);
+    drawn = 0;
+  }
+  const octets = Buffer.from(randomness.subarray(drawn, drawn + serialBytes));
+  drawn += serialBytes;
   const first = octets.findIndex((each) => each !== 0);
   return first < 0 ? randomSerial() : octets.subarray(first);
 }

@@ -32,7 +32,7 @@ async function withExport(
     const key = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' });
     const publicKeyDer = createPublicKey(key).export({ format: 'der', type: 'spki' });
     const request = { publicKeyDer, commonName: 'anna', email: 'anna@corp.example' };
-    const issued = issueClient(authority, { ...request, type: 'vpn', days: 30, now: now() });
+    const issued = await issueClient(authority, { ...request, type: 'vpn', days: 30, now: now() });
     const exportCorporate = openExportCorporate(root, realFiles, async () => good(pkcs8));
     const identity = { key: { kind: 'file', sha256: '0'.repeat(64) }, chain: issued.chainDer.map(toBase64) } as const;
     const one = {

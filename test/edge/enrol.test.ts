@@ -24,7 +24,7 @@ const publicKeyDer = createPublicKey(createPrivateKey({ key: Buffer.from(key), f
   type: 'spki',
   format: 'der',
 });
-const identity = issueDevice(authority, { publicKeyDer, deviceId, days: 30, now: now() });
+const identity = await issueDevice(authority, { publicKeyDer, deviceId, days: 30, now: now() });
 const [leaf, root] = identity.chainDer as [Uint8Array, Uint8Array];
 const message = certsOnly([leaf, root]);
 const wrapped = (lineEnd: string): Buffer =>

@@ -39,7 +39,7 @@ const other = makeAuthority('Other CA', start);
 type Own = { readonly proof: RenewalProof; readonly key: Uint8Array; readonly chain: readonly Uint8Array[] };
 async function identityOf(authority: Authority, { key = makeKey(), days = 30, at = start } = {}): Promise<Own> {
   const publicKeyDer = spkiOf(key);
-  const { chainDer } = issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days, now: at });
+  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days, now: at });
   const { notBefore, notAfter } = value(parseCertificate(chainDer[0] ?? new Uint8Array()));
   return { proof: { ...proofOf(chainDer), notBefore, notAfter }, key, chain: chainDer };
 }

@@ -50,7 +50,7 @@ const stranger = '6f1dcf1c-1111-4111-8111-111111111111';
 /** A client certificate with any common name. */
 async function identityOf(authority: Authority, key = makeKey(), name = 'thin 1') {
   const publicKeyDer = spkiOf(key);
-  const { chainDer } = issueDevice(authority, { publicKeyDer, deviceId: name, days: 30, now: start });
+  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: name, days: 30, now: start });
   return proofOf(chainDer);
 }
 const invited = async ({ server }: FleetServer, name = 'kiosk') => {
@@ -233,7 +233,7 @@ test('over TLS: let in with the authority alone, bound at the bundle alone, and 
   withFleet(async (world) => {
     const { fleet, server } = world;
     const key = makeKey();
-    const issued = issueDevice(foreign, {
+    const issued = await issueDevice(foreign, {
       publicKeyDer: spkiOf(key),
       deviceId: 'thin 1',
       days: 30,
@@ -276,7 +276,7 @@ test('over MQTT: bound, it connects; once its authority is removed the connectio
     const { serverAuthority, clientAuthority: client } = server.keys;
     const key = makeKey();
     const request = { publicKeyDer: spkiOf(key), deviceId: 'thin 1', days: 30, now: now() };
-    const { chainDer } = issueDevice(foreign, request);
+    const { chainDer } = await issueDevice(foreign, request);
     const identity = { cert: chainDer.map((der) => toPem(der)).join(''), key: toPem(key, 'PRIVATE KEY') };
     const connect = (id: string) =>
       joinBroker({ broker, authorities: { server: serverAuthority, client } }, identity, id);

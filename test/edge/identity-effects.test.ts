@@ -198,7 +198,7 @@ async function issued(body: string): Promise<string> {
   const request = readRequest(fromBase64(body.replace(/\s/g, '')));
   assert.ok(request.ok);
   const { publicKeyDer } = request.value;
-  const { chainDer } = issueDevice(authority, { publicKeyDer, deviceId, days: 30, now: now() });
+  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId, days: 30, now: now() });
   return toBase64(certsOnly(chainDer));
 }
 

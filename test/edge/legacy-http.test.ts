@@ -52,7 +52,7 @@ const stay = async ({ fleet }: Setting) =>
 async function identityOf(authority: Authority, at: number) {
   const key = makeKey();
   const publicKeyDer = spkiOf(key);
-  const { chainDer } = issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days: 2, now: instant(at) });
+  const { chainDer } = await issueDevice(authority, { publicKeyDer, deviceId: 'thin 1', days: 2, now: instant(at) });
   return { cert: chainDer.map((der) => toPem(der)).join(''), key: toPem(key, 'PRIVATE KEY') };
 }
 

@@ -176,7 +176,7 @@ test('a certificate of a foreign authority is refused, also where it has the nam
     for (const name of [own.id, 'thin 1']) {
       const key = makeKey();
       const request = { publicKeyDer: spkiOf(key), deviceId: name, days: 30, now: now() };
-      const { chainDer: chain } = issueDevice(foreign, request);
+      const { chainDer: chain } = await issueDevice(foreign, request);
       const { invitation, password } = value(await invite(server, admin, {}));
       const device = value(await fleet.bind(proofOf(chain), { invitation, password }));
       for (const id of [device, own.id, name]) await rejects(() => connect(stand, { id, chain, key }));

@@ -365,7 +365,8 @@ test('a device whose identity was deleted is not adopted by another certificate 
       ).export({ format: 'der', type: 'spki' });
       const { clientAuthority } = rebuilt.server.keys;
       const plan = { publicKeyDer, deviceId: device.id, days: 365, now: start };
-      const [one, other] = [issueDevice(clientAuthority, plan), issueDevice(clientAuthority, plan)];
+      const one = await issueDevice(clientAuthority, plan);
+      const other = await issueDevice(clientAuthority, plan);
       assert.is(
         value(await rebuilt.fleet.deviceOf(proofOf(one.chainDer))),
         device.id,

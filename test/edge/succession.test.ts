@@ -135,7 +135,7 @@ async function renewed(running: Running, device: Enrolled): Promise<Enrolled> {
 async function forged(authority: Authority, id: string): Promise<Enrolled> {
   const key = makeKey();
   const request = { publicKeyDer: spkiOf(key), deviceId: id, days: 30, now: instant(Date.now()) };
-  const { chainDer } = issueDevice(authority, request);
+  const { chainDer } = await issueDevice(authority, request);
   return { id, key, chain: chainDer, proof: proofOf(chainDer) };
 }
 

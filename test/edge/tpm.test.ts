@@ -110,7 +110,7 @@ test('a request (PKCS#10) that it signs', () =>
   }));
 
 async function credentialsFor(key: TokenKey) {
-  const issued = issueDevice(authority, { publicKeyDer: key.spki, deviceId, days: 30, now: now() });
+  const issued = await issueDevice(authority, { publicKeyDer: key.spki, deviceId, days: 30, now: now() });
   return { key, chain: issued.chainDer.map(toBase64) };
 }
 

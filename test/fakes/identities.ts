@@ -33,7 +33,7 @@ export async function makeListenerTls({ server, client }: Authorities): Promise<
 export async function makeDevice(authority: Authority, id: string = randomUUID(), at = now()): Promise<TestDevice> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const publicKeyDer = publicKey.export({ format: 'der', type: 'spki' });
-  const { chainDer, issuer, serial, fingerprint } = issueDevice(authority, {
+  const { chainDer, issuer, serial, fingerprint } = await issueDevice(authority, {
     publicKeyDer,
     deviceId: id,
     days: 2,

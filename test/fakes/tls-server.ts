@@ -45,7 +45,7 @@ export async function serverMaterial(
 export async function deviceMaterial(authority: Authority, id: string = deviceId) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const publicKeyDer = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  const issued = issueDevice(authority, { publicKeyDer, deviceId: id, days: 30, now: now() });
+  const issued = await issueDevice(authority, { publicKeyDer, deviceId: id, days: 30, now: now() });
   return {
     key: new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' })),
     chain: issued.chainDer.map(toBase64),
