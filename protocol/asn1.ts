@@ -17,8 +17,9 @@ export const asn1True: Uint8Array = Buffer.of(0x01, 0x01, 0xff);
 /** An unsigned number, most significant octet first. */
 export function integer(value: Uint8Array): Buffer {
   const first = value.findIndex((octet) => octet !== 0);
-  const least = first < 0 ? Buffer.of(0) : Buffer.from(value.subarray(first));
-  return writeDer(derTag.integer, (least[0] ?? 0) >= 0x80 ? Buffer.of(0) : Buffer.alloc(0), least);
+  if (first < 0) return writeDer(derTag.integer, Buffer.of(0));
+  const least = value.subarray(first);
+  return (least[0] ?? 0) < 0x80 ? writeDer(derTag.integer, least) : writeDer(derTag.integer, Buffer.of(0), least);
 }
 
 /** Dotted form; parts below 2^28, as `oidOf` reads them. */
@@ -33,13 +34,16 @@ export const algorithm = (dotted: string, parameters: Uint8Array | null = null):
 
 /** UTCTime through 2049, GeneralizedTime after (RFC 5280 §4.1.2.5). */
 export function time(unixMs: number): Buffer {
-  // 2026-11-28T10:00:00.000Z
-  const iso = new Date(unixMs).toISOString();
-  const rest = `${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
-  return iso < '2050'
-    ? writeDer(asn1Tag.utcTime, Buffer.from(iso.slice(2, 4) + rest))
-    : writeDer(asn1Tag.generalTime, Buffer.from(iso.slice(0, 4) + rest));
+  const date = new Date(unixMs);
+  const year = date.getUTCFullYear();
+  const day = twoDigits(date.getUTCMonth() + 1) + twoDigits(date.getUTCDate());
+  const clock = twoDigits(date.getUTCHours()) + twoDigits(date.getUTCMinutes()) + twoDigits(date.getUTCSeconds());
+  return year < 2050
+    ? writeDer(asn1Tag.utcTime, Buffer.from(`${twoDigits(year % 100)}${day}${clock}Z`))
+    : writeDer(asn1Tag.generalTime, Buffer.from(`${year}${day}${clock}Z`));
 }
+
+const twoDigits = (part: number): string => (part < 10 ? `0${part}` : String(part));
 
 function base128(part: number): number[] {
   const found = [part & 0x7f];

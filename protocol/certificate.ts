@@ -2,7 +2,7 @@
  * X.509 certificates (RFC 5280) as plain data, and PEM/DER reading. Parsing is Node's own (OpenSSL); our DER reader answers
  * only what `X509Certificate` does not tell on every supported runtime. Nothing here judges trust.
  */
-import { createHash, X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import { derChildren, derTag, oidOf, readDer, type Tlv } from './der.ts';
 import { bad, good, type Result } from './fault.ts';
 import { inFours } from './fours.ts';
@@ -47,8 +47,7 @@ const pssSignature = '1.2.840.113549.1.1.10';
 /** SHA-2 and SHA-3. */
 const strongHash = /^2\.16\.840\.1\.101\.3\.4\.2\.([1-9]|10)$/;
 
-export const fingerprintOf = (der: Uint8Array): Fingerprint =>
-  createHash('sha256').update(der).digest('hex') as Fingerprint;
+export const fingerprintOf = (der: Uint8Array): Fingerprint => hash('sha256', der) as Fingerprint;
 
 export const fromBase64 = (text: string): Uint8Array => Buffer.from(text, 'base64');
 export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');

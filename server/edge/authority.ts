@@ -10,18 +10,19 @@ import { fingerprintOf } from '../../protocol/certificate.ts';
 import { contextTag, derTag, writeDer } from '../../protocol/der.ts';
 import { dayMs, hourMs, type Instant, instant, secondMs } from '../../protocol/time.ts';
 import type { AuthorityKey } from '../core/succession.ts';
-import { type Issuer, issuerOf, type Signer, signed, signedAside, signerOf } from './issuer.ts';
+import { type Issuer, issuerOf, signed, signedAside, signerOf } from './issuer.ts';
 import {
   alternativeName,
   emailName,
   endEntity,
   extension,
+  extensionsHead,
+  keyId,
   keyUsage,
   nameOf,
   oid,
   organizationOf,
   randomSerial,
-  subjectKeyId,
   usage,
 } from './x509-parts.ts';
 
@@ -87,7 +88,8 @@ type Plan = {
   readonly publicKeyDer: Uint8Array;
   readonly notBefore: number;
   readonly notAfter: number;
-  readonly extensions: readonly Uint8Array[];
+  /** As `extensionsHead` gives them. */
+  readonly extensions: Uint8Array;
 };
 /** `body` is to be signed. */
 type Leaf = { readonly body: Uint8Array; readonly serial: Buffer; readonly notAfter: Instant };
@@ -98,7 +100,7 @@ export function makeAuthority(name: string, now: Instant, kind: AuthorityKey = '
   const notBefore = now - backdateMs;
   const subject = nameOf(name, organization);
   const notAfter = notBefore + authorityDays * dayMs;
-  const plan = { subject, publicKeyDer, notBefore, notAfter, extensions: authorityExtensions };
+  const plan = { subject, publicKeyDer, notBefore, notAfter, extensions: extensionsHead(authorityExtensions) };
   const issuer = { ...signerOf(keyPkcs8), subject };
   return { certificateDer: signed(issuer, bodyOf(issuer, plan)), keyPkcs8 };
 }
@@ -121,29 +123,28 @@ export function issueServer(authority: Authority, { names, days, now, key = 'ec-
   const { keyPkcs8, publicKeyDer } = makeKey(key);
   const alternatives = names.map(alternativeName);
   if (alternatives.length === 0) throw new RangeError('a server certificate needs a name');
-  const { body } = planLeaf(authority, days, now, {
+  const issuer = issuerOf(authority);
+  const alternative = extension(oid.subjectAltName, false, sequence(...alternatives));
+  const { body } = planLeaf(issuer, days, now, {
     subject: nameOf((names[0] ?? '').slice(0, maxCommonName), organization),
     publicKeyDer,
-    extensions: [...endEntity(oid.serverAuth), extension(oid.subjectAltName, false, sequence(...alternatives))],
+    extensions: extensionsHead([...endEntity(oid.serverAuth), alternative, issuer.keyId]),
   });
-  return { chainDer: [signed(issuerOf(authority), body), authority.certificateDer], keyPkcs8 };
+  return { chainDer: [signed(issuer, body), authority.certificateDer], keyPkcs8 };
 }
 
 /**
  * A client certificate over a key whose possession `readRequest` has seen proven; CN is the device id. `above` is sent with it.
  * Rejects with RangeError for a life outside 1–397 days.
  */
-export async function issueDevice(
-  authority: Authority,
-  request: DeviceRequest,
-  above?: Uint8Array,
-): Promise<Identity> {
-  const leaf = planLeaf(authority, request.days, request.now, {
+export async function issueDevice(authority: Authority, request: DeviceRequest, above?: Uint8Array): Promise<Identity> {
+  const issuer = issuerOf(authority);
+  const leaf = planLeaf(issuer, request.days, request.now, {
     subject: nameOf(request.deviceId, deviceOrganization),
     publicKeyDer: request.publicKeyDer,
-    extensions: deviceExtensions,
+    extensions: issuer.deviceExtensions,
   });
-  return signIdentity(authority, leaf, above);
+  return signIdentity(issuer, leaf, above ?? authority.certificateDer);
 }
 
 /** A certificate for mail (S/MIME too) or VPN over such a key. It is no identity: its common name must not be like a device id. */
@@ -155,21 +156,17 @@ export async function issueClient(
   const uses = type === 'mail' ? [oid.clientAuth, oid.emailProtection] : [oid.clientAuth];
   const names = email !== null && plainEmail.test(email) ? [emailName(email)] : [];
   const alternatives = names.map((name) => extension(oid.subjectAltName, false, sequence(name)));
-  const leaf = planLeaf(authority, days, now, {
+  const issuer = issuerOf(authority);
+  const leaf = planLeaf(issuer, days, now, {
     subject: nameOf(commonName.slice(0, maxCommonName), clientOrganizations[type]),
     publicKeyDer,
-    extensions: [...endEntity(...uses), ...alternatives],
+    extensions: extensionsHead([...endEntity(...uses), ...alternatives, issuer.keyId]),
   });
-  return signIdentity(authority, leaf, above);
+  return signIdentity(issuer, leaf, above ?? authority.certificateDer);
 }
 
 /** What a handshake will tell of it; reading it again would take as long as the signature. */
-async function signIdentity(
-  authority: Authority,
-  { body, serial, notAfter }: Leaf,
-  above: Uint8Array = authority.certificateDer,
-): Promise<Identity> {
-  const issuer = issuerOf(authority);
+async function signIdentity(issuer: Issuer, { body, serial, notAfter }: Leaf, above: Uint8Array): Promise<Identity> {
   const der = await signedAside(issuer, body);
   return {
     chainDer: [der, above],
@@ -219,12 +216,11 @@ function crossSign(by: Authority, of: Authority): Uint8Array {
     publicKeyDer,
     notBefore: Math.max(issuer.certificate.notBefore, certificate.notBefore),
     notAfter: Math.min(issuer.certificate.notAfter, certificate.notAfter),
-    extensions: authorityExtensions,
+    extensions: extensionsHead([...authorityExtensions, issuer.keyId]),
   };
   return signed(issuer, bodyOf(issuer, plan));
 }
 
-const deviceExtensions = endEntity(oid.clientAuth);
 const authorityExtensions: readonly Uint8Array[] = [
   // cA, and no authority below it.
   extension(oid.basicConstraints, true, sequence(asn1True, integer(Buffer.of(0)))),
@@ -232,13 +228,12 @@ const authorityExtensions: readonly Uint8Array[] = [
 ];
 
 function planLeaf(
-  authority: Authority,
+  issuer: Issuer,
   days: number,
   now: Instant,
   plan: Pick<Plan, 'subject' | 'publicKeyDer' | 'extensions'>,
 ): Leaf {
   if (!(days > 0 && days <= maxDays)) throw new RangeError(`a certificate lives 1 to ${maxDays} days`);
-  const issuer = issuerOf(authority);
   const notBefore = now - backdateMs;
   const notAfter = Math.min(notBefore + days * dayMs - secondMs, issuer.certificate.notAfter);
   const serial = randomSerial();
@@ -251,13 +246,9 @@ function planLeaf(
   };
 }
 
-/** TBSCertificate, version 3 (RFC 5280 §4.1). Without `keyId` the issuer is the subject itself. */
-function bodyOf(
-  issuer: Pick<Signer, 'algorithm'> & Pick<Issuer, 'subject'> & Partial<Pick<Issuer, 'keyId'>>,
-  plan: Plan,
-): Uint8Array {
+/** TBSCertificate, version 3 (RFC 5280 §4.1). */
+function bodyOf(issuer: Pick<Issuer, 'algorithm' | 'subject'>, plan: Plan): Uint8Array {
   const { serial = randomSerial(), subject, publicKeyDer, notBefore, notAfter, extensions } = plan;
-  const all = [...extensions, subjectKeyId(publicKeyDer), ...(issuer.keyId ? [issuer.keyId] : [])];
   return sequence(
     version3,
     integer(serial),
@@ -266,7 +257,8 @@ function bodyOf(
     sequence(time(notBefore), time(notAfter)),
     subject,
     publicKeyDer,
-    writeDer(contextTag(3), sequence(...all)),
+    extensions,
+    keyId(publicKeyDer),
   );
 }
 

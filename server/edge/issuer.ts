@@ -5,7 +5,7 @@ import { algorithm, asn1Null, bitString, sequence } from '../../protocol/asn1.ts
 import { type Certificate, parseCertificate } from '../../protocol/certificate.ts';
 import { derChildren, readDer } from '../../protocol/der.ts';
 import type { Authority } from './authority.ts';
-import { authorityKeyId } from './x509-parts.ts';
+import { authorityKeyId, endEntity, extensionsHead, oid } from './x509-parts.ts';
 
 /** Who signs, read once. */
 export type Signer = {
@@ -19,6 +19,8 @@ export type Issuer = Signer & {
   readonly subject: Uint8Array;
   readonly publicKeyDer: Uint8Array;
   readonly keyId: Uint8Array;
+  /** `extensionsHead` of the identities of devices. */
+  readonly deviceExtensions: Uint8Array;
 };
 
 const issuers = new WeakMap<Authority, Issuer>();
@@ -32,12 +34,14 @@ export function issuerOf(authority: Authority): Issuer {
   // Version, serial number, algorithm, issuer, validity, subject, key.
   const [, , , , , subject, publicKey] = derChildren(body?.value ?? Buffer.alloc(0), 7);
   if (!read.ok || !subject || !publicKey) throw new Error('our own authority cannot be read');
+  const keyId = authorityKeyId(publicKey.whole);
   const issuer = {
     ...signerOf(authority.keyPkcs8),
     certificate: read.value,
     subject: subject.whole,
     publicKeyDer: publicKey.whole,
-    keyId: authorityKeyId(publicKey.whole),
+    keyId,
+    deviceExtensions: extensionsHead([...endEntity(oid.clientAuth), keyId]),
   };
   issuers.set(authority, issuer);
   return issuer;

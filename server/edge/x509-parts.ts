@@ -6,6 +6,7 @@ import { asn1True, objectId, octets, sequence, setOf, utf8 } from '../../protoco
 import { contextTag, derChildren, derTag, readDer, writeDer } from '../../protocol/der.ts';
 
 const serialBytes = 16;
+const keyIdBytes = 20;
 /** Drawn together: a call for each takes as long as the layout of a certificate. */
 const randomness = Buffer.alloc(256 * serialBytes);
 let drawn = randomness.length;
@@ -51,14 +52,20 @@ export const keyUsage = (bits: number): Buffer =>
   extension(oid.keyUsage, true, writeDer(derTag.bitString, Buffer.of(Math.log2(bits & -bits), bits)));
 
 /** RFC 7093 §2 method 1: the leftmost 160 bits of the SHA-256 of the key bits. */
-function keyId(publicKeyDer: Uint8Array): Uint8Array {
+export function keyId(publicKeyDer: Uint8Array): Uint8Array {
   const [, bits] = derChildren(readDer(publicKeyDer)?.value ?? Buffer.alloc(0), 2);
   if (bits?.tag !== derTag.bitString) throw new RangeError('no SubjectPublicKeyInfo');
-  return hash('sha256', bits.value.subarray(1), 'buffer').subarray(0, 20);
+  return Buffer.from(hash('sha256', bits.value.subarray(1)).slice(0, 2 * keyIdBytes), 'hex');
 }
 
-export const subjectKeyId = (publicKeyDer: Uint8Array): Buffer =>
-  extension(oid.subjectKeyId, false, octets(keyId(publicKeyDer)));
+/**
+ * Version 3 extensions of a certificate (RFC 5280 §4.1) up to the `keyIdBytes` octets of its SubjectKeyIdentifier, which end them
+ * and are all that differs among certificates of one kind.
+ */
+export function extensionsHead(others: readonly Uint8Array[]): Buffer {
+  const own = extension(oid.subjectKeyId, false, octets(Buffer.alloc(keyIdBytes)));
+  return writeDer(contextTag(3), sequence(...others, own)).subarray(0, -keyIdBytes);
+}
 
 export const authorityKeyId = (issuerKeyDer: Uint8Array): Buffer =>
   extension(oid.authorityKeyId, false, sequence(writeDer(contextTag(0, false), keyId(issuerKeyDer))));

@@ -4,7 +4,9 @@ import { transformSync } from 'esbuild';
 import { importsOf, type Source } from './sources.ts';
 
 const pure = /^(protocol\/|words\/|agent\/core\/|server\/(api|core)\/|ui\/(?!edge\/|main\.ts$|loop\.ts$))/;
-const cryptoNames = 'createHash createHmac hkdfSync verify createPublicKey timingSafeEqual X509Certificate'.split(' ');
+const cryptoNames = 'createHash createHmac hash hkdfSync verify createPublicKey timingSafeEqual X509Certificate'.split(
+  ' ',
+);
 const quietModules = 'buffer path url util'.split(' ');
 const packages = /^(@sinclair\/typebox|node-forge\/lib\/asn1\.js|uqr)$/;
 const mark = '__not_pure_';
