@@ -1,4 +1,5 @@
 /** What every operation of the fleet is given. */
+import { sql } from 'kysely';
 import type { Facts } from '../../protocol/fault.ts';
 import type { Addresses, PublicKey } from '../../protocol/schema.ts';
 import type { Instant } from '../../protocol/time.ts';
@@ -116,6 +117,18 @@ export async function audit(
     .insertInto('audit')
     .values({ at: clock(), actor, action, subject, facts: JSON.stringify(facts), device_seq: null })
     .execute();
+}
+
+/** The same done to many, each with what is said of it alone. */
+export async function auditMany(
+  { clock }: Pick<Server, 'clock'>,
+  trx: Database,
+  { actor, action }: { readonly actor: Actor; readonly action: string },
+  rows: readonly { readonly subject: string; readonly facts: Facts }[],
+): Promise<void> {
+  await sql`insert into audit (at, actor, action, subject, facts)
+    select ${clock()}, ${actor}, ${action}, value ->> 'subject', json(value -> 'facts')
+    from json_each(${JSON.stringify(rows)}) order by key`.execute(trx);
 }
 
 export async function readIdentity(db: Database): Promise<Identity> {

@@ -188,11 +188,17 @@ type BlockFlag = { readonly identity_enforced: number | null };
 
 /** Documents of the devices in these groups are due: the upkeep signs them, a few at a time. */
 export async function markDevicesOf(trx: Database, groups: readonly string[]): Promise<void> {
+  const rows = await trx.selectFrom('devices').select('id').where('group_id', 'in', groups).execute();
+  await markDevices(
+    trx,
+    rows.map(({ id }) => id),
+  );
+}
+
+/** As `markDevicesOf`. */
+export async function markDevices(trx: Database, ids: readonly string[]): Promise<void> {
   const { serverId } = await readIdentity(trx);
-  const audiences = trx
-    .selectFrom('devices')
-    .select(sql<string>`${deviceAudience(serverId, '')} || id`.as('aud'))
-    .where('group_id', 'in', groups);
+  const audiences = sql<string>`(select value from json_each(${JSON.stringify(ids.map((id) => deviceAudience(serverId, id)))}))`;
   await trx.updateTable('documents').set({ signed_at: 0 }).where('aud', 'in', audiences).execute();
 }
 

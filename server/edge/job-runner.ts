@@ -8,14 +8,12 @@ import type { Act, AdminRoute, Tried, Work } from './admin-route.ts';
 import { audit, type Server } from './context.ts';
 import { transact } from './database.ts';
 import { finish, goingOn, type Job, kindOf, opened, sealed, unfinished } from './jobs.ts';
+import { leave, portion } from './portions.ts';
 import type { Database } from './tables.ts';
 
 export type Jobs = { readonly kick: () => void; readonly close: () => Promise<void> };
 
 const publishedEach = 500;
-/** How long a job holds the database, and how long it then leaves it to whoever else asks something. */
-const heldMs = 10;
-const leftMs = 10;
 const againMs = 500;
 
 /** Does what waits, in its order. `publish` runs now and then, and at the end of each. */
@@ -88,7 +86,7 @@ async function runJob(
     if (next === null) return;
     if (Math.floor(next / publishedEach) > Math.floor(at / publishedEach)) await publish();
     at = next;
-    await setTimeout(leftMs);
+    await leave();
   }
   await conclude(server, job, order.value, 'done', null);
   await publish();
@@ -175,12 +173,7 @@ async function doOne(server: Server, id: string, { items, act }: Begun, at: numb
 async function doSome(server: Server, id: string, { items, act }: Begun, from: number): Promise<number | null> {
   const done = await transact(server.db, async (trx): Promise<Result<number | null>> => {
     const within = { ...server, db: trx };
-    const results: Result<unknown>[] = [];
-    const until = performance.now() + heldMs;
-    do {
-      const item = items[from + results.length] ?? '';
-      results.push(await attempt(server, () => transact(trx, () => act(item, within))));
-    } while (from + results.length < items.length && performance.now() < until);
+    const results = await portion(items, from, (item) => attempt(server, () => transact(trx, () => act(item, within))));
     return record(server, trx, id, from, results);
   });
   return done.ok ? done.value : null;

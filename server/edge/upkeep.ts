@@ -16,10 +16,12 @@ import { resignLinks } from './links.ts';
 import type { Choices } from './material.ts';
 import { tellAdministrators } from './notices.ts';
 import { readDeviceViews, readServerCertificates, roleCertificate } from './pins.ts';
+import { leave, portion } from './portions.ts';
 import { resetReserve, scheduleReserve, switchCertificate } from './rotation.ts';
 import { renewAhead } from './succession.ts';
 
-const signedAtOnce = 50;
+/** A disk may take longer for a commit than signing a few documents takes. */
+const signingMs = 50;
 
 /**
  * Signs what is seven days old, and the newest rotation statement once a day; makes the reserve 90 days before the end,
@@ -79,15 +81,18 @@ async function resign(server: Server): Promise<void> {
   });
   if (!policies.ok) return;
   const devices = due.filter(({ type }) => type === 'device').map(({ topic }) => topic);
-  // A few at a time: everybody else waits for the database meanwhile.
-  for (let first = 0; first < devices.length; first += signedAtOnce)
+  for (let at = 0; at < devices.length; await leave())
     await transact(server.db, async (trx) => {
-      const there = await trx
-        .selectFrom('documents')
-        .select('topic')
-        .where('topic', 'in', devices.slice(first, first + signedAtOnce))
-        .execute();
-      for (const { topic } of there) await signDevice(server, trx, topic.split('/')[3] ?? '');
+      const signed = await portion(
+        devices,
+        at,
+        async (topic) => {
+          const there = await trx.selectFrom('documents').select('aud').where('topic', '=', topic).executeTakeFirst();
+          if (there) await signDevice(server, trx, topic.split('/')[3] ?? '');
+        },
+        signingMs,
+      );
+      at += signed.length;
       return good(null);
     });
 }

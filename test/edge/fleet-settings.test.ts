@@ -6,6 +6,7 @@ import { answerCode } from '../../server/edge/codes.ts';
 import { setNaming } from '../../server/edge/naming.ts';
 import { addGroup, listDevices, moveDevice, removeDevice } from '../../server/edge/places.ts';
 import { setLock, setSetting, showPolicy } from '../../server/edge/policies.ts';
+import { tick } from '../../server/edge/upkeep.ts';
 import { auditOf, codeOf, type FleetServer, payloadOf, register, value, withFleet } from '../fakes/fleet-server.ts';
 import { assert, table, test } from '../harness.ts';
 
@@ -131,6 +132,7 @@ table(
 const names = async ({ server }: FleetServer): Promise<readonly string[]> =>
   (await listDevices(server)).map(({ name }) => name);
 const documentName = async (world: FleetServer, device: string): Promise<unknown> => {
+  await tick(world.server);
   await world.publish();
   const document = world.published.findLast(({ topic }) => topic.endsWith(`device/${device}/device`));
   return payloadOf(document?.payload ?? '')['name'];
@@ -155,6 +157,40 @@ test('a rule names the devices of a group and below it, those that come later to
     assert.equal(await names(world), ['Lab-0002', 'Lab-0003', 'Lab-0004', 'Moscow-Desk-0001']);
     assert.is(await documentName(world, second.id), 'Lab-0002');
     assert.ok((await auditOf(world)).includes('device-renamed'));
+  }));
+
+test('a rule for many: nothing is signed where it is ordered, and others get their turn while the devices are told', () =>
+  withFleet(async (world) => {
+    const { server } = world;
+    const { db } = server;
+    await offices(world);
+    const some = await Promise.all(Array.from({ length: 12 }, (_, index) => register(world, `d${index}`, 'Office')));
+    await tick(server);
+    await world.publish();
+    const before = world.published.length;
+    value(await setNaming(server, admin, 'Office', ['Desk']));
+    await world.publish();
+    assert.is(world.published.length, before);
+    const due = await db.selectFrom('documents').select('aud').where('signed_at', '=', 0).execute();
+    assert.is(due.length, 12);
+    let turns = 0;
+    const turn = setInterval(() => turns++, 1);
+    await tick(server);
+    clearInterval(turn);
+    assert.ok(turns > 0, 'the thread was never left');
+    await world.publish();
+    assert.is(world.published.length, before + 12);
+    const last = await db
+      .selectFrom('devices')
+      .selectAll()
+      .where('id', '=', some[11]?.id ?? '')
+      .executeTakeFirstOrThrow();
+    assert.is(await documentName(world, last.id), last.name);
+    const renamed = await db.selectFrom('audit').selectAll().where('action', '=', 'device-renamed').execute();
+    assert.equal(
+      renamed.map(({ facts }) => JSON.parse(facts).name).sort(),
+      Array.from({ length: 12 }, (_, index) => `Desk-${String(index + 1).padStart(4, '0')}`),
+    );
   }));
 
 test('no number is given twice, and a name that somebody typed is left to its device', () =>
