@@ -58,7 +58,10 @@ export function openSystem(
     const log = join(folder, `${name}.log`);
     child.stderr.on('data', (chunk: Buffer) => appendFileSync(log, chunk));
     return new Promise((ready, failed) => {
-      const timer = setTimeout(() => failed(new Error(`${name} is not ready:\n${tail(log)}`)), patienceMs);
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        failed(new Error(`${name} is not ready:\n${tail(log)}`));
+      }, patienceMs);
       createInterface({ input: child.stdout }).on('line', (line) => {
         appendFileSync(log, `${line}\n`);
         if (!line.startsWith('ready')) return;
