@@ -46,8 +46,12 @@ test-long: build ## the tests that take long (minutes), which `make test` leaves
 	@node test/run.ts --long
 
 .PHONY: test-mosquitto
-test-mosquitto: build ## the flow stories, the long ones too, with mosquitto as the broker of the server (by hand)
-	@THINTRUST_TEST_BROKER=mosquitto node test/run.ts --all test/flow
+test-mosquitto: build ## with mosquitto as the broker of the server: the flow stories of every day, and two in which a server is lost
+	@THINTRUST_TEST_BROKER=mosquitto node test/run.ts test/flow test/flow/recovery.long.test.ts test/flow/server-killed.long.test.ts
+
+.PHONY: test-mosquitto-long
+test-mosquitto-long: build ## all flow stories that take long, with mosquitto (by hand, half an hour and more)
+	@THINTRUST_TEST_BROKER=mosquitto node test/run.ts --long test/flow
 
 .PHONY: coverage
 coverage: build ## the same tests, measured; the report is coverage/index.html

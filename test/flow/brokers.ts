@@ -1,10 +1,14 @@
 /** Which broker the stories are told with: the one inside the server, or with THINTRUST_TEST_BROKER=mosquitto that beside it. */
+import { needs } from '../harness.ts';
+
 export type BrokerKind = 'embedded' | 'mosquitto';
 
 const isKind = (text: string): text is BrokerKind => text === 'embedded' || text === 'mosquitto';
 
 const wanted = process.env['THINTRUST_TEST_BROKER'] || 'embedded';
 if (!isKind(wanted)) throw new Error(`THINTRUST_TEST_BROKER is ${wanted}, not embedded or mosquitto`);
+
+if (wanted === 'mosquitto') needs(['mosquitto']);
 
 export const testBroker: BrokerKind = wanted;
 
