@@ -1,5 +1,6 @@
 /** The audit log of the server. */
 import { auditActionsEn, auditActionsRu } from './audit-actions.ts';
+import { auditFactsEn, auditFactsRu } from './audit-facts.ts';
 
 export const auditEn = {
   title: 'Audit',
@@ -13,6 +14,7 @@ export const auditEn = {
   from: 'From ({zone})',
   to: 'To',
   actions: auditActionsEn,
+  factNames: auditFactsEn,
 };
 
 export const auditRu: typeof auditEn = {
@@ -27,4 +29,5 @@ export const auditRu: typeof auditEn = {
   from: 'С ({zone})',
   to: 'По',
   actions: auditActionsRu,
+  factNames: auditFactsRu,
 };

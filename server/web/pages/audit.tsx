@@ -1,4 +1,4 @@
-import { fill, formatZone, plainText } from '../../../words/say.ts';
+import { fill, formatZone, plainText, sayFault } from '../../../words/say.ts';
 import type { AuditRow } from '../../api/devices.ts';
 import { useApp, type Words } from '../app.ts';
 import type { Choice } from '../parts/form.tsx';
@@ -53,22 +53,38 @@ function ActionName({ action }: { readonly action: string }) {
   return Object.hasOwn(names, action) ? names[action] : action;
 }
 
-export const FactList = ({ facts }: { readonly facts: AuditRow['facts'] }) => (
-  <ul class="fact-list">
-    {Object.entries(facts)
-      .filter(([, value]) => value !== '')
-      .map(([name, value]) => (
-        <li key={name}>
-          <span class="quiet">{name}</span> <FactValue value={value} />
-        </li>
-      ))}
-  </ul>
-);
+export function FactList({ facts }: { readonly facts: AuditRow['facts'] }) {
+  const { words } = useApp();
+  const names: Readonly<Record<string, string>> = words.web.audit.factNames;
+  return (
+    <ul class="fact-list">
+      {Object.entries(facts)
+        .filter(([, value]) => value !== '')
+        .map(([name]) => (
+          <li key={name}>
+            <span class="quiet">{Object.hasOwn(names, name) ? names[name] : name}</span>{' '}
+            <FactValue text={sayFact(words, name, facts)} />
+          </li>
+        ))}
+    </ul>
+  );
+}
 
-const FactValue = ({ value }: { readonly value: string | number }) => {
-  const text = plainText(String(value));
-  return /^[0-9a-f]{64}$/.test(text) ? <Fingerprint value={text} /> : <ShortId text={text} />;
-};
+const FactValue = ({ text }: { readonly text: string }) =>
+  /^[0-9a-f]{64}$/.test(text) ? <Fingerprint value={text} /> : <ShortId text={text} />;
+
+/** In the language of the reader where it is no name that somebody gave. */
+function sayFact(words: Words, name: string, facts: AuditRow['facts']): string {
+  const text = plainText(String(facts[name]));
+  const { certificates, jobs, shell } = words.web;
+  if (/^(code|why|reason)$/.test(name)) return sayFault(words, { code: text, facts });
+  if (/^(true|false)$/.test(text)) return text === 'true' ? shell.yes : shell.no;
+  if (!/^(type|kind|source|roles?|purpose)$/.test(name)) return text;
+  const { types, kinds, sources } = certificates;
+  const said = { ...types, ...kinds, ...sources, ...jobs.kinds, ...shell.account.roles, ...words.purposes };
+  const sayWord = (word: string): string => (Object.hasOwn(said, word) ? said[word as keyof typeof said] : word);
+  return text.split(' ').map(sayWord).join(', ');
+}
 
 /** A device or group that has no name here: the first digits of its id, enough to tell it from others in sight. */
 const ShortId = ({ text }: { readonly text: string }) =>

@@ -28,9 +28,15 @@ export function Dialog({
       if (opener instanceof HTMLElement) opener.focus();
     };
   }, []);
+  // A further step takes away what had the focus.
+  useEffect(() => {
+    const dialog = element.current;
+    if (document.activeElement === document.body) (dialog?.querySelector('input') ?? dialog)?.focus();
+  });
   return (
     <dialog
       ref={element}
+      tabIndex={-1}
       class="dialog"
       aria-labelledby={id}
       onCancel={(event) => {

@@ -29,8 +29,8 @@ export type Column<Row> = {
   readonly sortable?: boolean;
   readonly cell: (row: Row) => ComponentChildren;
   readonly kind?: 'number' | 'text' | 'code' | 'main';
-  /** Left out where there is little room. */
-  readonly minor?: boolean;
+  /** Left out where there is little room; `early`, already in a window that is not very wide. */
+  readonly minor?: boolean | 'early';
 };
 export type Filter = {
   readonly id: string;
@@ -307,4 +307,4 @@ function Pager({
 }
 
 const classOf = <Row,>({ kind, minor }: Column<Row>): string | undefined =>
-  [...(kind ? [`cell-${kind}`] : []), ...(minor ? ['minor'] : [])].join(' ') || undefined;
+  [kind && `cell-${kind}`, minor && 'minor', minor === 'early' && minor].filter(Boolean).join(' ') || undefined;

@@ -62,7 +62,7 @@ function Certificates(props: GroupProps) {
       id: 'notBefore',
       title: groups.notBefore,
       sortable: true,
-      minor: true,
+      minor: 'early',
       cell: (row) => <When at={row.notBefore} />,
     },
     { id: 'notAfter', title: groups.notAfter, sortable: true, cell: (row) => <When at={row.notAfter} /> },

@@ -39,9 +39,13 @@ function Own() {
               key: fingerprint,
               cells: [
                 text.roles[role],
-                key,
+                <span key="k" class="time">
+                  {key}
+                </span>,
                 <Time key="e" at={notAfter} />,
-                <Fingerprint key="f" value={fingerprint} />,
+                <div key="f" class="print">
+                  <Fingerprint value={fingerprint} />
+                </div>,
               ],
             }))}
           />
