@@ -5,7 +5,8 @@ import { webEn, webRu } from '../../words/web.ts';
 import { value } from '../fakes/fleet-server.ts';
 import { addPerson, password } from '../fakes/web-client.ts';
 import { assert, needs, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
+import { shoot, type Visit } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, nameOf, open, type Stage } from './stage.ts';
 
 needs(['chromium']);
@@ -36,7 +37,7 @@ test('an account is added with a password shown once, edited, given another, dis
   await confirm(one, accounts.add);
   await dialog.getByText(accounts.noRole).waitFor();
   await dialog.getByLabel(shell.account.roles.auditor).check();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await shoot(one, 'accounts-add');
   await confirm(one, accounts.add);
   await dialog.getByText(accounts.once).waitFor();
@@ -63,7 +64,7 @@ test('an account is added with a password shown once, edited, given another, dis
 
   await buttonOf(one, 'nikita', 'disable').click();
   await shoot(one, 'accounts-disable');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await confirm(one, accounts.buttons.disable);
   await rowOf(one, 'nikita').getByText(accounts.disabled, { exact: true }).waitFor();
   await buttonOf(one, 'nikita', 'enable').click();
@@ -131,7 +132,7 @@ test('tokens: made with a role and an end, shown once, ended', async () => {
   await dialog.getByLabel(shell.account.roles.auditor).check();
   await dialog.getByLabel(accounts.tokens.days).selectOption('30');
   await shoot(one, 'tokens-add');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await confirm(one, accounts.tokens.add);
   const secret = (await dialog.locator('code').textContent()) ?? '';
   assert.match(secret, /^tt_/);
@@ -188,7 +189,7 @@ test('long work: its progress stays on every page and after a reload; the outcom
   await page.reload();
   await page.locator('.job').getByText(webRu.jobs.states.done).waitFor();
   await page.locator('.job', { hasText: '600' }).waitFor();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await shoot(one, 'jobs-done');
   await page.getByRole('button', { name: webRu.jobs.look }).click();
   const link = page.getByRole('dialog').getByRole('link', { name: webRu.onboarding.save });
@@ -227,7 +228,7 @@ test('long work is ended on the way: what was done is told before', async () => 
   await page.getByRole('button', { name: jobs.end }).click();
   await page.getByRole('dialog').getByText('3,760').waitFor();
   await shoot(one, 'jobs-end');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await confirm(one, jobs.end);
   await page.locator('.job').getByText(jobs.states.ended).waitFor();
 });

@@ -1,6 +1,5 @@
 /** A real server with the built Web Console, and Debian's Chromium before it: one of each for a file. */
 import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { type Console, withConsole } from '../fakes/web-client.ts';
@@ -26,7 +25,6 @@ export type World = Browsing & { readonly console: Console };
 
 const screens = 'build/screens/web';
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const waitMs = 15_000;
 
 export async function openWorld(): Promise<World> {
@@ -120,14 +118,6 @@ async function visit(browser: Browser, origin: string, complaints: string[], loc
       await page.keyboard.press('Enter');
     },
   };
-}
-
-/** Rules of axe-core that do not hold, each with the places. */
-export async function axeOf({ page }: Visit): Promise<readonly string[]> {
-  const found = await page.evaluate<readonly { readonly id: string; readonly nodes: readonly { target: unknown }[] }[]>(
-    `${axe};axe.run().then(({ violations }) => violations.map(({ id, nodes }) => ({ id, nodes })))`,
-  );
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => String(target)).join(', ')}`);
 }
 
 /** What the browser saves, by a click. */

@@ -9,7 +9,8 @@ import { fill } from '../../words/say.ts';
 import { webEn, webRu } from '../../words/web.ts';
 import { register, value } from '../fakes/fleet-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
+import { shoot, type Visit } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, nameOf, open, type Stage } from './stage.ts';
 
 needs(['chromium']);
@@ -79,7 +80,7 @@ test('renewed: what can be, and each that cannot be with why', async () => {
     .getByText(fill(en.renewUploaded, { count: 1 }))
     .waitFor();
   await shoot(one, 'certificates-renew');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await button(dialogOf(one), en.renew).click();
   await dialogOf(one).getByText('An uploaded certificate cannot be renewed').waitFor();
   await dialogOf(one)
@@ -105,7 +106,7 @@ test('the alias of many is changed at once; mobile certificates have none', asyn
   await dialog.getByText(fill(ru.aliasTitle, { count: 2 })).waitFor();
   await dialog.getByText(fill(ru.aliasMobile, { count: 1 })).waitFor();
   await shoot(one, 'certificates-alias-ru');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await dialog.locator('input').fill('-');
   await button(dialog, ru.setAlias).click();
   await dialog.getByRole('alert').waitFor();

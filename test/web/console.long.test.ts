@@ -8,7 +8,8 @@ import { webEn, webRu } from '../../words/web.ts';
 import { addTwin, auditOf, value } from '../fakes/fleet-server.ts';
 import { addPerson, password } from '../fakes/web-client.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, saved, shoot, type Visit } from './browser.ts';
+import { saved, shoot, type Visit } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { codeOf, enter, nameOf, open, type Stage, secretOf } from './stage.ts';
 
 needs(['chromium']);
@@ -109,12 +110,12 @@ test('the second factor: turned on with a QR code, asked for at sign-in, turned 
   const { time } = world.console.world;
   const codeNow = (): string => totp(base32(secret), stepAt(time.now));
   await shoot(one, 'second-factor');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await dialog.locator('input').fill(codeNow());
   await one.page.keyboard.press('Enter');
   await dialog.getByText(webEn.account.recoveryLead).waitFor();
   const [recovery = ''] = await dialog.locator('.recovery code').allInnerTexts();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await dialog.getByRole('button', { name: webEn.account.kept }).click();
   await one.page.locator('.status').getByText(webEn.account.factorOn).waitFor();
 
@@ -122,7 +123,7 @@ test('the second factor: turned on with a QR code, asked for at sign-in, turned 
   await one.open('/account');
   await one.signIn('careful', password);
   await heading(one, webEn.shell.signIn.codeTitle).waitFor();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await one.page.locator('input').fill('000000');
   await one.page.keyboard.press('Enter');
   await one.page.getByRole('alert').waitFor();
@@ -155,7 +156,7 @@ test('a telephone call: the code is looked at, then answered; each action says w
     assert.match(digits, /^\d{12}$/);
     if (index === 0) {
       await shoot(one, 'codes-answered');
-      assert.equal(await axeOf(one), []);
+      assert.equal(await flawsOf(one), []);
     }
     await page.getByRole('button', { name: webEn.codes.another }).click();
   }
@@ -174,7 +175,7 @@ test('a code that is mistyped, and one that is not ours', async () => {
   await page.keyboard.press('Enter');
   await page.getByText(webEn.codes.refusedTitle, { exact: true }).waitFor();
   await shoot(one, 'codes-refused');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
 });
 
 test('a code that fits two devices: the administrator chooses by name', async () => {
@@ -188,7 +189,7 @@ test('a code that fits two devices: the administrator chooses by name', async ()
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: webEn.codes.several }).waitFor();
   await shoot(one, 'codes-choose');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await page.getByRole('radio', { name: 'reception' }).check();
   await page.getByRole('button', { name: webEn.codes.choose }).click();
   await page.getByRole('heading', { name: webEn.codes.actions.reset }).waitFor();

@@ -7,7 +7,8 @@ import { fill, wordsOf } from '../../words/say.ts';
 import { webEn, webRu } from '../../words/web.ts';
 import { codeOf, register, value } from '../fakes/fleet-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
+import { shoot, type Visit } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, nameOf, open, type Stage } from './stage.ts';
 
 needs(['chromium']);
@@ -69,7 +70,7 @@ test('moved to another group, which is said before', async () => {
   await dialogOf(one).getByText('The device leaves “Office”').waitFor();
   await dialogOf(one).getByLabel(en.moveTo).selectOption({ label: 'Branch' });
   await shoot(one, 'device-move');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await confirm(one, en.moveNow);
   await one.page.getByRole('status').getByText(en.doneActions.move).waitFor();
   assert.is((await shown(world, world.device.id)).group, 'Branch');
@@ -83,7 +84,7 @@ test('wiped: it says how many certificates before, and they are to be wiped afte
   await press(one, ru.actions.wipe);
   await dialogOf(one).getByText('почтовые и VPN-сертификаты: 2.').waitFor();
   await shoot(one, 'device-wipe-ru');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await confirm(one, ru.actions.wipe);
   await one.page.locator('.section').getByText(webRu.certificates.statuses.wiping).first().waitFor();
   const { rows } = await listCertificates(world.console.world.server, { device: world.device.id, status: 'wiping' });

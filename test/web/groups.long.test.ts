@@ -11,7 +11,8 @@ import { webEn } from '../../words/web.ts';
 import { bytes, register, report, value } from '../fakes/fleet-server.ts';
 import { issue, issueList, rsaKey } from '../fakes/issue.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
+import { shoot, type Visit } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, nameOf, open, type Stage } from './stage.ts';
 
 needs(['chromium']);
@@ -243,7 +244,7 @@ test('certificates: DER, PEM and rubbish at once, each with what became of it; s
   assert.not.match(outcomes[2] ?? '', /added/);
   assert.match(outcomes[3] ?? '', /weak/i);
   await shoot(one, 'group-upload');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await page.keyboard.press('Escape');
   const rows = page.locator('.table').first().locator('tbody tr');
   await rows.nth(1).waitFor();
@@ -253,7 +254,7 @@ test('certificates: DER, PEM and rubbish at once, each with what became of it; s
   await page.getByRole('button', { name: 'authority.der' }).click();
   await dialog(one).getByText('CN=Branch authority').first().waitFor();
   await shoot(one, 'group-certificate');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await page.keyboard.press('Escape');
   await page.getByLabel('Select p384.pem, RDP').check();
   await page.getByRole('button', { name: groupsEn.delete, exact: true }).click();
@@ -295,7 +296,7 @@ test('compromised: says how many devices, blocks everywhere, and is in the block
   await dialog(one).getByRole('button', { name: groupsEn.compromised }).click();
   await dialog(one).getByText('will refuse it: 2').waitFor();
   await shoot(one, 'group-compromised');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await dialog(one).getByRole('button', { name: groupsEn.compromised }).click();
   await page.locator('.status').getByText(groupsEn.states.blocked).waitFor();
   await page.getByRole('link', { name: groupsEn.showDevices }).click();
@@ -378,7 +379,7 @@ test('in Russian, and in a narrow window', async () => {
   await section(one, groupsRu.locks).getByLabel(groupsRu.lock.connection).click();
   await dialog(one).getByText('Получат устройств: 1. Групп, с нижестоящими: 1.').waitFor();
   await shoot(one, 'group-lock-ru');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await page.keyboard.press('Escape');
   await dialog(one).waitFor({ state: 'detached' });
   assert.is((await shown(world, 'Thin')).locks.connection.enforced, false);

@@ -9,7 +9,8 @@ import { value } from '../fakes/fleet-server.ts';
 import { set } from '../fakes/mail-world.ts';
 import { startSmtp } from '../fakes/smtp-server.ts';
 import { assert, needs, test } from '../harness.ts';
-import { axeOf, shoot } from './browser.ts';
+import { shoot } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, open } from './stage.ts';
 import { at, begin, certificates, issue, next, parts, pick, stage } from './wizard.ts';
 
@@ -80,7 +81,7 @@ test('devices are chosen as they are: searched, by group, and nothing else of th
   await page.getByLabel(webRu.devices.group, { exact: true }).selectOption({ label: 'Office' });
   await pick(one, 'warehouse');
   await shoot(one, 'issue-4-devices-ru');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await next(one, webRu.parts);
   await page.getByLabel(words.alias).fill('By device');
   await page.getByRole('radio', { name: words.sources.server }).check();

@@ -11,7 +11,8 @@ import { value } from '../fakes/fleet-server.ts';
 import { set } from '../fakes/mail-world.ts';
 import { startSmtp } from '../fakes/smtp-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot } from './browser.ts';
+import { shoot } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, nameOf, open } from './stage.ts';
 import { at, begin, certificates, issue, next, parts, pick, stage } from './wizard.ts';
 
@@ -24,7 +25,7 @@ test('mobile, by a one-time password that is shown: users are added on the way, 
   const one = await enter(world, 'anna', '/certificates/issue');
   const { page } = one;
   await shoot(one, 'issue-1-welcome');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await begin(one, issue.types.mobile, issue.kinds['thin-client']);
   await at(one, issue.steps.users);
   await next(one);
@@ -39,7 +40,7 @@ test('mobile, by a one-time password that is shown: users are added on the way, 
   await page.getByRole('row').filter({ hasText: 'stiva' }).locator('input:checked').waitFor();
   assert.is(await page.getByRole('button', { name: issue.editUser }).isDisabled(), true, 'two are chosen');
   await shoot(one, 'issue-4-users');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await next(one);
   await at(one, issue.steps.source);
   assert.is(await page.getByRole('radio', { name: issue.sources.pki }).isDisabled(), true);
@@ -50,18 +51,18 @@ test('mobile, by a one-time password that is shown: users are added on the way, 
   assert.is(await page.getByRole('checkbox', { name: issue.reuse }).isDisabled(), true);
   await page.getByRole('radio', { name: issue.password }).check();
   await shoot(one, 'issue-6-authentication');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await next(one);
   await at(one, issue.steps.send);
   await page.getByText(issue.mailOff).waitFor();
   await page.getByRole('radio', { name: issue.show }).check();
   await shoot(one, 'issue-7-send');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await next(one);
   await at(one, issue.steps.confirm);
   await page.getByText('One-time passwords that will be made: 2.').waitFor();
   await shoot(one, 'issue-8-confirm');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   // Back as far as the users, and on again: what was chosen is there.
   await page.getByRole('button', { name: issue.steps.users }).click();
   await at(one, issue.steps.users);
@@ -75,7 +76,7 @@ test('mobile, by a one-time password that is shown: users are added on the way, 
   assert.is(shown.length, 2);
   assert.match(password, /^[0-9A-Z]{4}(-[0-9A-Z]{2,4})+$/);
   await shoot(one, 'issue-9-finish');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: issue.download }).click();
   const file = await download;
@@ -102,7 +103,7 @@ test('VPN of our own authority: only devices can fetch it; leaving with somethin
   assert.is(await page.getByRole('radio', { name: issue.connections['without-mobile'] }).isDisabled(), true);
   await page.getByRole('radio', { name: issue.connections['with-mobile'] }).check();
   await shoot(one, 'issue-3-connection');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await next(one);
   await at(one, issue.steps.users);
   await pick(one, 'levin');
@@ -118,7 +119,7 @@ test('VPN of our own authority: only devices can fetch it; leaving with somethin
 
   await page.getByRole('link', { name: webEn.devices.title, exact: true }).click();
   await page.getByText(parts.leaving.what).waitFor();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await page.getByRole('button', { name: parts.leaving.stay }).click();
   await page.goBack();
   await page.getByText(parts.leaving.what).waitFor();
@@ -202,7 +203,7 @@ table('uploaded', uploaded, async ({ alias, type, kind }) => {
       await page.getByLabel(issue.filePassword).fill('wrong');
     }
     if (kind === android) await shoot(one, 'issue-5-source');
-    assert.equal(await axeOf(one), []);
+    assert.equal(await flawsOf(one), []);
     await next(one);
     if (kind === android) {
       await at(one, issue.steps.authentication);
@@ -265,7 +266,7 @@ test('mobile, mailed to the users with a copy to another address, in Russian', a
     await page.getByRole('checkbox', { name: words.copy }).check();
     await page.getByLabel(words.copyTo).fill('desk@corp.example');
     await shoot(one, 'issue-7-send-ru');
-    assert.equal(await axeOf(one), []);
+    assert.equal(await flawsOf(one), []);
     await on();
     await at(one, words.steps.confirm);
     await shoot(one, 'issue-8-confirm-ru');
@@ -274,7 +275,7 @@ test('mobile, mailed to the users with a copy to another address, in Russian', a
     await page.getByText('kitty@corp.example, desk@corp.example').waitFor();
     assert.is(await page.getByText(words.once).isVisible(), false, 'nothing is shown once');
     await shoot(one, 'issue-9-finish-ru');
-    assert.equal(await axeOf(one), []);
+    assert.equal(await flawsOf(one), []);
     await sendDue(server, { failures: 0, until: instant(0), setting: '' });
     const mails = await smtp.wait(3);
     assert.equal(mails.map(({ to }) => to).sort(), ['desk@corp.example', 'desk@corp.example', 'kitty@corp.example']);

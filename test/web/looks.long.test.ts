@@ -1,6 +1,7 @@
 /** Every page of the Web Console: nothing axe-core finds wrong, and pictures in `build/screens/web` to be looked at. */
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
+import { shoot, type Visit } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, open, type Stage } from './stage.ts';
 
 needs(['chromium']);
@@ -66,7 +67,7 @@ table(
       await one.page.locator(shows).first().waitFor();
       assert.is(await one.page.locator('html').getAttribute('lang'), language);
       await one.page.emulateMedia({ colorScheme: scheme });
-      assert.equal(await axeOf(one), [], `${language} ${scheme}`);
+      assert.equal(await flawsOf(one), [], `${language} ${scheme}`);
       await shoot(one, `${name}-${language}-${scheme}`);
       await one.page.emulateMedia({ colorScheme: 'light' });
     }
@@ -80,7 +81,7 @@ test('the sign-in page, in both languages, light and dark', async () => {
     await one.open('/');
     for (const scheme of ['light', 'dark'] as const) {
       await one.page.emulateMedia({ colorScheme: scheme });
-      assert.equal(await axeOf(one), [], `${language} ${scheme}`);
+      assert.equal(await flawsOf(one), [], `${language} ${scheme}`);
       if ((language === 'en') === (scheme === 'light')) await shoot(one, `sign-in-${language}-${scheme}`);
     }
   }

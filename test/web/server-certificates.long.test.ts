@@ -9,7 +9,8 @@ import { webEn, webRu } from '../../words/web.ts';
 import { auditOf, bytes, report, value } from '../fakes/fleet-server.ts';
 import { type Issued, issue } from '../fakes/issue.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
+import { shoot, type Visit } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, nameOf, open, type Stage } from './stage.ts';
 
 needs(['chromium', 'openssl']);
@@ -83,7 +84,7 @@ test('a reserve is made, waits for devices, and is removed again', async () => {
   await view.getByText(say(wizard.gateWaits, { count: 2, total: 2 })).waitFor();
   await view.locator('.table tbody tr').nth(1).waitFor();
   await shoot(one, 'server-certificates-wizard-waits');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await forward(one);
   await view.getByText(say(wizard.tells, { count: 2 })).waitFor();
   await view.getByRole('button', { name: wizard.submitMake }).click();
@@ -97,7 +98,7 @@ test('a reserve is made, waits for devices, and is removed again', async () => {
   await view.locator('.table').getByText('warehouse').waitFor();
   assert.is(await view.locator('.table').getByText('reception').count(), 0);
   await shoot(one, 'server-certificates-reserve');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await view.getByRole('button', { name: en.remove }).click();
   const dialog = view.getByRole('dialog');
   await dialog.getByText(say(en.removeWhat, { count: 1 })).waitFor();
@@ -147,7 +148,7 @@ test('a certificate of one’s own: refused with the reason, then taken; the gat
   await view.getByText(say(wizard.gateShut, { count: 1, total: 2 })).waitFor();
   await view.locator('.table').getByText('warehouse').waitFor();
   await shoot(one, 'server-certificates-gate-shut');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await forward(one);
   await view.getByText(say(wizard.overrideMissing, { count: 1 })).waitFor();
   await view.getByLabel(wizard.override).fill('2');
@@ -174,7 +175,7 @@ test('the replaced one is marked as compromised, its change taken back, and a re
   await view.getByText(en.unlinked).waitFor();
   await view.getByRole('row').filter({ hasText: webEn.dashboard.roles.previous }).getByRole('button').click();
   await dialog.getByText(say(en.markDevices, { count: 0 }).slice(0, 60)).waitFor();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await dialog.getByRole('button', { name: en.mark }).click();
   await view.getByText(en.compromised, { exact: true }).waitFor();
   const marked = (await listServerCertificates(world.console.world.server)).filter(({ compromised }) => compromised);
@@ -201,7 +202,7 @@ test('a front end is added and removed', async () => {
   await view.getByLabel(en.file).setInputFiles({ name: 'proxy.pem', mimeType: 'application/x-pem-file', buffer });
   await view.getByRole('button', { name: en.addFrontEnd }).click();
   await view.getByText(en.silent).waitFor();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await view.getByRole('button', { name: `${en.removeFrontEnd} 127.0.0.1:9` }).click();
   await view
     .getByRole('dialog')
@@ -223,7 +224,7 @@ test('at once, in Russian: made and switched in one go, with all that are left b
   await view.getByText(say(ru.wizard.gateShut, { count: 2, total: 2 })).waitFor();
   await view.getByLabel(ru.wizard.override).fill('2');
   await shoot(one, 'server-certificates-at-once-ru');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await go();
   await view.getByText(say(ru.wizard.leaves, { count: 2 })).waitFor();
   await view.getByRole('button', { name: ru.wizard.submitSwitch }).click();

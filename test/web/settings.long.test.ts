@@ -8,7 +8,8 @@ import { webEn, webRu } from '../../words/web.ts';
 import { issue } from '../fakes/issue.ts';
 import { startSmtp } from '../fakes/smtp-server.ts';
 import { assert, needs, table, test } from '../harness.ts';
-import { axeOf, shoot, type Visit } from './browser.ts';
+import { shoot, type Visit } from './browser.ts';
+import { flawsOf } from './flaws.ts';
 import { enter, nameOf, open, type Stage } from './stage.ts';
 
 needs(['chromium', 'exim4', 'python3']);
@@ -75,7 +76,7 @@ test('mutual authentication: recommended, turned on after two confirmations, and
   await inDialog(one, mutual.again).click();
   await page.getByRole('dialog', { name: mutual.againTitle }).waitFor();
   assert.is((await view(world)).enabledAt, null, 'one confirmation is not enough');
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   assert.is((await view(world)).enabledAt, null);
@@ -158,7 +159,7 @@ test('where certificates come from: a setting with a strange variable is not off
     .getByRole('row', { name: /^ours / })
     .getByText(mutual.inUse)
     .waitFor();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await button(one, `${en.remove} strange`).click();
   await inDialog(one, en.remove).click();
   await page.getByRole('row').filter({ hasText: 'strange' }).waitFor({ state: 'detached' });
@@ -191,7 +192,7 @@ test('e-mail: set, tested with a real server, a text changed and seen as a perso
     await button(one, mail.preview).click();
     await page.locator('.mail-text').getByText('Новости 127.0.0.1').waitFor();
     await shoot(one, 'settings-mail-text');
-    assert.equal(await axeOf(one), []);
+    assert.equal(await flawsOf(one), []);
     await button(one, mail.save).last().click();
     await page.getByText(mail.own).waitFor();
     await button(one, mail.reset).click();
@@ -222,7 +223,7 @@ test('the console’s own certificate: refused with every reason, taken, and bac
   await page.getByRole('alert').filter({ hasText: '127.0.0.1' }).waitFor();
   await bring(pem(issue({ cn: 'console', by: root, ips: [Buffer.of(127, 0, 0, 1)], ...year })));
   await button(one, en.console.reset).click();
-  assert.equal(await axeOf(one), []);
+  assert.equal(await flawsOf(one), []);
   await inDialog(one, en.console.reset).click();
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await button(one, en.console.reset).waitFor({ state: 'detached' });
@@ -247,7 +248,7 @@ test('in Russian too', async () => {
   for (const path of paths) {
     await one.open(path);
     await one.page.locator('.section').last().waitFor();
-    assert.equal(await axeOf(one), [], path);
+    assert.equal(await flawsOf(one), [], path);
   }
   await one.page.getByRole('heading', { name: webRu.settings.later.pki }).waitFor();
 });

@@ -1,6 +1,5 @@
 /** Texts of mails in both languages, with their placeholders and a preview of what a person would read. */
 import { useEffect, useState } from 'preact/hooks';
-import { fill } from '../../../../words/say.ts';
 import type { MailTextView } from '../../../api/mail.ts';
 import { type Loaded, useApp, useLoad, useSending } from '../../app.ts';
 import { AreaField, Form, SelectField, TextField } from '../../parts/form.tsx';
@@ -55,7 +54,9 @@ function Text({ of, may, again }: { readonly of: MailTextView; readonly may: boo
   return (
     <>
       {of.own && <Status tone="quiet" text={mail.own} />}
-      <p class="hint">{fill(mail.placeholders, { names: of.placeholders.map((each) => `{${each}}`).join(' ') })}</p>
+      <p class="hint">
+        {mail.placeholders} <code>{of.placeholders.map((each) => `{${each}}`).join(' ')}</code>
+      </p>
       {may && (
         <Form
           submit={mail.save}
