@@ -23,7 +23,7 @@ import { audit, type Server } from './context.ts';
 import { readCorporateRules } from './corporate-rules.ts';
 import { transact } from './database.ts';
 import { signDevice } from './documents.ts';
-import { recordRefusal } from './refusals.ts';
+import { recordGiven, recordRefusal } from './refusals.ts';
 import { readRequest } from './request.ts';
 import { open } from './seal.ts';
 import type { Database, Tables } from './tables.ts';
@@ -317,7 +317,8 @@ async function deliver(
       .where('status', '=', 'ordered')
       .execute();
     const facts = { type: row.type, alias: row.alias, fingerprint: row.given ?? '' };
-    await audit(server, trx, { actor: device, action: 'corporate-certificate-delivered', subject: row.id, facts });
+    const action = 'corporate-certificate-delivered';
+    await recordGiven(server, trx, { actor: device, action, subject: row.id, facts });
     return good(null);
   });
   if (!given.ok) return given;

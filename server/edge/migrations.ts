@@ -288,6 +288,13 @@ const jobs: readonly string[] = [
     job_id text not null references jobs (id), at integer not null, fault text, sealed text, primary key (job_id, at))`,
 ];
 
+/** The device that a row of the audit log names beside its actor and subject. */
+export const deviceInFacts = "coalesce(json_extract(facts, '$.deviceId'), json_extract(facts, '$.by'))";
+const eventsOfDevices: readonly string[] = [
+  'create index audit_by_subject on audit (subject)',
+  `create index audit_by_device_in_facts on audit (${deviceInFacts}) where ${deviceInFacts} is not null`,
+];
+
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': {
     up: async (db: Untyped) => {
@@ -401,6 +408,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0020-jobs': {
     up: async (db: Untyped) => {
       for (const statement of jobs) await run(db, statement);
+    },
+  },
+  '0021-events-of-devices': {
+    up: async (db: Untyped) => {
+      for (const statement of eventsOfDevices) await run(db, statement);
     },
   },
 };

@@ -28,6 +28,7 @@ import { rewriteKit } from './kit.ts';
 import { readPage } from './listing.ts';
 import { isActive } from './lives.ts';
 import { findGroup } from './lookup.ts';
+import { recordGiven } from './refusals.ts';
 import { open, seal } from './seal.ts';
 import type { Database } from './tables.ts';
 
@@ -153,7 +154,7 @@ export const enrolmentSecret = (server: Server, device: string): Promise<Result<
     if (!setting || !opened?.ok) return bad('not-found', { what: 'secret' });
     const { user, password } = JSON.parse(Buffer.from(opened.value).toString()) as Secret;
     const { protocol = 'scep', fingerprint, name } = setting;
-    await audit(server, trx, { actor: device, action: 'enrolment-secret-given', subject: name });
+    await recordGiven(server, trx, { actor: device, action: 'enrolment-secret-given', subject: name });
     return good({ format: 1, protocol, fingerprint, user, password });
   });
 

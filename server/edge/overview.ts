@@ -7,8 +7,9 @@ import type { StatusView } from '../api/overview.ts';
 import { addressesOf, readIdentity, type Server } from './context.ts';
 import { type ListSpec, mapPage, readPage } from './listing.ts';
 import { findDevice } from './lookup.ts';
+import { deviceInFacts } from './migrations.ts';
 import { readServerCertificates } from './pins.ts';
-import type { Tables } from './tables.ts';
+import type { Database, Tables } from './tables.ts';
 
 export type AuditQuery = ListQuery<'at'> & {
   readonly actor?: string;
@@ -63,7 +64,7 @@ export async function pageAudit({ db }: Server, query: AuditQuery): Promise<Page
   return pageOfAudit(rows, query);
 }
 
-/** What was done to the device, what it did, and what names it. Faults: `not-found`, `bad-argument`. */
+/** What was done to the device, what it did, and what names it in `deviceId` or `by`. Faults: `not-found`, `bad-argument`. */
 export async function pageDeviceEvents(
   { db }: Server,
   device: string,
@@ -72,12 +73,17 @@ export async function pageDeviceEvents(
   const found = await findDevice(db, device);
   if (!found.ok) return found;
   const { id } = found.value;
-  const rows = db
+  return good(await pageOfAudit(eventsOf(db, id), query));
+}
+
+/** Each of the three has an index. */
+export const eventsOf = (db: Database, id: string) =>
+  db
     .selectFrom('audit')
     .selectAll()
-    .where(({ or, eb }) => or([eb('subject', '=', id), eb('actor', '=', id), sql<boolean>`instr(facts, ${id}) > 0`]));
-  return good(await pageOfAudit(rows, query));
-}
+    .where(({ or, eb }) =>
+      or([eb('subject', '=', id), eb('actor', '=', id), sql<boolean>`${sql.raw(deviceInFacts)} = ${id}`]),
+    );
 
 const pageOfAudit = async (
   rows: SelectQueryBuilder<Tables, 'audit', Selectable<Tables['audit']>>,

@@ -1,10 +1,12 @@
 /**
  * What was refused is on record: a hundred times an hour of one kind from one actor, all strangers being one; beyond that
- * it is in the journal only. So nobody who sends garbage fills the audit log, or keeps the refusals of others out of it.
+ * it is in the journal only. So nobody who sends garbage fills the audit log, or keeps the refusals of others out of it. What a device is given as
+ * often as it asks is on record as often.
  */
-import type { Fault } from '../../protocol/fault.ts';
+import type { Facts, Fault } from '../../protocol/fault.ts';
 import { hourMs, type Instant } from '../../protocol/time.ts';
 import { type Actor, audit, type Server } from './context.ts';
+import type { Database } from './tables.ts';
 
 export type Refused = 'code-refused' | 'enrolment-refused' | 'message-refused' | 'request-refused';
 
@@ -27,6 +29,22 @@ export async function recordRefusal(
     }
   }
   server.log('warn', action, { ...facts, actor, subject });
+}
+
+/** What a device is given, whenever it asks. Written in the transaction of the caller. */
+export async function recordGiven(
+  server: Server,
+  trx: Database,
+  row: {
+    readonly actor: string;
+    readonly action: 'corporate-certificate-delivered' | 'enrolment-secret-given';
+    readonly subject: string;
+    readonly facts?: Facts;
+  },
+): Promise<void> {
+  const { actor, action, subject, facts } = row;
+  if (isFlood(server, `${action} ${actor}`)) server.log('warn', action, { ...facts, actor, subject });
+  else await audit(server, trx, row);
 }
 
 /** A user, or an account of the Web Console, who is told to wait after wrong passwords or codes. It never fails. */

@@ -1,5 +1,5 @@
 /** Mail and VPN certificates from order to device: over a real database, by the device's own client over the wire. */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as pkijs from 'pkijs';
 import { fetchCorporate } from '../../agent/edge/corporate.ts';
@@ -20,6 +20,7 @@ import { replaceDevice } from '../../server/edge/replacing.ts';
 import { tick } from '../../server/edge/upkeep.ts';
 import { addUser } from '../../server/edge/users.ts';
 import {
+  auditOf,
   bytes,
   codeOf,
   type Enrolled,
@@ -209,6 +210,22 @@ test('the same key gets the same certificate, another one another, ten a day; th
     assert.is(codeOf(await fleet.fleet.certificate(one.id, { format: 1, id: wanted.id, order: 1 })), 'csr-refused');
     const other = await register(fleet, 'OTHER');
     assert.is(codeOf(await ask(fleet, other, wanted)), 'not-found');
+  }));
+
+test('a device that has an uploaded one delivered on and on fills nothing', () =>
+  withFleet(async (fleet) => {
+    const one = await register(fleet, 'RECEPTION');
+    await order(fleet, uploaded, pkcs12());
+    const [wanted] = await told(fleet, one.id);
+    if (!wanted) throw new Error('no delivery');
+    const key = toBase64(
+      new Uint8Array(generateKeyPairSync('x25519').publicKey.export({ format: 'der', type: 'spki' }).subarray(-32)),
+    );
+    fleet.server.refusals.set(`corporate-certificate-delivered ${one.id}`, { since: fleet.server.clock(), count: 99 });
+    for (let asked = 0; asked < 3; asked++)
+      value(await fleet.fleet.certificate(one.id, { format: 1, id: wanted.id, order: wanted.order, key }));
+    const given = (await auditOf(fleet)).filter((row) => row.startsWith('corporate-certificate-delivered'));
+    assert.is(given.length, 1);
   }));
 
 test('renewed by order and by itself; an uploaded one is not', () =>

@@ -1,4 +1,5 @@
 /** What needs an administrator's eye, over a real database: who would miss the switch (B10), what ends, who is locked. */
+import { sql } from 'kysely';
 import { dayMs, hourMs, type Instant, instant } from '../../protocol/time.ts';
 import { forgetPresence, type OfflineRisk, readDeviceRisk, readOfflineRisk } from '../../server/edge/absences.ts';
 import { setBlocked } from '../../server/edge/blocking.ts';
@@ -8,7 +9,7 @@ import { deleteCertificates } from '../../server/edge/corporate-orders.ts';
 import { showDashboard } from '../../server/edge/dashboard.ts';
 import { deleteIdentity, renewIdentity } from '../../server/edge/identities.ts';
 import { pageLacking, readReadiness } from '../../server/edge/lacking.ts';
-import { pageDeviceEvents } from '../../server/edge/overview.ts';
+import { eventsOf, pageDeviceEvents } from '../../server/edge/overview.ts';
 import { addGroup } from '../../server/edge/places.ts';
 import { addCertificates } from '../../server/edge/policies.ts';
 import { scheduleReserve } from '../../server/edge/rotation.ts';
@@ -90,6 +91,12 @@ test('one device: what was done to it, what it did, and nothing of others', () =
     const all = value(await pageDeviceEvents(server, 'kiosk', { q: other.id }));
     assert.is(all.total, 0);
     assert.is(codeOf(await pageDeviceEvents(server, 'nobody', {})), 'not-found');
+    const plan = await eventsOf(server.db, other.id).explain(undefined, sql`query plan`);
+    const steps = plan.map(({ detail }) => String(detail));
+    assert.ok(
+      steps.some((step) => step.includes('audit_by_device_in_facts')) && !steps.some((step) => step.startsWith('SCAN')),
+      steps.join(),
+    );
   }));
 
 test('the list of who lacks the reserve says of each what the count says of all', () =>

@@ -243,7 +243,12 @@ test('the enrolment setting is in every policy, without its secret, which device
     assert.is(await told(), undefined, 'devices of ours speak SCEP over HTTP alone');
     const shown = JSON.stringify([await showMutual(server), await listAudit(server, 100), world.published]);
     assert.not.match(shown, /challenge"|"pw"|thintrust-sealed/);
-    assert.ok((await auditOf(world)).includes('enrolment-secret-given'));
+    await chooseEnrolment(server, admin, 'two');
+    server.refusals.set(`enrolment-secret-given ${id}`, { since: server.clock(), count: 99 });
+    const given = async () => (await auditOf(world)).filter((action) => action === 'enrolment-secret-given').length;
+    const before = await given();
+    for (let asked = 0; asked < 3; asked++) value(await fleet.enrolmentSecret(id));
+    assert.is(await given(), before + 1, 'whoever asks on and on fills nothing');
   }));
 
 test('over TLS: the device announces as it does; without the identity in use nobody can', () =>
