@@ -16,8 +16,9 @@ export type Hardware = {
   readonly shell: string;
   /** The chip that QEMU calls a TPM. */
   readonly tpm: string;
-  /** A screen for `virtio_gpu`, instead of the one in `parts` where that is another. */
-  readonly lateScreen: readonly string[];
+  /** For what comes late: a screen for `virtio_gpu`, instead of the one in `parts` where that is another, and a slot for a disk. */
+  readonly late: readonly string[];
+  readonly lateSlot: string;
   /** What its kernel needs to be told besides. */
   readonly words: readonly string[];
 };
@@ -37,7 +38,8 @@ const pc: Hardware = {
   log: 'ttyS0',
   shell: 'ttyS1',
   tpm: 'tpm-tis',
-  lateScreen: ['-vga', 'none', '-device', `virtio-vga,${size(false)}`],
+  late: ['-vga', 'none', '-device', `virtio-vga,${size(false)}`],
+  lateSlot: 'pci.0',
   words: [],
 };
 
@@ -57,7 +59,8 @@ const virt: Hardware = {
   log: 'ttyAMA0',
   shell: 'ttyS0',
   tpm: 'tpm-tis-device',
-  lateScreen: [],
+  late: ['-device', 'pcie-root-port,id=spare'],
+  lateSlot: 'spare',
   words: ['systemd.machine_id=5c1f0e627f6b4d439a356d1d6b1f2a10'],
 };
 

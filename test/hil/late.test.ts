@@ -19,10 +19,13 @@ test('the screen comes late, and has our font; the data disk comes late, and the
   onStage(async ({ image, system, folder, on }) => {
     const disk = join(system.folder, 'late.img');
     await makeBlankData(disk);
-    const more = [...hardware.lateScreen, '-drive', `file=${disk},format=raw,if=none,id=late`];
+    const more = [...hardware.late, '-drive', `file=${disk},format=raw,if=none,id=late`];
     const machine = await on(boot(image, folder, { data: null, more, words: ['modprobe.blacklist=virtio_gpu'] }));
-    await machine.says(/Started .*thintrust-ui/, bootMs);
-    await machine.shell('modprobe virtio_gpu');
+    await machine.says(/Starting .*thintrust-ui/, bootMs);
+    await machine.shell(
+      'until systemctl is-active --quiet thintrust-ui; do sleep 1; done; modprobe virtio_gpu',
+      bootMs,
+    );
     // The screens come while the daemon still waits for the disk.
     await machine.see(/Thin client/, bootMs);
     await machine.shell(giveUp);
@@ -33,7 +36,7 @@ test('the screen comes late, and has our font; the data disk comes late, and the
     await machine.see(/Накопитель/);
     await keep(machine, '80x25-ru-no-disk');
     await machine.press('f2');
-    await machine.qmp('device_add', { driver: 'virtio-blk-pci', drive: 'late' });
+    await machine.qmp('device_add', { driver: 'virtio-blk-pci', drive: 'late', bus: hardware.lateSlot });
     await machine.see(firstScreen, bootMs);
     await machine.shell('mountpoint -q /var/lib/thintrust');
     await machine.cut();
