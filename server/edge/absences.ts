@@ -31,14 +31,14 @@ export async function noteHeard(
   device: string,
   now: Instant,
   presence: 'online' | 'offline' | null,
-): Promise<void> {
+): Promise<boolean> {
   const row = await trx
     .selectFrom('devices')
     .select(['presence', 'absent_since', 'absences'])
     .where('id', '=', device)
     .executeTakeFirst();
   // A retained word that it is gone is said again at every start, and is no sign of life.
-  if (!row || (presence === 'offline' && row.presence === 'offline')) return;
+  if (!row || (presence === 'offline' && row.presence === 'offline')) return false;
   const after = presence ?? row.presence;
   const { since, lengths } = heardOf(absenceOf(row), now, after === 'online');
   await trx
@@ -46,6 +46,7 @@ export async function noteHeard(
     .set({ presence: after, last_seen: now, absent_since: since, absences: JSON.stringify(lengths) })
     .where('id', '=', device)
     .execute();
+  return presence === 'online' && row.presence !== 'online';
 }
 
 /** Nobody is connected to a server that has just begun; who was, is away from now on as far as anybody knows. */

@@ -60,6 +60,12 @@ export async function settleCommands(server: Server, trx: Database, device: stri
   }
 }
 
+/** A device has come back to the broker, which may have lost what waited there. One that it has already it counts no second time. */
+export async function repeatCommands(server: Server, trx: Database, device: string): Promise<void> {
+  const repeated = (await waiting(trx, device)).some(({ published_at }) => published_at !== null);
+  if (repeated) await publishAgain(server, trx, device);
+}
+
 /** Signed commands for a check-in, in their order. */
 export async function commandsFor({ clock }: Server, trx: Database, device: string): Promise<string[]> {
   const now = clock();

@@ -10,7 +10,7 @@ import type { Upward } from '../core/access.ts';
 import { datesAt, nextRevision } from '../core/revision.ts';
 import { noteHeard } from './absences.ts';
 import { questionsFor, takeNewer } from './adoption.ts';
-import { commandsFor, settleCommands } from './commands.ts';
+import { commandsFor, repeatCommands, settleCommands } from './commands.ts';
 import { readIdentity, type Server } from './context.ts';
 import { settleCorporate } from './corporate.ts';
 import { transact } from './database.ts';
@@ -87,7 +87,8 @@ async function take(server: Server, device: string, leaf: Upward, payload: Uint8
   const presence = read('presence', payload, maxPresenceBytes);
   if (!presence.ok) return presence;
   return transact(server.db, async (trx) => {
-    await noteHeard(trx, device, server.clock(), presence.value.at);
+    const isBack = await noteHeard(trx, device, server.clock(), presence.value.at);
+    if (isBack) await repeatCommands(server, trx, device);
     return good(null);
   });
 }

@@ -378,6 +378,28 @@ test('a broker that is away gets the command later, once', () =>
     assert.is(commandsOn(world, device.id).length, 1);
   }));
 
+test('a device that comes back gets a command again, since a broker may have lost what waited', () =>
+  withFleet(async (world) => {
+    const { server, fleet } = world;
+    const device = await register(world, 'kiosk');
+    const say = async (at: 'online' | 'offline'): Promise<number> => {
+      value(await fleet.receive(device.id, 'presence', bytes({ format: 1, at })));
+      await world.publish();
+      return commandsOn(world, device.id).length;
+    };
+    assert.is(await say('online'), 0, 'there is none');
+    await say('offline');
+    value(await renewIdentity(server, admin, 'kiosk'));
+    await world.publish();
+    assert.is(await say('online'), 2);
+    assert.is(await say('online'), 2, 'it has been here all the time');
+    await say('offline');
+    assert.is(await say('online'), 3);
+    value(await fleet.checkin(device.id, checkinOf(device.id, Number.MAX_SAFE_INTEGER)));
+    await say('offline');
+    assert.is(await say('online'), 3, 'it was counted');
+  }));
+
 test('a command whose end came before the device is signed anew while it is wanted', () =>
   withFleet(async (world) => {
     const { server, fleet } = world;
