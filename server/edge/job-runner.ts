@@ -101,10 +101,14 @@ type Order = {
 };
 type Begun = Pick<Order, 'items'> & { readonly act: Act };
 
-/** Faults: `unknown-version` for what this release does not know, and those of the work for what it would order otherwise. */
+/**
+ * Faults: `unknown-version` for what this release does not know, `bad-shape` for an order that cannot be read, which holds up no other,
+ * and those of the work for what it would order otherwise.
+ */
 function readOrder(server: Server, { kind, sealed: ordered }: Job, work: Work | null): Result<Order> {
   if (!work) return bad('unknown-version', { what: kind });
   const body = opened(server, ordered);
+  if (body === null) return bad('bad-shape', { what: kind });
   const items = work.items(body);
   if (!items.ok) return items;
   const { begin, together = false } = work;

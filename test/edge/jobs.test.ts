@@ -194,11 +194,18 @@ test('a server that stops goes on where it was; each is done once; what it canno
     assert.equal([stopped.state, stopped.done < 300], ['running', true]);
     assert.is(await count(world, 'renewal-asked'), stopped.done);
     await insertJob(world, {}, 'certificates/of-a-later-release', 5, 'later');
+    await insertJob(world, {}, 'certificates/renew', 5, 'another-key');
+    await server.db.updateTable('jobs').set({ sealed: '' }).where('id', '=', 'another-key').execute();
     const again = makeJobs(server, world.publish, allAdminRoutes);
     again.kick();
     assert.equal((await through(olga, '/jobs/job')).done, 300);
-    const later = await through(olga, '/jobs/later');
-    assert.equal([later.state, later.fault.code], ['broken', 'unknown-version']);
+    for (const [id, code] of [
+      ['later', 'unknown-version'],
+      ['another-key', 'bad-shape'],
+    ]) {
+      const { state, fault } = await through(olga, `/jobs/${id}`);
+      assert.equal([state, fault.code], ['broken', code]);
+    }
     await again.close();
     const renewed = (await auditOf(world)).filter((action) => action === 'corporate-renewal-asked');
     assert.is(renewed.length, 300);
