@@ -66,12 +66,13 @@ export type Door = {
 const checksAnswers = process.env['THINTRUST_CHECK_ANSWERS'] === '1';
 const answers = new Ajv({ strict: false });
 
-/** Said too often to be news: a page asks whether there is a session. */
+/** Said too often to be news: a page asks whether there is a session, or a mail server. */
 const silent: ReadonlySet<string> = new Set([
   'session-needed',
   'second-factor-needed',
   'sign-in-refused',
   'setup-refused',
+  'mail-off',
 ]);
 
 /** Whoever is refused is on record by the name that `actorOf` gives, with the network address where there is one. */

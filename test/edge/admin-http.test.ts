@@ -103,6 +103,12 @@ test('a typing error in a code is on record once, as a code', () =>
     assert.equal(await audited(), ['code-refused code-typo']);
   }));
 
+test('a page that asks whether there is a mail server leaves nothing on record', () =>
+  withAdmin(async (path, audited) => {
+    assert.match(await say(path, get('/api/v1/mail')), /mail-off/);
+    assert.equal(await audited(), []);
+  }));
+
 test('the socket is its owner’s alone', () => withAdmin(async (path) => assert.is(statSync(path).mode & 0o777, 0o600)));
 
 async function withAdmin(
