@@ -17,7 +17,8 @@ const imageBytes = 64 * 1024 * 1024;
 /** `commit=60`: the journal is written by fsync, and by nothing else while a test runs. */
 export async function withLoopDisk(run: (disk: LoopDisk) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'thintrust-loop-'));
-  const image = join(folder, 'image');
+  let image = join(folder, 'image');
+  const images = [image];
   const root = join(folder, 'mounted');
   const mount = () => execFileSync('mount', ['-t', 'ext4', '-o', 'loop,commit=60', image, root]);
   mkdirSync(root);
@@ -31,13 +32,18 @@ export async function withLoopDisk(run: (disk: LoopDisk) => Promise<void>): Prom
       cut: () => {
         execFileSync('xfs_io', ['-x', '-c', 'shutdown', root]);
         execFileSync('umount', [root]);
+        // A file of its own: whoever made a mount namespace meanwhile has the file system of before in it, shut down as it is.
+        const next = join(folder, `image-${images.length}`);
+        execFileSync('cp', ['--sparse=always', image, next]);
+        image = next;
+        images.push(next);
         mount();
       },
     });
   } finally {
     // Lazily: what a failed test still holds open must not keep the device.
     quietly('umount', '-l', root);
-    for (const device of attached(image)) quietly('losetup', '-d', device);
+    for (const device of images.flatMap(attached)) quietly('losetup', '-d', device);
     rmSync(folder, { recursive: true });
   }
 }
